@@ -1,0 +1,1 @@
+"""Crystals as data: encoding, symmetry, periodic neighbour graphs."""

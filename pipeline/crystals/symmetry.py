@@ -1,0 +1,80 @@
+"""Space groups and prototype labels (moyopy)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from math import gcd
+from string import ascii_uppercase
+from typing import Any
+
+import numpy as np
+
+from pipeline.crystals.crystal import Crystal
+from pipeline.crystals.elements import SYMBOLS
+
+SYMPREC = 0.1
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Symmetry of a crystal.
+
+    Attributes:
+        spacegroup_number: International number, 1 to 230.
+        prototype: Label independent of the elements, e.g. ``AB_cF8_225_4:m-3m_4:m-3m``.
+        decorated: The same with the elements on their orbits: equal for equal composition and prototype.
+    """
+
+    spacegroup_number: int
+    prototype: str
+    decorated: str
+
+
+def symmetry_of(crystal: Crystal, symprec: float = SYMPREC) -> Symmetry:
+    """Find space group and prototype label.
+
+    The label names each orbit by multiplicity and site symmetry instead of its Wyckoff letter, so that it does not
+    depend on the choice of origin; it needs no canonicalisation over the normalizer (compare Hicks et al., Comput.
+    Mater. Sci. 161, S1 (2019)).
+
+    Args:
+        crystal: Any cell of the crystal, primitive or not.
+        symprec: Tolerance in Å; where moyopy finds no symmetry it is lowered tenfold, then P1 is assumed.
+    """
+    import moyopy
+
+    cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
+    for precision in (symprec, symprec / 10, symprec / 100):
+        try:
+            data = moyopy.MoyoDataset(cell, symprec=precision)
+        except Exception:  # moyopy raises its own error types, none of them public
+            continue
+        return _symmetry(data, crystal)
+    sizes = zip(*np.unique(crystal.atomic_numbers, return_counts=True), strict=True)
+    return _labels(1, f"aP{len(crystal)}", {int(z): [(1, "1")] * int(n) for z, n in sizes})
+
+
+def _symmetry(data: Any, crystal: Crystal) -> Symmetry:
+    conventional = len(data.std_cell.numbers) / len(crystal)
+    sizes = np.bincount(data.orbits, minlength=len(crystal))
+    orbits: dict[int, list[tuple[int, str]]] = defaultdict(list)
+    for site in np.unique(data.orbits):
+        multiplicity = round(sizes[site] * conventional)
+        orbits[int(crystal.atomic_numbers[site])].append((multiplicity, data.site_symmetry_symbols[site]))
+    return _labels(data.number, data.pearson_symbol, orbits)
+
+
+def _labels(number: int, pearson: str, orbits: dict[int, list[tuple[int, str]]]) -> Symmetry:
+    counts = {z: sum(multiplicity for multiplicity, _ in found) for z, found in orbits.items()}
+    divisor = gcd(*counts.values())
+    named = {z: "+".join(f"{m}:{symbol}" for m, symbol in sorted(found)) for z, found in orbits.items()}
+    order = sorted(named, key=lambda z: (counts[z], named[z]))
+    anonymous = "".join(f"{ascii_uppercase[i]}{_count(counts[z] // divisor)}" for i, z in enumerate(order))
+    prototype = "_".join([anonymous, pearson, str(number), *(named[z] for z in order)])
+    by_element = sorted(f"{SYMBOLS[z]}{_count(counts[z] // divisor)}={named[z]}" for z in orbits)
+    return Symmetry(number, prototype, "_".join([pearson, str(number), *by_element]))
+
+
+def _count(number: int) -> str:
+    return "" if number == 1 else str(number)

@@ -1,0 +1,220 @@
+"""Configuration: `params.yaml` as frozen, validated dataclasses. Unknown keys are refused.
+
+Settings that change no result (cores, cache folders) are environment variables and not here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import LodestoneError
+
+PARAMS_FILE = Path("params.yaml")
+VIEWS = ("composition", "structure")
+
+_Fraction = Annotated[float, Field(ge=0, le=1)]
+_Count = Annotated[int, Field(ge=1)]
+_Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Filters(_Section):
+    """Which crystals of the source enter the snapshot; ``None`` means no such filter."""
+
+    elements: tuple[str, ...] | None = Field(None, description="only crystals made of these elements")
+    require_any_of: tuple[str, ...] | None = Field(None, description="only crystals with at least one of these")
+    chemical_systems: tuple[str, ...] | None = Field(None, description="only these systems and their subsystems")
+    min_sites: _Count = Field(1, description="fewest sites in the cell")
+    max_sites: _Count | None = Field(None, description="most sites in the cell")
+    max_energy_above_hull: float | None = Field(None, ge=0, description="eV/atom; rows without a value are dropped")
+    limit: _Count | None = Field(None, description="at most so many rows, drawn with the root seed")
+
+
+class SnapshotParams(_Section):
+    """Where the crystals come from."""
+
+    source: Literal["reference", "file", "materials_project"]
+    path: Path | None = Field(None, description="table of structures and energies, for source: file")
+    label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
+    correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
+    thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field("GGA_GGA+U", description="for materials_project")
+    filters: Filters = Filters()
+
+    @model_validator(mode="after")
+    def _file_is_described(self) -> SnapshotParams:
+        if self.source == "file" and not (self.path and self.label_method and self.correction_scheme):
+            raise ValueError("source: file needs path, label_method and correction_scheme")
+        return self
+
+
+class ValidateParams(_Section):
+    """Checks of physics on every row of the snapshot."""
+
+    on_bad_rows: Literal["fail", "quarantine"] = Field(description="stop, or set bad rows aside in a file")
+    min_distance: _Positive = Field(description="shortest interatomic distance, Å")
+    volume_per_atom: tuple[_Positive, _Positive] = Field(description="allowed range, Å3/atom")
+    formation_energy: tuple[float, float] = Field(description="allowed range, eV/atom")
+    max_atomic_number: _Count = Field(description="heaviest element that the oracle knows")
+
+
+class OracleParams(_Section):
+    """Who verifies, and how."""
+
+    name: Literal["chgnet-0.3.0"]
+    fmax: _Positive = Field(description="largest residual force, eV/Å")
+    max_steps: _Count = Field(description="steps after which a relaxation counts as failed")
+    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
+    min_distance_ratio: _Positive = Field(description="shortest distance over the sum of covalent radii")
+    min_energy_per_atom: float = Field(description="lower energies are artefacts, eV/atom")
+
+
+class SplitParams(_Section):
+    """How crystals are dealt to train, validation and test; the test set never moves."""
+
+    by: Literal["formula", "chemsys"] = Field(description="what may not be on both sides of the split")
+    validation: _Fraction
+    test: _Fraction
+
+    @model_validator(mode="after")
+    def _leaves_training_data(self) -> SplitParams:
+        if self.validation + self.test >= 1 or min(self.validation, self.test) <= 0:
+            raise ValueError("validation and test must be positive and leave something to train on")
+        return self
+
+
+class ViewParams(_Section):
+    """One view: size of its network, and how it is trained."""
+
+    width: _Count = Field(description="features per element or atom")
+    layers: _Count = Field(description="message-passing or attention layers")
+    members: int = Field(ge=2, description="networks in the ensemble; fewer than two have no spread")
+    epochs: _Count = Field(description="epochs from scratch, in the first round")
+    fine_tune_epochs: _Count = Field(description="epochs from the previous round's networks, in later rounds")
+    batch_size: _Count
+    learning_rate: _Positive
+    fine_tune_learning_rate: _Positive
+    weight_decay: float = Field(ge=0)
+
+
+class StructureParams(ViewParams):
+    """The structure view; its graph joins each atom to its nearest shell of neighbours."""
+
+    cutoff: _Positive = Field(description="longest edge, Å")
+    neighbours: _Count = Field(description="edges per atom; the last shell is kept whole")
+
+
+class DiscoveryParams(_Section):
+    """How candidates are proposed, screened and chosen."""
+
+    min_substitution_probability: _Fraction = Field(description="least likely replacement (GNoME: 0.001)")
+    max_proposals: _Count = Field(description="candidates screened per round, drawn with the named seed")
+    max_sites: _Count = Field(description="largest cell proposed")
+    max_elements: int = Field(ge=2, description="most elements in a candidate")
+    threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
+    acquisition: Literal["stability_probability", "lowest_energy", "random"]
+    max_per_chemsys: _Count = Field(description="most candidates of one chemical system per round")
+
+
+class RoundParams(_Section):
+    """One round of active learning."""
+
+    next: str = Field(description="name of the round that goes on from here")
+    budget: _Count = Field(description="candidates chosen by the acquisition for the oracle")
+    random_baseline: int = Field(ge=0, description="candidates drawn at random beside them")
+
+
+class Params(_Section):
+    """Everything in `params.yaml`."""
+
+    seed: int = Field(ge=0)
+    snapshot: SnapshotParams
+    validate_: ValidateParams = Field(alias="validate")
+    oracle: OracleParams
+    split: SplitParams
+    composition: ViewParams
+    structure: StructureParams
+    discovery: DiscoveryParams
+    views: tuple[Literal["composition", "structure"], ...]
+    rounds: dict[str, RoundParams]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Params:
+        if set(self.views) != set(VIEWS):
+            raise ValueError("views must list composition and structure, both")
+        check_chain(self.rounds)
+        return self
+
+    def view(self, name: str) -> ViewParams:
+        """Parameters of a view by name."""
+        views: dict[str, ViewParams] = {"composition": self.composition, "structure": self.structure}
+        return views[name]
+
+
+def round_names(rounds: dict[str, RoundParams]) -> list[str]:
+    """Round names in the order of the chain."""
+    follows = {settings.next for settings in rounds.values()}
+    order = [name for name in rounds if name not in follows]
+    while order and order[-1] in rounds and len(order) <= len(rounds):
+        order.append(rounds[order[-1]].next)
+    return order[:-1]
+
+
+def check_chain(rounds: dict[str, RoundParams]) -> None:
+    """Refuse a chain of rounds with a gap, a fork or a cycle.
+
+    Raises:
+        ValueError: Says which round is wrong.
+    """
+    if not rounds:
+        raise ValueError("rounds: at least one round is needed")
+    targets = [settings.next for settings in rounds.values()]
+    for target in targets:
+        if targets.count(target) > 1:
+            raise ValueError(f"rounds: two rounds name {target!r} as next")
+    starts = [name for name in rounds if name not in targets]
+    if not starts:
+        raise ValueError("rounds: the chain is a cycle; one round must be nobody's next")
+    if len(starts) > 1:
+        raise ValueError(f"rounds: the chain has a gap: nobody names {starts[1]!r} as next")
+    if starts[0] != "round_0":
+        raise ValueError(f"rounds: the first round must be called round_0, not {starts[0]!r}")
+    if len(round_names(rounds)) != len(rounds):
+        raise ValueError("rounds: part of the chain is a cycle")
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises:
+        LodestoneError: Names the file, the key and what is allowed.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise LodestoneError(f"{path} cannot be read: {error}", "run from the root of the repository") from error
+    except yaml.YAMLError as error:
+        raise LodestoneError(f"{path} is no YAML: {error}", "correct the line named") from error
+    return parse_params(content, path)
+
+
+def parse_params(content: Any, path: Path = PARAMS_FILE) -> Params:
+    """Check the content of a parameter file; see :func:`load_params`."""
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_message(fault)}" for fault in error.errors()[:5])
+        raise LodestoneError(f"{path}: {told}", "correct these keys; docs/parameters.md lists every key") from error
+
+
+def _message(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return "unknown parameter"
+    return str(fault["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,16 @@
+"""Progress bars that stay out of the way of logs."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
+    """Iterate with a progress bar on stderr (about one line a minute where that is no terminal)."""
+    import sys
+
+    from tqdm import tqdm
+
+    interval = 0.2 if sys.stderr.isatty() else 60.0
+    return tqdm(items, total=total, desc=title, mininterval=interval, miniters=1, disable=total == 0, ncols=90)
