@@ -47,6 +47,7 @@ class RoundLayout:
 
     crystals = property(lambda self: self.folder / "crystals.parquet")
     attempts = property(lambda self: self.folder / "attempts.parquet")
+    warm_start = property(lambda self: self.folder / "warm_start")
     ensemble = property(lambda self: self.folder / "ensemble.json")
     predictions = property(lambda self: self.folder / "predictions.parquet")
     candidates = property(lambda self: self.folder / "candidates.parquet")

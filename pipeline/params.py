@@ -40,7 +40,7 @@ class SnapshotParams(_Section):
     """Where the crystals come from."""
 
     source: Literal["reference", "file", "materials_project"]
-    path: Path | None = Field(None, description="table of structures and energies, for source: file")
+    path: Path = Field(description="file the crystals are read from; not read by source: materials_project")
     label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
     correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
     thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field("GGA_GGA+U", description="for materials_project")
@@ -48,8 +48,8 @@ class SnapshotParams(_Section):
 
     @model_validator(mode="after")
     def _file_is_described(self) -> SnapshotParams:
-        if self.source == "file" and not (self.path and self.label_method and self.correction_scheme):
-            raise ValueError("source: file needs path, label_method and correction_scheme")
+        if self.source == "file" and not (self.label_method and self.correction_scheme):
+            raise ValueError("source: file needs label_method and correction_scheme")
         return self
 
 
@@ -113,6 +113,7 @@ class DiscoveryParams(_Section):
     """How candidates are proposed, screened and chosen."""
 
     min_substitution_probability: _Fraction = Field(description="least likely replacement (GNoME: 0.001)")
+    max_parent_energy_above_hull: float = Field(ge=0, description="crystals further from the hull have no children, eV/atom")
     max_proposals: _Count = Field(description="candidates screened per round, drawn with the named seed")
     max_sites: _Count = Field(description="largest cell proposed")
     max_elements: int = Field(ge=2, description="most elements in a candidate")

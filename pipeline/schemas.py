@@ -53,7 +53,7 @@ class Crystals(Structures):
     formation_energy_per_atom: pl.Float64 = _field("Relative to the elements relaxed by the same oracle", "eV/atom", in_range={"min_value": -10, "max_value": 10})
     energy_above_hull: pl.Float64 = _field("Distance to the convex hull of this table", "eV/atom", ge=0)
     source_formation_energy_per_atom: pl.Float64 = _field("Formation energy that the snapshot gave, for comparison only", "eV/atom", nullable=True)
-    origin: str = _field("'snapshot', or the round that verified the crystal")
+    origin: str = _field("'snapshot', 'reference' (a pure element added for the hull), or the round that verified the crystal")
     split: str = _field("Part of the data: train, validation, test, or holdout (on the hull, never learned from)", isin=["train", "validation", "test", "holdout"])
 
 
@@ -98,6 +98,7 @@ class Attempts(_Contract):
 
     decorated_prototype: str = _field("Composition and prototype as proposed", unique=True)
     round: str = _field("Round that spent its budget on it")
+    is_stable: bool = _field("Whether it was a discovery")
 
 
 class Candidates(Structures):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from dataclasses import dataclass
 from math import gcd
@@ -44,6 +45,7 @@ def symmetry_of(crystal: Crystal, symprec: float = SYMPREC) -> Symmetry:
     """
     import moyopy
 
+    logging.getLogger("moyo").setLevel(logging.ERROR)  # it warns of every cell whose symmetry is higher than its lattice's
     cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
     for precision in (symprec, symprec / 10, symprec / 100):
         try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from pipeline.crystals.crystal import Crystal
@@ -19,11 +18,15 @@ from pipeline.oracles.protocol import Label
 from pipeline.oracles.store import LabelStore
 from pipeline.reference.decorations import Decoration, compound_decorations, element_decorations
 from pipeline.reference.prototypes import Prototype, load_prototypes
+from pipeline.stability.compositions import atomic_fractions
+from pipeline.stability.references import elemental_references, formation_energies
 from pipeline.tables import write_table
 
 REFERENCE_SEED = 2023
 PER_PROTOTYPE = {2: 17, 3: 28, 4: 16}
 FORMATION_ENERGY_RANGE = (-5.0, 2.0)
+CM3_PER_MOL = 1.66053907  # Å3 per atom
+SECOND_SCALE = 2.0
 PACKAGES = ("chgnet", "torch", "ase", "pymatgen", "moyopy", "numpy")
 
 
@@ -42,16 +45,26 @@ class Reference:
     decorations: int
 
 
-def initial_crystal(prototype: Prototype, elements: tuple[str, ...]) -> Crystal:
-    """The decorated prototype at the volume of the data-mined lattice scheme (Chu et al., CMS 146, 184 (2018))."""
-    from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
+def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: float = 1.0) -> Crystal:
+    """The decorated prototype at a guess of its volume.
 
+    Elements start at their molar volume, compounds at that of the data-mined lattice scheme (Chu et al., Comput. Mater. Sci.
+    146, 184 (2018)).
+
+    Args:
+        prototype: What to decorate.
+        elements: One element for each of the prototype's.
+        scale: Factor on the guess.
+    """
     crystal = prototype.decorate(elements)
-    return crystal.scaled_to(float(DLSVolumePredictor().predict(crystal.to_pymatgen())))
+    return crystal.scaled_to(scale * _guess_volume(crystal, elements))
 
 
 def build(store: LabelStore, limit: int | None = None) -> Reference:
     """Make the reference set; labels already in the store are not computed again.
+
+    Where the guess of the volume was so small that the crystal more than doubled it, one more relaxation starts from twice
+    the guess.
 
     Args:
         store: Label store, so that an interrupted build goes on where it stopped.
@@ -60,9 +73,12 @@ def build(store: LabelStore, limit: int | None = None) -> Reference:
     prototypes = load_prototypes()
     compounds = compound_decorations(prototypes, PER_PROTOTYPE, REFERENCE_SEED)
     decorations = (element_decorations(prototypes) + compounds)[:limit]
-    crystals = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
-    labels = label_all(CHGNetOracle(), crystals, store, "relaxing with CHGNet")
-    return _assemble(decorations, labels)
+    first = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
+    labels = label_all(CHGNetOracle(), first, store, "relaxing with CHGNet")
+    scales = [SECOND_SCALE if label.status == "exploded" else 1.0 for label in labels]
+    second = [initial_crystal(prototypes[label], x, scale) for (label, x), scale in zip(decorations, scales, strict=True)]
+    labels = label_all(CHGNetOracle(), second, store, "relaxing again from twice the volume")
+    return _assemble(decorations, scales, labels)
 
 
 def write_reference(reference: Reference, path: Path) -> None:
@@ -82,30 +98,35 @@ def write_reference(reference: Reference, path: Path) -> None:
     write_table(reference.table, path, sort_by="material_id", metadata={"lodestone": json.dumps(facts, sort_keys=True)})
 
 
-def _assemble(decorations: list[Decoration], labels: list[Label]) -> Reference:
-    good = [(item, label) for item, label in zip(decorations, labels, strict=True) if label.ok]
-    described = describe([label.crystal for _, label in good if label.crystal is not None])
+def _assemble(decorations: list[Decoration], scales: list[float], labels: list[Label]) -> Reference:
+    good = [(item, scale, label) for item, scale, label in zip(decorations, scales, labels, strict=True) if label.ok]
+    described = describe([label.crystal for _, _, label in good if label.crystal is not None])
     table = described.with_columns(
-        pl.Series("energy_per_atom", [label.energy_per_atom for _, label in good]),
-        pl.Series("aflow_prototype", [label for (label, _), _ in good]),
-        pl.Series("decoration", ["-".join(elements) for (_, elements), _ in good]),
+        pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good]),
+        pl.Series("aflow_prototype", [label for (label, _), _, _ in good]),
+        pl.Series("decoration", ["-".join(elements) for (_, elements), _, _ in good]),
+        pl.Series("start_scale", [scale for _, scale, _ in good]),
         pl.lit(CHGNetOracle().name).alias("label_method"),
     )
-    table = _with_formation_energy(table)
-    kept, late = _drop_implausible(table)
     ids = pl.format("lode-{}-{}", pl.col("aflow_prototype"), pl.col("decoration")).alias("material_id")
+    kept, late = _drop_implausible(_with_formation_energy(table.select(ids, pl.all())))
     reasons = Counter(label.status.split(":")[0] for label in labels if not label.ok) + late
-    return Reference(kept.select(ids, pl.all()), dict(sorted(reasons.items())), len(decorations))
+    return Reference(kept, dict(sorted(reasons.items())), len(decorations))
+
+
+def _guess_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
+    from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
+    from pymatgen.core import Element
+
+    if len(elements) == 1:
+        return len(crystal) * float(Element(elements[0]).molar_volume) * CM3_PER_MOL
+    return float(DLSVolumePredictor().predict(crystal.to_pymatgen()))
 
 
 def _with_formation_energy(table: pl.DataFrame) -> pl.DataFrame:
-    elements = table.filter(~pl.col("chemsys").str.contains("-")).group_by("chemsys").agg(pl.col("energy_per_atom").min())
-    reference = dict(elements.iter_rows())
-    from pipeline.crystals.elements import SYMBOLS
-
-    mu = np.array([reference.get(symbol, np.nan) for symbol in SYMBOLS])
-    baseline = [float(np.mean(mu[row.to_numpy()])) for row in table["atomic_numbers"]]
-    return table.with_columns((pl.col("energy_per_atom") - pl.Series(baseline)).alias("formation_energy_per_atom"))
+    fractions = atomic_fractions(table["atomic_numbers"].to_list())
+    energies = formation_energies(fractions, table["energy_per_atom"].to_numpy(), elemental_references(table))
+    return table.with_columns(pl.Series("formation_energy_per_atom", energies))
 
 
 def _drop_implausible(table: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:

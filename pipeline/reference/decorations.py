@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from pipeline.reference.prototypes import ANIONS, ELEMENTS, METALLOIDS, METALS, Prototype
+from pipeline.crystals.charges import ANIONS, is_charge_balanced
+from pipeline.reference.prototypes import ELEMENTS, METALLOIDS, METALS, Prototype
 from pipeline.seeds import child_generator
 
 Decoration = tuple[str, tuple[str, ...]]
@@ -29,12 +30,12 @@ _SIMILARITY_LENGTH = 20.0
 _ANY_ELEMENT = 0.15
 
 
-def element_decorations(prototypes: dict[str, Prototype]) -> list[Decoration]:
+def element_decorations(prototypes: dict[str, Prototype], symbols: Sequence[str] = ELEMENTS) -> list[Decoration]:
     """Every element in the prototypes of its kind and in its own ground state, so that references are minima."""
-    kinds = {"N": _MOLECULAR, "O": _MOLECULAR, "F": _MOLECULAR}
+    kinds = {"H": _MOLECULAR, "N": _MOLECULAR, "O": _MOLECULAR, "F": _MOLECULAR}
     chosen: list[Decoration] = []
-    for element in ELEMENTS:
-        usual = _CLOSE_PACKED if element in METALS else _CLOSE_PACKED + _COVALENT
+    for element in symbols:
+        usual = _CLOSE_PACKED if element not in (*ANIONS, *METALLOIDS, "As") else _CLOSE_PACKED + _COVALENT
         labels = {*kinds.get(element, usual), *_OWN_GROUND_STATE.get(element, ())}
         chosen += [(label, (element,)) for label in sorted(labels & prototypes.keys())]
     return chosen
@@ -58,20 +59,6 @@ def compound_decorations(prototypes: dict[str, Prototype], per_prototype: dict[i
             wanted = per_prototype.get(len(prototype.elements), 0)
             chosen += [(label, elements) for elements in itertools.islice(drawn, wanted)]
     return chosen
-
-
-def is_charge_balanced(elements: tuple[str, ...], counts: tuple[int, ...]) -> bool:
-    """Whether common oxidation states, anions at their lowest, can sum to zero."""
-    return any(sum(q * n for q, n in zip(charges, counts, strict=True)) == 0 for charges in _charge_choices(elements))
-
-
-def _charge_choices(elements: tuple[str, ...]) -> Iterator[tuple[int, ...]]:
-    from pymatgen.core import Element
-
-    common = (Element(symbol).common_oxidation_states for symbol in elements)
-    return itertools.product(
-        *(states[:1] if symbol in ANIONS else [q for q in states if q > 0] for symbol, states in zip(elements, common, strict=True))
-    )
 
 
 def _draw(prototype: Prototype, generator: np.random.Generator, tries: int = 4000) -> Iterator[tuple[str, ...]]:

@@ -7,10 +7,10 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
+from pipeline.crystals.charges import ANIONS
 from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
-ANIONS = ("N", "O", "F", "S", "Cl", "Se", "Br", "Te", "I")
 METALLOIDS = ("B", "C", "Si", "P", "Ge", "Sn", "Sb", "Bi")
 METALS = tuple("Li Na K Rb Mg Ca Sr Ba Sc Y Ti Zr Hf V Nb Cr Mn Fe Co Ni Cu Ag Zn Al Ga In".split())
 ELEMENTS = tuple(sorted((*ANIONS, *METALLOIDS, *METALS)))

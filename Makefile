@@ -1,0 +1,75 @@
+# `make` or `make help` lists what there is. Assumes git, make, bash and Python 3.11 or newer; all else goes into .venv.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || true)
+CODE := pipeline stages tests benchmarks
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: help install discover test check bench reference ui docs format lock clean distclean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## Create the environment .venv from requirements.lock
+
+discover: $(VENV)/.installed ## Run the campaign of params.yaml to its report: reports/campaign.html
+	@$(BIN)/lodestone discover
+
+test: $(VENV)/.installed ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
+	@$(BIN)/ruff format --check $(wildcard $(CODE))
+	@$(BIN)/ruff check $(wildcard $(CODE))
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.installed ## Run the benchmarks
+	@$(BIN)/python benchmarks/run.py
+
+reference: $(VENV)/.installed ## Build reference/crystals.parquet anew (hours; goes on where it was interrupted)
+	@$(BIN)/lodestone reference
+
+ui: $(VENV)/.installed ## Browse the runs with MLflow on http://127.0.0.1:5000
+	@$(BIN)/lodestone ui
+
+docs: $(VENV)/.installed ## Write DATASET.md and docs/parameters.md from the code
+	@$(BIN)/lodestone docs
+
+format: $(VENV)/.installed ## Format the code and correct what ruff can correct
+	@$(BIN)/ruff format $(wildcard $(CODE))
+	@$(BIN)/ruff check --fix $(wildcard $(CODE))
+
+lock: ## Renew requirements.lock from the ranges in pyproject.toml
+	@$(PYTHON) -m venv --clear .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet '.[dev]' setuptools
+	@{ sed '/^[^#]/,$$d' requirements.lock; .venv-lock/bin/python -m pip freeze --all \
+	  | grep -v -E '^(pip|wheel|lodestone-materials)\b' | sed 's/+cpu$$//'; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock && rm -rf .venv-lock
+
+clean: ## Remove caches; results, labels and the environment stay
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	@find pipeline stages tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment and all results, too (labels in .lodestone stay: they cost hours)
+	@rm -rf $(VENV) data metrics reports timings mlruns mlflow.db* .dvc/cache .dvc/tmp
+
+# The stamp is written last, so an interrupted installation is taken up again.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'error: no python3 found; install Python 3.11 or newer, or say make PYTHON=/path/to/python' >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is $$('$(PYTHON)' --version), but Python 3.11 or newer is needed; say make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo 'Creating $(VENV) from requirements.lock (a few minutes the first time; log: $(VENV)/install.log)'
+	@'$(PYTHON)' -m venv $(VENV)
+	@$(BIN)/python -m pip install --no-compile --progress-bar off -r requirements.lock 2>&1 | tee $(VENV)/install.log \
+	  | awk '/^Collecting/ && ++n % 50 == 0 {print "  " n " packages found"; fflush()} \
+	    /^Installing collected/ {print "  unpacking"; fflush()} /^ERROR/' \
+	  || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

@@ -1,0 +1,1 @@
+"""Training, ensembles, storage of models, metrics."""

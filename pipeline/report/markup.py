@@ -1,0 +1,74 @@
+"""Formulas, space groups and numbers as a chemist writes them, in HTML."""
+
+from __future__ import annotations
+
+import re
+
+from markupsafe import Markup, escape
+
+NOTHING = "–"
+
+REASONS = {
+    "ok": "accepted",
+    "not_converged": "relaxation did not converge",
+    "not_finite": "energy or cell is not finite",
+    "energy_artefact": "energy is an artefact of the potential",
+    "exploded": "cell exploded",
+    "collapsed": "cell collapsed",
+    "atoms_overlap": "atoms overlap",
+    "failed": "calculation failed",
+}
+
+
+def formula(text: str) -> Markup:
+    """A reduced formula with subscripts."""
+    return Markup(re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(text))))
+
+
+def decomposition(text: str) -> Markup:
+    """Decomposition products with subscripts; amounts stay as they are."""
+    return formula(text) if text else Markup(NOTHING)
+
+
+def spacegroup(number: int) -> Markup:
+    """Symbol of a space group, overlines and screw axes set properly."""
+    import moyopy
+
+    symbol = moyopy.SpaceGroupType(number).hm_short.replace(" ", "")
+    barred = re.sub(r"-(\d)", r'<span class="over">\1</span>', symbol)
+    return Markup(re.sub(r"_(\d)", r"<sub>\1</sub>", barred))
+
+
+def prototype(label: str) -> Markup:
+    """The readable head of a prototype label: anonymous formula and Pearson symbol."""
+    anonymous, *pearson = label.split("_")[:2]
+    return Markup(" ").join([formula(anonymous), *map(escape, pearson)])
+
+
+def milli(energy: float | None, digits: int = 0) -> str:
+    """An energy in meV/atom, without a negative zero."""
+    if energy is None:
+        return NOTHING
+    told = f"{1e3 * energy:.{digits}f}"
+    return (told.replace("-", "", 1) if float(told) == 0 else told).replace("-", "−")
+
+
+def electronvolts(energy: float | None) -> str:
+    """An energy in eV/atom."""
+    return NOTHING if energy is None else f"{energy:.3f}".replace("-", "−")
+
+
+def percent(share: float | None) -> str:
+    """A share as a percentage."""
+    return NOTHING if share is None else f"{share:.0%}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """A 95 % interval of shares, e.g. ``12–34%``; empty where there is none."""
+    return "" if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f}%"
+
+
+def reason(status: str) -> str:
+    """Why a candidate was refused, in words; what follows a colon is left to the details."""
+    head = status.split(":")[0]
+    return REASONS.get(head, head.replace("_", " "))

@@ -1,0 +1,112 @@
+"""The page: figures and tables put into one self-contained HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from pipeline.report import rows
+from pipeline.report.collect import CampaignData
+from pipeline.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
+from pipeline.report.hull_figures import binary_figure, ternary_figure
+from pipeline.report.hulls import most_changed_systems, system_hull
+from pipeline.report.markup import milli
+from pipeline.report.summary import campaign_summary
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+NOT_DFT = {
+    "chgnet-0.3.0": "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, "
+    "not DFT calculations and not measurements; its energies already include the MP2020 corrections.",
+}
+_PLOT = {"displayModeBar": False, "responsive": True}
+
+
+def render(campaign: CampaignData, found: pl.DataFrame) -> str:
+    """The report as HTML: no request leaves the page, and equal campaigns give equal bytes.
+
+    Args:
+        campaign: The campaign.
+        found: Its discoveries, as :func:`pipeline.report.discoveries.discoveries` gives them.
+    """
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    template = environment.get_template("template.html.j2")
+    return template.render(plotly=get_plotlyjs(), **_content(campaign, found)) + "\n"
+
+
+def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
+    last = campaign.rounds[-1]
+    return {
+        "summary": campaign_summary(campaign, found),
+        "proposed": sum(data.counts["n_proposed"] for data in campaign.rounds),
+        "last": last.name,
+        "last_hits": {who: rows.hit_rate(rate) for who, rate in last.hit_rate.items()},
+        "last_mae": {name: milli(error.mae) for name, error in last.test.items()},
+        "n_test": last.test["ensemble"].n,
+        "labels": _labels(campaign),
+        "round_names": [data.name for data in campaign.rounds],
+        "rounds": rows.round_rows(campaign),
+        "discoveries": rows.discovery_rows(found),
+        "funnel": rows.funnel_rows(campaign),
+        "rejections": rows.rejection_rows(campaign),
+        "rejected": rows.rejected_candidates(campaign),
+        "provenance": rows.flattened(campaign.provenance),
+        "label_metrics": rows.flattened(campaign.labels),
+        "settings": rows.flattened(campaign.params.model_dump(mode="json", by_alias=True)),
+        "n_references": campaign.references.height,
+        "plots": {name: _html(drawn, name) for name, drawn in _figures(campaign).items()},
+        "hulls": [_html(drawn, name) for name, drawn in _hulls(campaign, found).items()],
+    }
+
+
+def _labels(campaign: CampaignData) -> dict[str, Any]:
+    """What the energies are, and what the source's own energies were."""
+    oracle = campaign.params.oracle.name
+    method = campaign.provenance.get("label_method")
+    return {
+        "oracle": oracle,
+        "what": NOT_DFT.get(oracle, ""),
+        "source": campaign.provenance.get("source", campaign.params.snapshot.source),
+        "method": method,
+        "scheme": campaign.provenance.get("correction_scheme"),
+        "same": method == oracle,
+    }
+
+
+def _figures(campaign: CampaignData) -> dict[str, Figure]:
+    views = parity(campaign.rounds[-1])
+    named = {"hit-rate": hit_rates(campaign.rounds), "errors": errors(campaign.rounds)}
+    named |= {"verified": verified_energies(campaign), "verified-hull": verified_hull_distances(campaign)}
+    return named | {f"parity-{index}": drawn for index, drawn in enumerate(views)}
+
+
+def _hulls(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Figure]:
+    """One figure of each binary system, two (before, after) of each ternary."""
+    discovered = set(found["material_id"])
+    drawn = {}
+    for elements in most_changed_systems(campaign, found):
+        name, heading = f"hull-{'-'.join(elements)}", "–".join(elements)
+        before = system_hull(campaign.rounds[0].crystals, elements, discovered)
+        after = system_hull(campaign.known, elements, discovered)
+        if len(elements) == 2:
+            drawn[name] = binary_figure(before, after)
+        else:
+            drawn[f"{name}-before"] = ternary_figure(before, f"{heading}, before", after)
+            drawn[f"{name}-after"] = ternary_figure(after, f"{heading}, after", before)
+    return drawn
+
+
+def _html(drawn: Figure, name: str) -> str:
+    return str(drawn.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=_PLOT))

@@ -1,0 +1,1 @@
+"""Snapshot sources: where the crystals of a campaign come from, with their provenance."""

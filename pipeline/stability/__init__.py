@@ -1,0 +1,1 @@
+"""Thermodynamic stability: elemental references, the convex hull, decomposition."""

@@ -1,0 +1,58 @@
+"""An ensemble as an MLflow pyfunc: registered models name this module as their loader, so it keeps its name.
+
+A registered model holds state dicts and typed configs (``models/<view>/``, ``ensemble.json``), never a pickle.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.learning.ensemble import Ensemble
+
+
+class EnsembleModel:
+    """Predicts formation energies of crystals given as rows.
+
+    Args:
+        ensemble: Both views and how they are combined.
+    """
+
+    def __init__(self, ensemble: Ensemble) -> None:
+        self.ensemble = ensemble
+
+    def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Predict formation energies, eV/atom.
+
+        Args:
+            model_input: Columns ``lattice`` (9 numbers, Å), ``atomic_numbers`` (n) and ``frac_coords`` (3 n).
+            params: Not used; part of MLflow's signature.
+
+        Returns:
+            One row per crystal: the weighted average of the views, the mean of each, and the spread.
+        """
+        import pandas as pd
+
+        from pipeline.crystals.crystal import Crystal
+
+        rows = zip(*(model_input[name] for name in ("lattice", "atomic_numbers", "frac_coords")), strict=True)
+        predicted = self.ensemble.predict([Crystal(*row) for row in rows])
+        return pd.DataFrame(
+            {
+                "formation_energy_per_atom_pred": predicted.mean,
+                "formation_energy_per_atom_pred_composition": predicted.composition,
+                "formation_energy_per_atom_pred_structure": predicted.structure,
+                "formation_energy_per_atom_epistemic_std": predicted.std,
+            },
+            index=model_input.index,
+        )
+
+
+def _load_pyfunc(data_path: str) -> EnsembleModel:
+    """Entry point that MLflow calls with the folder of the model."""
+    from pipeline.learning.ensemble import load_ensemble
+
+    return EnsembleModel(load_ensemble(Path(data_path)))

@@ -1,0 +1,38 @@
+"""One round of active learning: ``python stages/active_learning.py ROUND NEXT``."""
+
+import sys
+from functools import partial
+from shutil import copytree
+
+from pipeline.campaign import RoundState, run_round
+from pipeline.layout import METRICS, Layout
+from pipeline.learning.ensemble import load_ensemble
+from pipeline.oracles.make import make_oracle
+from pipeline.oracles.pool import label_all
+from pipeline.oracles.store import LabelStore, default_path
+from pipeline.params import load_params
+from pipeline.schemas import Attempts, Candidates, Crystals, References, Verifications
+from pipeline.stage import run_stage
+from pipeline.tables import read_table, write_json, write_table
+
+
+def main() -> None:
+    """Read what is known and the models of the round; write its findings and what the next round starts from."""
+    name, following = sys.argv[1:]
+    params, layout = load_params(), Layout()
+    files, after = layout.round(name), layout.round(following)
+    tables = (read_table(files.crystals, Crystals), read_table(files.attempts, Attempts), read_table(layout.references, References))
+    with LabelStore(default_path()) as store:
+        label = partial(label_all, make_oracle(params.oracle), store=store, title=f"verifying the candidates of {name}")
+        result = run_round(name, RoundState(*tables), load_ensemble(files.folder), params, label)
+    write_table(result.candidates, files.candidates, Candidates, sort_by="material_id")
+    write_table(result.verifications, files.verifications, Verifications, sort_by="material_id")
+    write_json(result.metrics, METRICS / name / "active_learning.json")
+    write_table(result.state.crystals, after.crystals, Crystals, sort_by="material_id")
+    write_table(result.state.attempts, after.attempts, Attempts)
+    copytree(files.folder / "models", after.warm_start, dirs_exist_ok=True)
+    write_json({"round": name}, after.warm_start / "origin.json")
+
+
+if __name__ == "__main__":
+    run_stage(main)

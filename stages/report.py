@@ -1,0 +1,29 @@
+"""Write the campaign report, its discoveries and the figures of every round for `dvc plots`."""
+
+from __future__ import annotations
+
+from pipeline.layout import METRICS, REPORTS, Layout
+from pipeline.params import load_params
+from pipeline.report.collect import collect
+from pipeline.report.discoveries import discoveries, write_cifs
+from pipeline.report.page import render
+from pipeline.report.summary import campaign_summary, rounds_table
+from pipeline.schemas import Discoveries
+from pipeline.stage import run_stage
+from pipeline.tables import write_atomically, write_json, write_table
+
+
+def main() -> None:
+    """Read the finished campaign and write everything that is reported about it."""
+    campaign = collect(load_params(), Layout(), METRICS)
+    found = discoveries(campaign)
+    write_table(found, REPORTS / "discoveries.parquet", Discoveries)
+    write_cifs(found, REPORTS / "cifs")
+    write_atomically(METRICS / "rounds.csv", rounds_table(campaign).write_csv)
+    write_json(campaign_summary(campaign, found), METRICS / "campaign.json")
+    page = render(campaign, found)
+    write_atomically(REPORTS / "campaign.html", lambda target: target.write_text(page, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    run_stage(main)

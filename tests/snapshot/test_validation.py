@@ -1,0 +1,153 @@
+"""Each check of physics finds its fault and no other; bad rows fail the stage or are set aside."""
+
+import math
+
+import polars as pl
+import pytest
+from snapshot_rows import LABELS, structure
+
+from pipeline.crystals.encoding import describe
+from pipeline.errors import LodestoneError
+from pipeline.params import ValidateParams
+from pipeline.schemas import Rejections, Snapshot
+from pipeline.snapshot.structures import parse_structure
+from pipeline.tables import read_table, validated
+from pipeline.validation import check_rows, validate_snapshot
+
+NONE = Rejections.empty()
+
+
+def _params(policy="fail") -> ValidateParams:
+    return ValidateParams(
+        on_bad_rows=policy,
+        min_distance=0.5,
+        volume_per_atom=(2.0, 150.0),
+        formation_energy=(-6.0, 5.0),
+        max_atomic_number=94,
+    )
+
+
+def _table(*crystals: dict) -> pl.DataFrame:
+    n = len(crystals)
+    table = describe([parse_structure(raw) for raw in crystals]).with_columns(
+        pl.Series("material_id", [f"mp-{i}" for i in range(n)]),
+        pl.Series("energy_per_atom", [None] * n, dtype=pl.Float64),
+        pl.Series("formation_energy_per_atom", [-1.0] * n),
+        pl.Series("energy_above_hull", [0.0] * n),
+        *(pl.lit(value).alias(name) for name, value in LABELS.items()),
+    )
+    return table.select(list(Snapshot.to_schema().columns))
+
+
+UNSOUND = "lattice, atomic numbers and positions do not make a crystal of finite size"
+GOOD = _table(structure(["Na", "Cl"]), structure(["K"]), structure(["K", "Na", "Cl", "Cl"], 7.0))
+SALT = structure(["Na", "Cl"])
+
+
+def _with(**columns) -> pl.DataFrame:
+    """The good table with values of the first row replaced."""
+    first = GOOD.head(1).with_columns(pl.lit(pl.Series([v], dtype=GOOD.schema[k])).alias(k) for k, v in columns.items())
+    return pl.concat([first, GOOD.tail(2)])
+
+
+def test_good_rows_pass():
+    assert validated(GOOD, Snapshot, "x").equals(GOOD)
+    assert check_rows(GOOD, _params()).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (_with(formula_pretty="NaF"), "formula_pretty is NaF, but the structure has NaCl"),
+        (_with(chemsys="F-Na"), "chemsys is F-Na, but the structure has Cl-Na"),
+        (_with(nsites=4), "nsites is 4, but the structure has 2"),
+        (_with(formation_energy_per_atom=math.nan), "formation_energy_per_atom is NaN"),
+        (_with(energy_per_atom=math.inf), "energy_per_atom is inf"),
+        (_with(energy_above_hull=math.nan), "energy_above_hull is NaN"),
+        (_with(formation_energy_per_atom=None), "no energy"),
+        (_with(energy_above_hull=-2e-6), "energy_above_hull is negative: -2e-6"),
+        (_with(formation_energy_per_atom=-20.0), "formation energy -20.0 eV/atom, outside -6.0 to 5.0"),
+        (
+            _with(formation_energy_per_atom=-8.0),
+            "formation energy -8.0 eV/atom, outside -6.0 to 5.0 (eV per cell instead of per atom?)",
+        ),
+        (_with(lattice=[math.nan, 0, 0, 0, 4, 0, 0, 0, 4]), UNSOUND),
+        (_with(frac_coords=[0.0, 0, 0]), UNSOUND),
+        (_table(SALT | {"species": ["Na", "Cm"]}, structure(["K"])), "Cm is beyond atomic number 94"),
+        (
+            _table(SALT | {"frac_coords": [[0, 0, 0], [0, 0, 0.1]]}, structure(["K"])),
+            "atoms 0.4 Å apart, less than 0.5",
+        ),
+        # Neighbours in the next cell count: 0.02 and 0.98 of 4 Å are 0.16 Å apart.
+        (
+            _table(SALT | {"frac_coords": [[0, 0, 0.02], [0, 0, 0.98]]}, structure(["K"])),
+            "atoms 0.16 Å apart, less than 0.5",
+        ),
+        (_table(structure(["Na", "Cl"], 7.0), structure(["K"])), "volume 171.5 Å3/atom, outside 2.0 to 150.0"),
+        (_table(structure(["Na", "Cl"], 1.5), structure(["K"])), "volume 1.69 Å3/atom, outside 2.0 to 150.0"),
+    ],
+)
+def test_each_fault_is_told_and_nothing_else(table, reason):
+    bad = check_rows(table, _params())
+    assert validated(bad, Rejections, "x").equals(bad)
+    assert bad["material_id"].to_list() == ["mp-0"]
+    assert bad["reason"].to_list() == [reason]
+
+
+def test_rounding_below_the_hull_is_no_fault():
+    assert check_rows(_with(energy_above_hull=-5e-7), _params()).is_empty()
+
+
+def test_several_reasons_of_a_row_stand_together():
+    bad = check_rows(_with(formula_pretty="NaF", energy_above_hull=-1.0), _params())
+    assert bad["reason"].to_list() == [
+        "formula_pretty is NaF, but the structure has NaCl; energy_above_hull is negative: -1.0"
+    ]
+
+
+def test_equal_identifiers_are_all_reported():
+    bad = check_rows(_with(material_id="mp-1"), _params())
+    assert bad.rows() == [("mp-1", formula, "material_id is not unique") for formula in ("K", "NaCl")]
+
+
+@pytest.mark.parametrize("column", list(LABELS))
+def test_energies_of_different_kinds_are_refused_at_once(column):
+    with pytest.raises(LodestoneError, match=f"mixes {column}: .*other"):
+        check_rows(_with(**{column: "other"}), _params("quarantine"))
+
+
+def test_failing_shows_a_table_and_keeps_the_full_list(tmp_path):
+    many = pl.concat([GOOD.head(1)] * 12).with_columns(
+        pl.format("mp-{}", pl.int_range(10, 22)).alias("material_id"), pl.lit("NaF").alias("formula_pretty")
+    )
+    unread = pl.DataFrame([("mp-9", "?", "no structure")], schema=NONE.schema, orient="row")
+    with pytest.raises(LodestoneError) as raised:
+        validate_snapshot(pl.concat([GOOD, many]), unread, _params(), tmp_path / "quarantine.parquet")
+    told = str(raised.value)
+    assert "13 of 16 rows of the snapshot are bad" in told
+    assert "mp-10        NaF      formula_pretty is NaF, but the structure has NaCl" in told
+    assert "and 3 more" in told
+    assert "on_bad_rows: quarantine" in told
+    assert len(pl.read_csv(tmp_path / "offending_rows.csv")) == 13
+    assert not (tmp_path / "quarantine.parquet").exists()
+
+
+def test_quarantine_goes_on_with_the_good_rows(tmp_path):
+    path = tmp_path / "quarantine.parquet"
+    (tmp_path / "offending_rows.csv").write_text("of an earlier run")
+    unread = pl.DataFrame([("mp-9", "?", "no structure")], schema=NONE.schema, orient="row")
+    good = validate_snapshot(_with(nsites=4), unread, _params("quarantine"), path)
+    assert good.equals(GOOD.tail(2))
+    assert read_table(path, Rejections)["material_id"].to_list() == ["mp-0", "mp-9"]
+    assert not (tmp_path / "offending_rows.csv").exists()
+
+
+def test_quarantine_is_written_even_if_empty(tmp_path):
+    good = validate_snapshot(GOOD, NONE, _params(), tmp_path / "quarantine.parquet")
+    assert good.equals(GOOD)
+    assert read_table(tmp_path / "quarantine.parquet", Rejections).is_empty()
+
+
+def test_no_good_row_is_an_error_even_with_quarantine(tmp_path):
+    with pytest.raises(LodestoneError, match="1 of 1 rows"):
+        validate_snapshot(_with(nsites=4).head(1), NONE, _params("quarantine"), tmp_path / "quarantine.parquet")

@@ -1,0 +1,100 @@
+"""Publishing into a local sqlite store: once, completely, and loadable."""
+
+import numpy as np
+import pytest
+
+from pipeline.errors import LodestoneError
+from pipeline.layout import METRICS, Layout
+from pipeline.tables import write_json
+from pipeline.tracking import champion, publish, tracking_uri
+
+ROCK_SALT = {
+    "lattice": [5.6, 0, 0, 0, 5.6, 0, 0, 0, 5.6],
+    "atomic_numbers": [11, 17],
+    "frac_coords": [0] * 3 + [0.5] * 3,
+}
+
+
+def all_runs(client):
+    return client.search_runs([client.get_experiment_by_name("lodestone").experiment_id])
+
+
+def test_published_once_whole_and_loadable(campaign, params, client):
+    first = publish(campaign, params)
+    assert first["created"]
+    assert first["model_versions"] == 2
+    runs = {run.info.run_name: run for run in all_runs(client)}
+    parent = runs[first["run"]]
+    assert {run.data.tags.get("mlflow.parentRunId") for name, run in runs.items() if name != first["run"]} == {
+        parent.info.run_id
+    }
+    assert parent.data.tags["lodestone.digest"] == first["digest"]
+    assert [
+        point.value for point in client.get_metric_history(runs["round_0/structure"].info.run_id, "train_mae.member_0")
+    ] == [
+        0.5,
+        0.25,
+    ]
+    assert "campaign.html" in {entry.path for entry in client.list_artifacts(parent.info.run_id)}
+
+    assert publish(campaign, params) == {**first, "created": False}
+    assert len(all_runs(client)) == len(runs)
+
+    told = champion(campaign)
+    assert (told["lodestone.round"], told["version"]) == ("round_0", 1)
+    _predicts_like_the_round(campaign, told["model"])
+
+
+def _predicts_like_the_round(campaign, uri):
+    import mlflow
+    import pandas as pd
+
+    from pipeline.crystals.crystal import Crystal
+    from pipeline.learning.ensemble import load_ensemble
+
+    mlflow.set_tracking_uri(tracking_uri(campaign))
+    mlflow.set_registry_uri(tracking_uri(campaign))
+    answer = mlflow.pyfunc.load_model(uri).predict(pd.DataFrame([ROCK_SALT]))
+    direct = load_ensemble(Layout(campaign / "data").round("round_0").folder).predict([Crystal(*ROCK_SALT.values())])
+    np.testing.assert_allclose(answer["formation_energy_per_atom_pred"], direct.mean, atol=1e-6)
+
+
+def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.tracking._choose_champion", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            publish(campaign, params)
+    assert publish(campaign, params)["created"]
+    assert len(all_runs(client)) == 7
+    assert len(client.search_model_versions("name = 'lodestone-ensemble'")) == 2
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("client")
+def test_champions_are_compared_on_the_same_crystals_only(campaign, params):
+    publish(campaign, params)
+    errors = {"ensemble": {"mae": 0.5, "rmse": 0.5, "n": 5}}
+    for name in params.rounds:
+        write_json({"n_train": 9, "validation": errors, "test": errors}, campaign / METRICS / name / "ensemble.json")
+    publish(campaign, params)
+    assert float(champion(campaign)["lodestone.validation_mae"]) == 0.09
+    write_json({"content_hash": "other"}, Layout(campaign / "data").provenance)
+    publish(campaign, params)
+    assert float(champion(campaign)["lodestone.validation_mae"]) == 0.5
+
+
+@pytest.mark.usefixtures("client")
+def test_no_champion_and_broken_stores_are_told(campaign, params, monkeypatch):
+    with pytest.raises(LodestoneError, match="no champion"):
+        champion(campaign)
+    (campaign / "damaged.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{campaign}/damaged.db")
+    with pytest.raises(LodestoneError, match=r"damaged\.db cannot be used"):
+        publish(campaign, params)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(LodestoneError, match=r"http://127\.0\.0\.1:9 cannot be used"):
+        publish(campaign, params)
