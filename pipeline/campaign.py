@@ -104,7 +104,8 @@ def _candidates(
     if not proposals.items:
         raise LodestoneError(
             f"{name}: no substitution gives a candidate that is not known yet",
-            "lower discovery.min_substitution_probability, raise discovery.max_parent_energy_above_hull, or widen the snapshot",
+            "lower discovery.min_substitution_probability, raise discovery.max_parent_energy_above_hull, "
+            "or widen the snapshot",
         )
     prediction = ensemble.predict([proposal.crystal for proposal in proposals.items])
     table = screen(proposals.items, state.crystals["material_id"].to_list(), prediction, hull, name)
@@ -112,7 +113,8 @@ def _candidates(
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     if "model" not in chosen["acquired_by"]:
         raise LodestoneError(
-            f"{name}: none of {len(table)} candidates is predicted within {params.discovery.threshold} eV/atom of the hull",
+            f"{name}: none of {len(table)} candidates is predicted within "
+            f"{params.discovery.threshold} eV/atom of the hull",
             "raise discovery.threshold or discovery.max_proposals in params.yaml",
         )
     return chosen, {"n_proposed": len(table), "n_known": proposals.n_known, "n_screened": within}
@@ -124,23 +126,36 @@ def _refuse_if_all_failed(name: str, labels: list[Label]) -> None:
         told = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
         raise LodestoneError(
             f"{name}: the oracle failed on all {len(labels)} candidates ({told})",
-            "check the oracle's settings (oracle.max_steps, oracle.fmax) and its installation; failures are kept in the label "
-            "store, so delete it after repairing the oracle",
+            "check oracle.max_steps, oracle.fmax and the installation of the oracle; failures are kept in the "
+            "label store, so delete it after repairing the oracle",
         )
 
 
-def _verify(name: str, acquired: pl.DataFrame, labels: list[Label], state: RoundState, hull: ConvexHull) -> pl.DataFrame:
+def _verify(
+    name: str, acquired: pl.DataFrame, labels: list[Label], state: RoundState, hull: ConvexHull
+) -> pl.DataFrame:
     """The table of verifications, rejected candidates included."""
     asked = acquired.select(
-        "material_id", pl.lit(name).alias("round"), "acquired_by", "parent_id", "substitution", "formula_pretty", "chemsys", *_PREDICTED
+        "material_id",
+        pl.lit(name).alias("round"),
+        "acquired_by",
+        "parent_id",
+        "substitution",
+        "formula_pretty",
+        "chemsys",
+        *_PREDICTED,
     ).with_columns(
         pl.Series("status", [label.status for label in labels]),
         pl.Series("n_steps", [label.n_steps for label in labels], dtype=pl.Int32),
     )
     relaxed = [label.crystal for label in labels if label.crystal is not None]
-    found = describe(relaxed).drop("formula_pretty", "chemsys", "nsites").with_columns(
-        pl.Series("material_id", [i for i, label in zip(acquired["material_id"], labels, strict=True) if label.ok]),
-        pl.Series("energy_per_atom", [label.energy_per_atom for label in labels if label.ok]),
+    found = (
+        describe(relaxed)
+        .drop("formula_pretty", "chemsys", "nsites")
+        .with_columns(
+            pl.Series("material_id", [i for i, label in zip(acquired["material_id"], labels, strict=True) if label.ok]),
+            pl.Series("energy_per_atom", [label.energy_per_atom for label in labels if label.ok]),
+        )
     )
     found = _against_hull(found, state, hull)
     table = asked.join(found, on="material_id", how="left", maintain_order="left")
@@ -158,7 +173,11 @@ def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> p
             pl.Series("formation_energy_per_atom", energies),
             pl.Series("energy_above_hull", distance),
             pl.Series("decomposition", [describe_decomposition(hull.decomposition(x), formulas) for x in fractions]),
-            pl.col("material_id").sort_by("energy_per_atom", "material_id").first().over("decorated_prototype").alias("lowest"),
+            pl.col("material_id")
+            .sort_by("energy_per_atom", "material_id")
+            .first()
+            .over("decorated_prototype")
+            .alias("lowest"),
         )
         .with_columns(
             is_novel=~pl.col("decorated_prototype").is_in(known) & (pl.col("material_id") == pl.col("lowest")),
@@ -168,7 +187,9 @@ def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> p
     )
 
 
-def _next_state(name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params) -> RoundState:
+def _next_state(
+    name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params
+) -> RoundState:
     novel = verifications.filter("is_novel").with_columns(
         pl.lit(name).alias("origin"),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
@@ -181,7 +202,9 @@ def _next_state(name: str, state: RoundState, acquired: pl.DataFrame, verificati
     tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
         verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"
     )
-    return RoundState(crystals.sort("material_id"), pl.concat([state.attempts, tried.drop("material_id")]), state.references)
+    return RoundState(
+        crystals.sort("material_id"), pl.concat([state.attempts, tried.drop("material_id")]), state.references
+    )
 
 
 def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState) -> dict[str, Any]:

@@ -77,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _discover(arguments: argparse.Namespace) -> int:
+    if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
+        die_with_parent(signal.SIGTERM)
     load_params()
     release_locks_of_the_dead()
     code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
@@ -170,7 +172,7 @@ def _docs(_: argparse.Namespace) -> None:
         print(path)
 
 
-def _ui(arguments: argparse.Namespace) -> int:
+def _ui(arguments: argparse.Namespace) -> None:
     from pipeline.tracking import publish, tracking_uri
 
     uri = tracking_uri(Path())
@@ -181,8 +183,9 @@ def _ui(arguments: argparse.Namespace) -> int:
     except LodestoneError as error:
         print(f"note: the campaign in this folder is not shown: {error}", file=sys.stderr)
     print(f"MLflow on http://127.0.0.1:{arguments.port} (Ctrl-C ends it)", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri]
-    return subprocess.run([*command, "--host", "127.0.0.1", "--port", str(arguments.port)], check=False).returncode
+    store = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # background jobs that nobody asked for
+    os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *store])
 
 
 def _count(text: str) -> int:

@@ -54,12 +54,15 @@ def label_snapshot(
         label: Labels crystals.
         element_crystals: Gives crystals of pure elements, by identifier, so that every reference is a minimum.
     """
+    rejected: list[tuple[str, str, str]] = []
     if (snapshot["label_method"] == oracle_name).all() and snapshot["energy_per_atom"].null_count() == 0:
-        known, rejected = snapshot.drop("energy_above_hull"), []
+        known = snapshot.with_columns(pl.lit(None, dtype=pl.Float64).alias("formation_energy_per_atom"))
         offered = sorted(_elements(known) - set(known.filter(~pl.col("chemsys").str.contains("-"))["chemsys"]))
     else:
         known, rejected = _relabel(snapshot, label(decode(snapshot)))
-        offered = sorted(_elements(known))  # a snapshot need not hold the ground state of an element; offer it the usual ones
+        offered = sorted(
+            _elements(known)
+        )  # a snapshot need not hold the ground state of an element; offer it the usual ones
     added = _label_elements(offered, label, element_crystals) if offered else pl.DataFrame()
     known = pl.concat([known, added], how="diagonal") if len(added) else known
     references = elemental_references(known)
@@ -74,7 +77,9 @@ def label_snapshot(
         "n_stable": int((crystals["energy_above_hull"] == 0).sum()),
         "oracle_vs_source": compare_with_source(crystals),
     }
-    rejections = pl.DataFrame(rejected, schema=dict.fromkeys(["material_id", "formula_pretty", "reason"], pl.String), orient="row")
+    rejections = pl.DataFrame(
+        rejected, schema=dict.fromkeys(["material_id", "formula_pretty", "reason"], pl.String), orient="row"
+    )
     return LabelledSnapshot(crystals, references, rejections, metrics)
 
 
@@ -95,7 +100,9 @@ def compare_with_source(crystals: pl.DataFrame) -> dict[str, Any] | None:
 def _relabel(snapshot: pl.DataFrame, labels: list[Label]) -> tuple[pl.DataFrame, list[tuple[str, str, str]]]:
     rejected = [
         (material_id, formula, label.status)
-        for (material_id, formula), label in zip(snapshot.select("material_id", "formula_pretty").iter_rows(), labels, strict=True)
+        for (material_id, formula), label in zip(
+            snapshot.select("material_id", "formula_pretty").iter_rows(), labels, strict=True
+        )
         if not label.ok
     ]
     kept = snapshot.filter(pl.Series([label.ok for label in labels]))
@@ -107,7 +114,9 @@ def _label_elements(symbols: list[str], label: Labeller, element_crystals: Eleme
     offered = element_crystals(symbols)
     labels = label(list(offered.values()))
     good = [(name, found) for name, found in zip(offered, labels, strict=True) if found.ok]
-    return _from_labels([name for name, _ in good], [found for _, found in good]).with_columns(origin=pl.lit("reference"))
+    return _from_labels([name for name, _ in good], [found for _, found in good]).with_columns(
+        origin=pl.lit("reference")
+    )
 
 
 def _from_labels(ids: list[str], labels: list[Label]) -> pl.DataFrame:
@@ -120,7 +129,9 @@ def _on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
     fractions = atomic_fractions(known["atomic_numbers"].to_list())
     energies = formation_energies(fractions, known["energy_per_atom"].to_numpy(), references)
     origin = pl.col("origin").fill_null("snapshot") if "origin" in known.columns else pl.lit("snapshot")
-    renamed = known.rename({"formation_energy_per_atom": "source_formation_energy_per_atom"})
+    renamed = known.drop("energy_above_hull", strict=False).rename(
+        {"formation_energy_per_atom": "source_formation_energy_per_atom"}
+    )
     return renamed.with_columns(
         origin.alias("origin"), pl.lit("train").alias("split"), pl.Series("formation_energy_per_atom", energies)
     ).select(energy_above_hull(renamed, energies), *(set(Labelled.to_schema().columns) - {"energy_above_hull"}))

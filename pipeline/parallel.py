@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pipeline.errors import LodestoneError
+from pipeline.orphans import die_with_parent
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 # One thread per process: results then depend on no number of cores, and the threads of two processes do not fight
 # for the same cores (measured with CHGNet on two cores: ten times slower where they do).
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 def n_workers() -> int:
@@ -49,7 +50,8 @@ def process_all(function: Callable[[T], R], tasks: Mapping[str, T]) -> Iterator[
     if not tasks:
         return
     with _environment(_ONE_THREAD):
-        pool = ProcessPoolExecutor(min(n_workers(), len(tasks)), mp_context=multiprocessing.get_context("spawn"))
+        spawn = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(n_workers(), len(tasks)), mp_context=spawn, initializer=die_with_parent)
         try:
             futures = {pool.submit(function, task): key for key, task in tasks.items()}
             for future in as_completed(futures):

@@ -43,7 +43,9 @@ class SnapshotParams(_Section):
     path: Path = Field(description="file the crystals are read from; not read by source: materials_project")
     label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
     correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
-    thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field("GGA_GGA+U", description="for materials_project")
+    thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field(
+        "GGA_GGA+U", description="for materials_project"
+    )
     filters: Filters = Filters()
 
     @model_validator(mode="after")
@@ -113,7 +115,9 @@ class DiscoveryParams(_Section):
     """How candidates are proposed, screened and chosen."""
 
     min_substitution_probability: _Fraction = Field(description="least likely replacement (GNoME: 0.001)")
-    max_parent_energy_above_hull: float = Field(ge=0, description="crystals further from the hull have no children, eV/atom")
+    max_parent_energy_above_hull: float = Field(
+        ge=0, description="crystals further from the hull have no children, eV/atom"
+    )
     max_proposals: _Count = Field(description="candidates screened per round, drawn with the named seed")
     max_sites: _Count = Field(description="largest cell proposed")
     max_elements: int = Field(ge=2, description="most elements in a candidate")
@@ -211,7 +215,9 @@ def parse_params(content: Any, path: Path = PARAMS_FILE) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_message(fault)}" for fault in error.errors()[:5])
+        told = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_message(fault)}" for fault in error.errors()[:5]
+        )
         raise LodestoneError(f"{path}: {told}", "correct these keys; docs/parameters.md lists every key") from error
 
 

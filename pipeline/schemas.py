@@ -28,9 +28,13 @@ class Structures(_Contract):
     formula_pretty: str = _field("Reduced formula, pymatgen style")
     chemsys: str = _field("Elements, sorted, joined by '-'")
     nsites: pl.Int32 = _field("Atoms in the cell", ge=1)
-    spacegroup_number: pl.Int32 = _field("International space group number (moyopy, symprec 0.1)", in_range={"min_value": 1, "max_value": 230})
+    spacegroup_number: pl.Int32 = _field(
+        "International space group number (moyopy, symprec 0.1)", in_range={"min_value": 1, "max_value": 230}
+    )
     prototype: str = _field("Structure type without elements: stoichiometry, Pearson symbol, space group, orbits")
-    decorated_prototype: str = _field("The same with elements on their orbits; equal for the same composition and prototype")
+    decorated_prototype: str = _field(
+        "The same with elements on their orbits; equal for the same composition and prototype"
+    )
     lattice: pl.List(pl.Float64) = _field("Lattice vectors, rows one after the other (9)", "Å")  # type: ignore[valid-type]
     atomic_numbers: pl.List(pl.UInt8) = _field("Atomic number of each site")  # type: ignore[valid-type]
     frac_coords: pl.List(pl.Float64) = _field("Fractional coordinates, site after site (3 per site)")  # type: ignore[valid-type]
@@ -50,11 +54,20 @@ class Crystals(Structures):
     """Known crystals of a round: every energy from one oracle, on one hull."""
 
     energy_per_atom: pl.Float64 = _field("Total energy of the relaxed crystal by the oracle", "eV/atom")
-    formation_energy_per_atom: pl.Float64 = _field("Relative to the elements relaxed by the same oracle", "eV/atom", in_range={"min_value": -10, "max_value": 10})
+    formation_energy_per_atom: pl.Float64 = _field(
+        "Relative to the elements relaxed by the same oracle", "eV/atom", in_range={"min_value": -10, "max_value": 10}
+    )
     energy_above_hull: pl.Float64 = _field("Distance to the convex hull of this table", "eV/atom", ge=0)
-    source_formation_energy_per_atom: pl.Float64 = _field("Formation energy that the snapshot gave, for comparison only", "eV/atom", nullable=True)
-    origin: str = _field("'snapshot', 'reference' (a pure element added for the hull), or the round that verified the crystal")
-    split: str = _field("Part of the data: train, validation, test, or holdout (on the hull, never learned from)", isin=["train", "validation", "test", "holdout"])
+    source_formation_energy_per_atom: pl.Float64 = _field(
+        "Formation energy that the snapshot gave, for comparison only", "eV/atom", nullable=True
+    )
+    origin: str = _field(
+        "'snapshot', 'reference' (a pure element added for the hull), or the round that verified the crystal"
+    )
+    split: str = _field(
+        "Part of the data: train, validation, test, or holdout (on the hull, never learned from)",
+        isin=["train", "validation", "test", "holdout"],
+    )
 
 
 class Labelled(Crystals):
@@ -90,7 +103,9 @@ class Predictions(_Contract):
     formation_energy_per_atom_pred_composition: pl.Float64 = _field("Mean of the composition view", "eV/atom")
     formation_energy_per_atom_pred_structure: pl.Float64 = _field("Mean of the structure view", "eV/atom")
     formation_energy_per_atom_pred: pl.Float64 = _field("Weighted average of the views", "eV/atom")
-    formation_energy_per_atom_epistemic_std: pl.Float64 = _field("Spread, scaled to the errors on the validation crystals", "eV/atom", ge=0)
+    formation_energy_per_atom_epistemic_std: pl.Float64 = _field(
+        "Spread, scaled to the errors on the validation crystals", "eV/atom", ge=0
+    )
 
 
 class Attempts(_Contract):
@@ -106,13 +121,19 @@ class Candidates(Structures):
 
     parent_id: str = _field("Known crystal whose elements were substituted")
     substitution: str = _field("What was replaced by what, e.g. 'Na>K'")
-    substitution_probability: pl.Float64 = _field("Hautier's conditional probability, product over the replacements", in_range={"min_value": 0, "max_value": 1})
+    substitution_probability: pl.Float64 = _field(
+        "Hautier's conditional probability, product over the replacements", in_range={"min_value": 0, "max_value": 1}
+    )
     formation_energy_per_atom_pred: pl.Float64 = _field("Weighted average of the views", "eV/atom")
     formation_energy_per_atom_pred_composition: pl.Float64 = _field("Mean of the composition view", "eV/atom")
     formation_energy_per_atom_pred_structure: pl.Float64 = _field("Mean of the structure view", "eV/atom")
     formation_energy_per_atom_epistemic_std: pl.Float64 = _field("Scaled spread of the ensemble", "eV/atom", ge=0)
-    energy_above_hull_pred: pl.Float64 = _field("Predicted distance to the hull at the start of the round; negative below it", "eV/atom")
-    stability_probability: pl.Float64 = _field("P(energy above hull <= 0) under a normal error", in_range={"min_value": 0, "max_value": 1})
+    energy_above_hull_pred: pl.Float64 = _field(
+        "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
+    )
+    stability_probability: pl.Float64 = _field(
+        "P(energy above hull <= 0) under a normal error", in_range={"min_value": 0, "max_value": 1}
+    )
     acquired_by: str = _field("'model', 'random' (the baseline), or 'none'", isin=["model", "random", "none"])
 
 
@@ -133,10 +154,14 @@ class Verifications(_Contract):
     formation_energy_per_atom_pred_structure: pl.Float64 = _field("Structure view's prediction", "eV/atom")
     formation_energy_per_atom_epistemic_std: pl.Float64 = _field("Scaled spread of the ensemble", "eV/atom", ge=0)
     energy_above_hull_pred: pl.Float64 = _field("Predicted distance to the hull at the start of the round", "eV/atom")
-    stability_probability: pl.Float64 = _field("Predicted probability of being stable", in_range={"min_value": 0, "max_value": 1})
+    stability_probability: pl.Float64 = _field(
+        "Predicted probability of being stable", in_range={"min_value": 0, "max_value": 1}
+    )
     energy_per_atom: pl.Float64 = _field("Total energy by the oracle", "eV/atom", nullable=True)
     formation_energy_per_atom: pl.Float64 = _field("Verified formation energy", "eV/atom", nullable=True)
-    energy_above_hull: pl.Float64 = _field("Distance to the hull known at the start of the round; negative below it", "eV/atom", nullable=True)
+    energy_above_hull: pl.Float64 = _field(
+        "Distance to the hull known at the start of the round; negative below it", "eV/atom", nullable=True
+    )
     decomposition: str = _field("Phases of the hull at the start of the round at this composition", nullable=True)
     is_novel: bool = _field("The relaxed crystal is no known crystal and no other candidate of the round")
     is_stable: bool = _field("Verified, novel and on or below the hull at the start of the round")
@@ -156,7 +181,9 @@ class Discoveries(Structures):
     energy_per_atom: pl.Float64 = _field("Total energy by the oracle", "eV/atom")
     formation_energy_per_atom: pl.Float64 = _field("Verified formation energy", "eV/atom")
     formation_energy_per_atom_pred: pl.Float64 = _field("Prediction before verification", "eV/atom")
-    energy_above_hull_start: pl.Float64 = _field("Against the hull at the start of its round (negative: below it)", "eV/atom", le=0)
+    energy_above_hull_start: pl.Float64 = _field(
+        "Against the hull at the start of its round (negative: below it)", "eV/atom", le=0
+    )
     energy_above_hull: pl.Float64 = _field("Against the hull at the end of the campaign", "eV/atom", ge=0)
     decomposition: str = _field("What it would decompose to on the hull at the start of its round")
 

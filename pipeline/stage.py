@@ -28,7 +28,7 @@ def run_stage(main: Callable[[], None]) -> None:
         main: Reads, calls and writes.
 
     Raises:
-        SystemExit: With code 1 after a :class:`LodestoneError` or a full disk, 130 after Ctrl-C, 143 when terminated.
+        SystemExit: With code 1 after a :class:`LodestoneError` or a full disk, 130 after Ctrl-C; 143 when terminated.
     """
     with _cleaning_up_when_terminated():
         die_with_parent(signal.SIGTERM)  # a stage whose DVC was killed would write beside the one that runs next
@@ -77,16 +77,22 @@ def record_timing(name: str | None = None, /, **numbers: float) -> None:
     write_json({**before, **numbers}, path)
 
 
+class _Terminated(BaseException):
+    """Somebody asked this process to end."""
+
+
 @contextmanager
 def _cleaning_up_when_terminated() -> Iterator[None]:
-    """SIGTERM as an exception, so that temporary files are removed and workers are ended."""
+    """SIGTERM as an exception, so that temporary files are removed; workers end with this process."""
 
     def terminated(*_: object) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
+        raise _Terminated
 
     before = signal.signal(signal.SIGTERM, terminated)
     try:
         yield
+    except _Terminated:
+        os._exit(128 + signal.SIGTERM)  # the ordinary way out would wait for the workers to finish what they do
     finally:
         signal.signal(signal.SIGTERM, before)
 

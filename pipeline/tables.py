@@ -118,5 +118,7 @@ def _failures(error: Any) -> str:
     if not isinstance(cases, pl.DataFrame):
         return str(error).splitlines()[0]
     rows = cases.unique(maintain_order=True).head(3).iter_rows(named=True)
-    told = "; ".join(f"{row.get('column') or row.get('schema_context')}: {row['check']} ({row['failure_case']})" for row in rows)
+    told = "; ".join(
+        f"{row.get('column') or row.get('schema_context')}: {row['check']} ({row['failure_case']})" for row in rows
+    )
     return f"{told}{' …' if len(cases) > 3 else ''}"

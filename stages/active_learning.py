@@ -21,7 +21,11 @@ def main() -> None:
     name, following = sys.argv[1:]
     params, layout = load_params(), Layout()
     files, after = layout.round(name), layout.round(following)
-    tables = (read_table(files.crystals, Crystals), read_table(files.attempts, Attempts), read_table(layout.references, References))
+    tables = (
+        read_table(files.crystals, Crystals),
+        read_table(files.attempts, Attempts),
+        read_table(layout.references, References),
+    )
     with LabelStore(default_path()) as store:
         label = partial(label_all, make_oracle(params.oracle), store=store, title=f"verifying the candidates of {name}")
         result = run_round(name, RoundState(*tables), load_ensemble(files.folder), params, label)

@@ -13,8 +13,9 @@ def main() -> None:
     """Read the predictions of both views, write their combination and its metrics."""
     (name,) = sys.argv[1:]
     files = Layout().round(name)
-    views = [read_table(files.member_predictions(view), MemberPredictions) for view in ("composition", "structure")]
-    combination, predictions, metrics = combine_views(*views, read_table(files.crystals, Crystals))
+    composition = read_table(files.member_predictions("composition"), MemberPredictions)
+    structure = read_table(files.member_predictions("structure"), MemberPredictions)
+    combination, predictions, metrics = combine_views(composition, structure, read_table(files.crystals, Crystals))
     write_json(combination.as_dict(), files.ensemble)
     write_table(predictions, files.predictions, Predictions, sort_by="material_id")
     write_json(metrics, METRICS / name / "ensemble.json")

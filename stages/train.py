@@ -21,9 +21,11 @@ def main() -> None:
     crystals = read_table(files.crystals, Crystals)
     trained = train_view(view, params.view(view), crystals, start, child_seed(params.seed, name, view))
     save_view(trained.saved, files.models(view))
-    write_table(trained.predictions, files.member_predictions(view), MemberPredictions, sort_by=["material_id", "member"])
+    write_table(
+        trained.predictions, files.member_predictions(view), MemberPredictions, sort_by=["material_id", "member"]
+    )
     write_atomically(files.history(view), trained.history.write_csv)
-    record_timing(f"train-{name}-{view}", **trained.speed)
+    record_timing(**trained.speed)
 
 
 if __name__ == "__main__":

@@ -83,9 +83,11 @@ def test_a_failing_stage_ends_in_its_message_and_a_code(project, capfd):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
-def test_killed_at_any_moment_it_leaves_no_process_and_can_run_again(project):
+@pytest.mark.parametrize("starter", [[sys.executable, "-m", "pipeline", "discover"], ["make", "discover"]])
+def test_killed_it_leaves_no_process_and_can_run_again(project, starter):
     (project / "input.txt").write_text("slow")
-    command = subprocess.Popen([sys.executable, "-m", "pipeline", "discover"])
+    (project / "Makefile").write_text(f"discover:\n\t@{sys.executable} -m pipeline discover\n")
+    command = subprocess.Popen(starter)
     wait_for(lambda: (project / "started.txt").exists())
     assert running_in(project)
     command.send_signal(signal.SIGKILL)

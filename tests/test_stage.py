@@ -2,10 +2,16 @@
 
 import errno
 import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from pipeline.errors import LodestoneError
+from pipeline.orphans import is_running
 from pipeline.stage import record_timing, run_stage, stage_name
 
 
@@ -71,3 +77,46 @@ def test_name_of_a_stage():
     arguments = ["stages/active_learning.py", "data/rounds/round_0", "data/rounds/round_1"]
     assert stage_name(arguments) == "active_learning-round_0-round_1"
     assert stage_name(["stages/split.py"]) == "split"
+
+
+BUSY = """
+import os, time
+from pathlib import Path
+from pipeline.parallel import process_all
+from pipeline.stage import run_stage
+
+def work(name):
+    Path(name).write_text(str(os.getpid()))
+    time.sleep(60)
+
+def main():
+    try:
+        list(process_all(work, {"a": "a.pid", "b": "b.pid"}))
+    finally:
+        Path("cleaned.txt").write_text("")
+
+if __name__ == "__main__":
+    run_stage(main)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
+@pytest.mark.parametrize(("number", "code", "cleans"), [(signal.SIGTERM, 143, True), (signal.SIGKILL, -9, False)])
+def test_workers_end_with_their_stage(number, code, cleans, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("LODESTONE_WORKERS", "2")
+    (tmp_path / "busy.py").write_text(BUSY)
+    stage = subprocess.Popen([sys.executable, "busy.py"])
+    pids = [tmp_path / "a.pid", tmp_path / "b.pid"]
+    _wait_for(lambda: all(path.exists() and path.read_text() for path in pids))
+    stage.send_signal(number)
+    assert stage.wait(timeout=10) == code
+    _wait_for(lambda: not any(is_running(int(path.read_text())) for path in pids))
+    assert (tmp_path / "cleaned.txt").exists() == cleans
+
+
+def _wait_for(condition, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)

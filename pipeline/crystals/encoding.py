@@ -24,7 +24,11 @@ def encode(crystals: Sequence[Crystal]) -> pl.DataFrame:
             "atomic_numbers": [crystal.atomic_numbers for crystal in crystals],
             "frac_coords": [crystal.frac_coords.ravel() for crystal in crystals],
         },
-        schema={"lattice": pl.List(pl.Float64), "atomic_numbers": pl.List(pl.UInt8), "frac_coords": pl.List(pl.Float64)},
+        schema={
+            "lattice": pl.List(pl.Float64),
+            "atomic_numbers": pl.List(pl.UInt8),
+            "frac_coords": pl.List(pl.Float64),
+        },
     )
 
 
@@ -33,8 +37,8 @@ def decode(table: pl.DataFrame) -> list[Crystal]:
     numbers = table["atomic_numbers"].explode(empty_as_null=False).to_numpy()
     coords = table["frac_coords"].explode(empty_as_null=False).to_numpy().reshape(-1, 3)
     lattices = table["lattice"].explode(empty_as_null=False).to_numpy().reshape(-1, 3, 3)
-    ends = np.cumsum(table["atomic_numbers"].list.len().to_numpy())[:-1]
-    pieces = zip(lattices, np.split(numbers, ends), np.split(coords, ends), strict=True)
+    ends = np.cumsum(table["atomic_numbers"].list.len().to_numpy())
+    pieces = zip(lattices, np.split(numbers, ends)[:-1], np.split(coords, ends)[:-1], strict=True)
     return [Crystal(lattice, z, x) for lattice, z, x in pieces]
 
 

@@ -45,7 +45,9 @@ def symmetry_of(crystal: Crystal, symprec: float = SYMPREC) -> Symmetry:
     """
     import moyopy
 
-    logging.getLogger("moyo").setLevel(logging.ERROR)  # it warns of every cell whose symmetry is higher than its lattice's
+    logging.getLogger("moyo").setLevel(
+        logging.ERROR
+    )  # it warns of every cell whose symmetry is higher than its lattice's
     cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
     for precision in (symprec, symprec / 10, symprec / 100):
         try:

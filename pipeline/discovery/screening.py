@@ -21,7 +21,9 @@ _RANKINGS = {
 }
 
 
-def screen(proposals: list[Proposal], parents: list[str], prediction: Prediction, hull: ConvexHull, round_name: str) -> pl.DataFrame:
+def screen(
+    proposals: list[Proposal], parents: list[str], prediction: Prediction, hull: ConvexHull, round_name: str
+) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
     Args:
@@ -35,7 +37,9 @@ def screen(proposals: list[Proposal], parents: list[str], prediction: Prediction
         Columns of :class:`pipeline.schemas.Candidates`, ``acquired_by`` set to ``none``.
     """
     table = describe([proposal.crystal for proposal in proposals])
-    distance = hull.energies_above_hull(atomic_fractions([p.crystal.atomic_numbers for p in proposals]), prediction.mean)
+    distance = hull.energies_above_hull(
+        atomic_fractions([p.crystal.atomic_numbers for p in proposals]), prediction.mean
+    )
     derived = pl.DataFrame(
         {
             "material_id": [candidate_id(round_name, proposal.decorated_prototype) for proposal in proposals],
@@ -62,7 +66,9 @@ def stability_probability(distance: np.ndarray, std: np.ndarray) -> np.ndarray:
     return np.asarray(norm.cdf(-distance / np.maximum(std, 1e-6)))
 
 
-def acquire(candidates: pl.DataFrame, params: DiscoveryParams, budget: RoundParams, generator: np.random.Generator) -> pl.DataFrame:
+def acquire(
+    candidates: pl.DataFrame, params: DiscoveryParams, budget: RoundParams, generator: np.random.Generator
+) -> pl.DataFrame:
     """Choose candidates for the oracle: the acquisition's, and a random baseline from all that were proposed.
 
     Args:

@@ -90,7 +90,8 @@ def propose(
 def relabel(decorated_prototype: str, replacement: Replacement) -> str:
     """The label of a crystal after its elements were replaced.
 
-    The label names each element with its orbits, so replacing elements is a matter of text; no symmetry search is needed.
+    The label names each element with its orbits, so replacing elements is a matter of text; no symmetry search is
+    needed.
     """
     pearson, number, *parts = decorated_prototype.split("_")
     new = {SYMBOLS[old]: SYMBOLS[z] for old, z in replacement}
@@ -104,7 +105,11 @@ def _rename(part: str, new: dict[str, str]) -> str:
 
 
 def _draw(
-    known: pl.DataFrame, crystals: list[Crystal], elements: Set[str], params: DiscoveryParams, generator: np.random.Generator
+    known: pl.DataFrame,
+    crystals: list[Crystal],
+    elements: Set[str],
+    params: DiscoveryParams,
+    generator: np.random.Generator,
 ) -> Iterator[tuple[int, Replacement, float]]:
     """All substitutions, in an order drawn without replacement with their probabilities as weights."""
     parents = known.with_row_index("row").filter(

@@ -45,7 +45,9 @@ def combine_views(
 
 def _matrix(predictions: pl.DataFrame, labels: pl.DataFrame) -> np.ndarray:
     """Predictions as an array of shape ``(members, crystals)`` in the order of the labels."""
-    wide = predictions.pivot(on="member", index="material_id", values="formation_energy_per_atom_pred", sort_columns=True)
+    wide = predictions.pivot(
+        on="member", index="material_id", values="formation_energy_per_atom_pred", sort_columns=True
+    )
     ordered = labels.select("material_id").join(wide, on="material_id", how="left", maintain_order="left")
     return ordered.drop("material_id").to_numpy().T
 
@@ -54,6 +56,8 @@ def _metrics(table: pl.DataFrame) -> dict[str, Any]:
     def of(part: str) -> dict[str, Any]:
         rows = table.filter(pl.col("split") == part)
         true = rows["formation_energy_per_atom"].to_numpy()
-        return {view: errors(rows[f"formation_energy_per_atom_pred{end}"].to_numpy(), true) for view, end in _VIEWS.items()}
+        return {
+            view: errors(rows[f"formation_energy_per_atom_pred{end}"].to_numpy(), true) for view, end in _VIEWS.items()
+        }
 
     return {part: of(part) for part in ("validation", "test")}

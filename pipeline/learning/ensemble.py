@@ -85,7 +85,9 @@ class Ensemble:
 
     def predict(self, crystals: Sequence[Crystal]) -> Prediction:
         """Predict formation energies of crystals."""
-        return self.combination.combine(predict_members(self.composition, crystals), predict_members(self.structure, crystals))
+        return self.combination.combine(
+            predict_members(self.composition, crystals), predict_members(self.structure, crystals)
+        )
 
 
 def predict_members(saved: SavedView, crystals: Sequence[Crystal]) -> np.ndarray:

@@ -41,5 +41,7 @@ def evaluate(network: nn.Module, dataset: Dataset, device: torch.device, batch_s
 
 def _structure(params: Any) -> StructureParams:
     if not isinstance(params, StructureParams):
-        raise LodestoneError("the structure view needs cutoff and neighbours", "use the section `structure` of params.yaml")
+        raise LodestoneError(
+            "the structure view needs cutoff and neighbours", "use the section `structure` of params.yaml"
+        )
     return params

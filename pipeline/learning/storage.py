@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def save_view(saved: SavedView, folder: Path) -> None:
 
     for number, weights in enumerate(saved.members):
         contiguous = {name: np.ascontiguousarray(value) for name, value in sorted(weights.items())}
-        write_atomically(folder / f"member_{number}.safetensors", lambda path, w=contiguous: save_file(w, path))
+        write_atomically(folder / f"member_{number}.safetensors", partial(save_file, contiguous))
     config = {
         "format_version": FORMAT_VERSION,
         "view": saved.view,

@@ -38,13 +38,16 @@ class TrainedView:
     speed: dict[str, float]
 
 
-def train_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int) -> TrainedView:
+def train_view(
+    view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int
+) -> TrainedView:
     """Fit every member, on all cores, and predict the validation and test crystals.
 
     Args:
         view: ``composition`` or ``structure``.
         params: Parameters of the view.
-        crystals: Known crystals (contract :class:`pipeline.schemas.Crystals`); those of split ``train`` are learned from.
+        crystals: Known crystals (contract :class:`pipeline.schemas.Crystals`); those of split ``train`` are
+            learned from.
         warm_start: Networks of the previous round to fine-tune, or ``None``.
         seed: Seed of this view in this round; each member has its own child.
     """

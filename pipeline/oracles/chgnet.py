@@ -40,14 +40,16 @@ def _relax(crystal: Crystal, settings: RelaxationSettings) -> tuple[str, float |
     atoms.calc = _calculator()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)
+        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # a filter acts as Atoms
+        converged = False
         try:
-            for converged in optimizer.irun(fmax=settings.fmax, steps=settings.max_steps):
+            for done in optimizer.irun(fmax=settings.fmax, steps=settings.max_steps):
                 energy = atoms.get_potential_energy() / len(atoms)
                 current = Crystal.from_ase(atoms)
                 reason = sanity.fault(crystal, current, energy, settings)
                 if reason is not None:
                     return reason, None, None, optimizer.nsteps
+                converged = bool(done)
         except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
             return f"failed: {type(error).__name__}: {error}"[:200], None, None, optimizer.nsteps
     if not converged:

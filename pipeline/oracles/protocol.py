@@ -58,8 +58,15 @@ class RelaxationSettings:
 class Oracle(Protocol):
     """A source of labels. Instances are small and picklable; models load on first use."""
 
-    name: str
-    settings: RelaxationSettings
+    @property
+    def name(self) -> str:
+        """Name and version, as it stands in ``label_method``."""
+        ...
+
+    @property
+    def settings(self) -> RelaxationSettings:
+        """Settings that change a label."""
+        ...
 
     def label(self, crystal: Crystal) -> Label:
         """Relax one crystal and return its energy, or the reason why there is none."""

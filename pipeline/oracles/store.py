@@ -57,7 +57,9 @@ class LabelStore:
     def __enter__(self) -> LabelStore:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._connection.close()
 
     def __len__(self) -> int:

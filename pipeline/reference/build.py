@@ -48,8 +48,8 @@ class Reference:
 def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: float = 1.0) -> Crystal:
     """The decorated prototype at a guess of its volume.
 
-    Elements start at their molar volume, compounds at that of the data-mined lattice scheme (Chu et al., Comput. Mater. Sci.
-    146, 184 (2018)).
+    Elements start at their molar volume, compounds at that of the data-mined lattice scheme (Chu et al., Comput. Mater.
+    Sci. 146, 184 (2018)).
 
     Args:
         prototype: What to decorate.
@@ -63,8 +63,8 @@ def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: floa
 def build(store: LabelStore, limit: int | None = None) -> Reference:
     """Make the reference set; labels already in the store are not computed again.
 
-    Where the guess of the volume was so small that the crystal more than doubled it, one more relaxation starts from twice
-    the guess.
+    Where the guess of the volume was so small that the crystal more than doubled it, one more relaxation starts from
+    twice the guess.
 
     Args:
         store: Label store, so that an interrupted build goes on where it stopped.
@@ -76,7 +76,9 @@ def build(store: LabelStore, limit: int | None = None) -> Reference:
     first = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
     labels = label_all(CHGNetOracle(), first, store, "relaxing with CHGNet")
     scales = [SECOND_SCALE if label.status == "exploded" else 1.0 for label in labels]
-    second = [initial_crystal(prototypes[label], x, scale) for (label, x), scale in zip(decorations, scales, strict=True)]
+    second = [
+        initial_crystal(prototypes[label], x, scale) for (label, x), scale in zip(decorations, scales, strict=True)
+    ]
     labels = label_all(CHGNetOracle(), second, store, "relaxing again from twice the volume")
     return _assemble(decorations, scales, labels)
 

@@ -41,7 +41,9 @@ def element_decorations(prototypes: dict[str, Prototype], symbols: Sequence[str]
     return chosen
 
 
-def compound_decorations(prototypes: dict[str, Prototype], per_prototype: dict[int, int], seed: int) -> list[Decoration]:
+def compound_decorations(
+    prototypes: dict[str, Prototype], per_prototype: dict[int, int], seed: int
+) -> list[Decoration]:
     """A seeded sample of sensible decorations of each compound prototype.
 
     Args:

@@ -139,14 +139,12 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
 
 
 def _round(files: RoundLayout, metrics: Path) -> RoundData:
-    tables = {
-        "crystals": read_table(files.crystals, Crystals),
-        "predictions": read_table(files.predictions, Predictions),
-        "candidates": read_table(files.candidates, Candidates),
-        "verifications": read_table(files.verifications, Verifications),
-    }
+    crystals = read_table(files.crystals, Crystals)
+    predictions = read_table(files.predictions, Predictions)
+    candidates = read_table(files.candidates, Candidates)
+    verifications = read_table(files.verifications, Verifications)
     try:
-        return RoundData(name=files.name, **tables, **_metrics(metrics))
+        return RoundData(files.name, crystals, predictions, candidates, verifications, **_metrics(metrics))
     except (KeyError, TypeError) as error:
         raise LodestoneError(
             f"a metrics file in {metrics} lacks {error}", "delete that folder and run `dvc repro`, which makes it again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -52,7 +52,7 @@ def write_cifs(found: pl.DataFrame, folder: Path) -> None:
         stale.unlink()
     for material_id, *parts in found.select("material_id", "lattice", "atomic_numbers", "frac_coords").iter_rows():
         text = cif_text(Crystal(*parts), material_id)
-        write_atomically(folder / cif_name(material_id), _writer(text))
+        write_atomically(folder / cif_name(material_id), partial(Path.write_text, data=text))
     folder.mkdir(parents=True, exist_ok=True)  # an empty campaign still has its folder: the stage declares it
 
 
@@ -80,13 +80,9 @@ def cif_text(crystal: Crystal, material_id: str) -> str:
 
 
 def _all_known(table: pl.DataFrame) -> None:
-    lost: Iterable[str] = table.filter(pl.col("energy_above_hull").is_null())["material_id"].to_list()
+    lost = table.filter(pl.col("energy_above_hull").is_null())["material_id"].to_list()
     if lost:
         raise LodestoneError(
-            f"discovery {next(iter(lost))!r} is not among the crystals known at the end of the campaign",
+            f"discovery {lost[0]!r} is not among the crystals known at the end of the campaign",
             "the tables are from different campaigns: run `dvc repro` to make them again",
         )
-
-
-def _writer(text: str):  # type: ignore[no-untyped-def]
-    return lambda target: target.write_text(text)

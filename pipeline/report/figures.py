@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.report.collect import PREDICTORS, CampaignData, HitRate, RoundData
-from pipeline.report.theme import BELOW, CHOOSER_COLOURS, MUTED, PREDICTOR_COLOURS, ROUND_COLOURS, figure, say_empty, title
+from pipeline.report.theme import (
+    BELOW,
+    CHOOSER_COLOURS,
+    MUTED,
+    PREDICTOR_COLOURS,
+    ROUND_COLOURS,
+    figure,
+    say_empty,
+    title,
+)
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -134,7 +143,7 @@ def _parity(test: pl.DataFrame, data: RoundData, name: str, bounds: tuple[float,
 
 def _rounds(rounds: Sequence[RoundData]) -> dict[str, object]:
     where = list(range(len(rounds)))
-    ticks = {"tickmode": "array", "tickvals": where, "ticktext": [data.name for data in rounds]}
+    ticks: dict[str, object] = {"tickmode": "array", "tickvals": where, "ticktext": [data.name for data in rounds]}
     return ticks | {"range": [-0.3, len(rounds) - 0.7]}
 
 

@@ -23,7 +23,12 @@ def binary_figure(before: SystemHull, after: SystemHull) -> Figure:
     shown = {"title": "formation energy (eV/atom)", "range": [1.15 * lowest, max(0.06, -0.35 * lowest)]}
     ends = {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": [first, "0.25", "0.5", "0.75", second]}
     composition = {"title": f"fraction of {second}", "range": [-0.03, 1.03]} | ends
-    drawn = figure(400, title=title(f"{first}–{second}, before and after", f"{_stable(before)} before, {_stable(after)} after"), xaxis=composition, yaxis=shown)
+    drawn = figure(
+        400,
+        title=title(f"{first}–{second}, before and after", f"{_n_stable(before)} → {_stable(after)}"),
+        xaxis=composition,
+        yaxis=shown,
+    )
     drawn.update_layout(margin={"l": 60, "r": 12, "t": 52, "b": 84}, legend=BELOW | {"y": -0.2})
     _hull_line(drawn, before, "hull before", _GREY, "dash")
     _hull_line(drawn, after, "hull after", BLUE, "solid")
@@ -67,9 +72,12 @@ def ternary_figure(hull: SystemHull, heading: str, compared: SystemHull) -> Figu
     return drawn
 
 
+def _n_stable(hull: SystemHull) -> int:
+    return int(hull.on_hull[len(hull.elements) :].sum())
+
+
 def _stable(hull: SystemHull) -> str:
-    stable = int(hull.on_hull[len(hull.elements) :].sum())
-    return f"{stable} stable compound{'' if stable == 1 else 's'}"
+    return f"{_n_stable(hull)} stable compound{'' if _n_stable(hull) == 1 else 's'}"
 
 
 def _groups(hull: SystemHull) -> list[tuple[str, np.ndarray, dict[str, object]]]:

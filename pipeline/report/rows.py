@@ -14,8 +14,8 @@ from pipeline.report.discoveries import ON_HULL, cif_name
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
 STEPS = (
-    ("proposed", "Proposed by substitution"),
-    ("novel", "New: not known, not tried before"),
+    ("drawn", "Substitutions drawn"),
+    ("proposed", "New: not known, tried or drawn before"),
     ("screened", "Kept by the screening"),
     ("verified", "Given to the oracle"),
     ("ok", "Relaxation accepted"),
@@ -129,8 +129,8 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
 def _funnel(data: RoundData) -> dict[str, int]:
     counts = data.counts
     return {
+        "drawn": counts["n_proposed"] + counts["n_known"],
         "proposed": counts["n_proposed"],
-        "novel": max(0, counts["n_proposed"] - counts["n_known"]),
         "screened": counts["n_screened"],
         "verified": counts["n_verified"],
         "ok": counts["n_ok"],

@@ -58,7 +58,7 @@ class ConvexHull:
         energies = np.zeros(len(fractions))
         for elements, rows in _group(fractions).items():
             planes = self._facets_of(elements).planes
-            energies[rows] = np.max(fractions[np.ix_(rows, elements)] @ planes.T, axis=1)
+            energies[rows] = np.max(fractions[np.ix_(rows, np.array(elements))] @ planes.T, axis=1)
         return energies
 
     def energies_above_hull(self, fractions: np.ndarray, formation_energies: np.ndarray) -> np.ndarray:
@@ -70,8 +70,8 @@ class ConvexHull:
         """Phases of the hull at one composition, shape ``(N_ELEMENTS,)``.
 
         Returns:
-            Pairs of phase index (``-atomic number`` for a pure element without a phase of its own) and atomic fraction of
-            the mixture, largest first; they sum to 1.
+            Pairs of phase index (``-atomic number`` for a pure element without a phase of its own) and atomic fraction
+            of the mixture, largest first; they sum to 1.
         """
         elements = elements_of(fraction)
         facets = self._facets_of(elements)
@@ -94,7 +94,7 @@ class ConvexHull:
         if elements not in self._facets:
             subsets = (s for size in range(2, len(elements) + 1) for s in combinations(elements, size))
             phases = [index for subset in subsets for index in self._phases.get(subset, ())]
-            points = self._fractions[np.ix_(phases, elements)] if phases else np.empty((0, len(elements)))
+            points = self._fractions[np.ix_(phases, np.array(elements))] if phases else np.empty((0, len(elements)))
             self._facets[elements] = _lower_facets(points, self._energies[phases], np.array(phases, dtype=int))
         return self._facets[elements]
 

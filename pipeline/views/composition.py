@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import SYMBOLS
 from pipeline.params import ViewParams
+from pipeline.views.elements import ElementEmbedding
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class CompositionNetwork(nn.Module):
 
     def __init__(self, params: ViewParams) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(len(SYMBOLS), params.width)
+        self.embedding = ElementEmbedding(params.width)
         self.amount = nn.Linear(1, params.width)
         self.layers = nn.ModuleList(SetAttention(params.width) for _ in range(params.layers))
         self.norm = nn.LayerNorm(params.width)

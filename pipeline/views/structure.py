@@ -16,9 +16,9 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter
 
 from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import SYMBOLS
 from pipeline.crystals.graph import neighbour_graph
 from pipeline.params import StructureParams
+from pipeline.views.elements import ElementEmbedding
 
 _N_RADIAL = 32
 
@@ -48,7 +48,11 @@ class StructureDataset:
         edges = torch.stack([self.source.take(rows) + first_atom, self.target.take(rows) + first_atom])
         crystal = torch.repeat_interleave(torch.arange(len(rows)), n_atoms)
         return Data(
-            z=self.atoms.take(rows), edge_index=edges, distance=self.distance.take(rows), batch=crystal, n_crystals=len(rows)
+            z=self.atoms.take(rows),
+            edge_index=edges,
+            distance=self.distance.take(rows),
+            batch=crystal,
+            n_crystals=len(rows),
         )
 
 
@@ -70,8 +74,8 @@ class _Ragged:
 class GatedConvolution(MessagePassing):  # type: ignore[misc]
     """One layer: edges learn from their atoms, atoms from the mean of their gated edges.
 
-    The products of weights and atoms are taken per atom, before they are gathered on edges: with ten edges per atom that
-    is a tenth of the work of a matrix product per edge.
+    The products of weights and atoms are taken per atom, before they are gathered on edges: with ten edges per atom
+    that is a tenth of the work of a matrix product per edge.
 
     Args:
         width: Features per atom and per edge.
@@ -110,7 +114,7 @@ class StructureNetwork(nn.Module):
     def __init__(self, params: StructureParams) -> None:
         super().__init__()
         width = params.width
-        self.embedding = nn.Embedding(len(SYMBOLS), width)
+        self.embedding = ElementEmbedding(width)
         self.register_buffer("centres", torch.linspace(0.5, params.cutoff, _N_RADIAL))
         self.spacing = (params.cutoff - 0.5) / (_N_RADIAL - 1)
         self.radial = nn.Linear(_N_RADIAL, width)

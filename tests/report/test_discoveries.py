@@ -1,0 +1,77 @@
+"""The table of discoveries, its CIF files, and the metrics written beside them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline.errors import LodestoneError
+from pipeline.report.collect import CampaignData, collect
+from pipeline.report.discoveries import discoveries, write_cifs
+from pipeline.report.summary import campaign_summary, rounds_table
+from pipeline.schemas import Discoveries
+from pipeline.tables import validated
+
+from .synthetic import above_hull, write_campaign
+
+
+def test_each_stable_verification_becomes_one_valid_row(campaign: CampaignData, found: pl.DataFrame) -> None:
+    validated(found, Discoveries, Path("discoveries.parquet"))
+    stable = campaign.verifications.filter("is_stable")["material_id"]
+    assert sorted(found["material_id"]) == sorted(stable)
+    assert found["round"].is_sorted()
+    assert found["round"].n_unique() == 3
+
+
+def test_both_hull_distances_agree_with_linear_programming(campaign: CampaignData, found: pl.DataFrame) -> None:
+    assert found["energy_above_hull"].to_numpy() == pytest.approx(above_hull(found, campaign.known), abs=1e-8)
+    assert (found["energy_above_hull"] > 0.01).any(), "no discovery was pushed off the hull: the test shows too little"
+    first = found.filter(pl.col("round") == "round_0")
+    start = above_hull(first, campaign.rounds[0].crystals)
+    assert first["energy_above_hull_start"].to_numpy() == pytest.approx(start, abs=1e-8)
+
+
+def test_a_discovery_unknown_at_the_end_is_refused(campaign: CampaignData, found: pl.DataFrame) -> None:
+    lost = found["material_id"][0]
+    with pytest.raises(LodestoneError, match=f"{lost}.*not among the crystals"):
+        discoveries(replace(campaign, known=campaign.known.filter(pl.col("material_id") != lost)))
+
+
+def test_cifs_hold_the_same_crystals_and_replace_those_of_an_earlier_campaign(
+    found: pl.DataFrame, tmp_path: Path
+) -> None:
+    from pymatgen.core import Structure
+
+    (tmp_path / "stale.cif").write_text("data_old\n")
+    write_cifs(found, tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == set(found["material_id"])
+    for row in found.iter_rows(named=True):
+        structure = Structure.from_file(tmp_path / f"{row['material_id']}.cif")
+        assert structure.composition.reduced_formula == row["formula_pretty"]
+        assert structure.get_space_group_info()[1] == row["spacegroup_number"]
+        volume = abs(np.linalg.det(np.reshape(row["lattice"], (3, 3)))) / row["nsites"]
+        assert structure.volume / len(structure) == pytest.approx(volume, rel=1e-4)
+
+
+def test_rounds_table_has_one_row_per_round(campaign: CampaignData) -> None:
+    table = rounds_table(campaign)
+    assert table["name"].to_list() == ["round_0", "round_1", "round_2"]
+    assert table["hit_rate_model_n"].to_list() == [15, 15, 15]
+    assert table["test_mae_ensemble"].to_list() == [data.test["ensemble"].mae for data in campaign.rounds]
+
+
+def test_summary_counts_what_the_tables_hold(campaign: CampaignData, found: pl.DataFrame) -> None:
+    summary = campaign_summary(campaign, found)
+    assert (summary["n_rounds"], summary["n_verified"]) == (3, 60)
+    assert summary["n_discoveries"] == campaign.verifications["is_stable"].sum()
+    assert 0 < summary["n_discoveries_on_final_hull"] < summary["n_discoveries"]
+
+
+def test_rates_of_nothing_are_empty_cells_not_zeros(tmp_path: Path) -> None:
+    params, layout, metrics = write_campaign(tmp_path, rounds=1, found="nothing")
+    text = rounds_table(collect(params, layout, metrics)).select("hit_rate_model", "hit_rate_model_n").write_csv()
+    assert text == "hit_rate_model,hit_rate_model_n\n,0\n"

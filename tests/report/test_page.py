@@ -1,0 +1,133 @@
+"""The page: complete, self-contained, the same bytes every time, and sensible where there is nothing to show."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from pipeline.report import markup, rows
+from pipeline.report.collect import CampaignData, collect
+from pipeline.report.discoveries import discoveries
+from pipeline.report.page import render
+
+from .synthetic import write_campaign
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def page(campaign: CampaignData, found: pl.DataFrame) -> str:
+    return render(campaign, found)
+
+
+def _own(page: str) -> str:
+    """The page without the source of plotly.js."""
+    from plotly.offline import get_plotlyjs
+
+    assert page.count(get_plotlyjs()) == 1
+    return page.replace(get_plotlyjs(), "")
+
+
+def test_nothing_is_fetched_from_anywhere(page: str) -> None:
+    own = _own(page)
+    assert re.findall(r"(?:src|href)\s*=\s*[\"']?\s*(?:https?:)?//", own) == []
+    assert "@import" not in own
+    assert "url(" not in own
+    assert "<script src" not in own
+
+
+def test_each_discovery_is_a_row_with_its_cif(page: str, found: pl.DataFrame) -> None:
+    table = re.search(r'<table class="sortable".*?</table>', page, re.DOTALL)
+    assert table is not None
+    assert re.findall(r'href="cifs/(.+?)\.cif"', table[0]) == found["material_id"].to_list()
+    assert "<sub>2</sub>" in table[0]
+
+
+def test_every_figure_has_a_place_and_a_fixed_name(page: str) -> None:
+    names = re.findall(r'<div id="plot-([^"]+)" class="plotly-graph-div"', _own(page))
+    assert len(names) == len(set(names)) == 10
+    assert {"hit-rate", "errors", "parity-0", "parity-1", "parity-2", "verified", "verified-hull"} < set(names)
+
+
+def test_labels_are_said_to_be_no_dft(page: str) -> None:
+    assert "not DFT calculations and not measurements" in page
+
+
+def test_text_from_the_artefacts_is_escaped(campaign: CampaignData, found: pl.DataFrame) -> None:
+    own = _own(render(replace(campaign, provenance={"query": "<script>alert(1)</script>"}), found))
+    assert "alert(1)&lt;/script&gt;" in own
+    assert "cell &lt;too&gt; flat" in own
+    assert "<too>" not in own
+
+
+def test_stage_writes_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
+    written = []
+    params, _, _ = write_campaign(tmp_path / "1", rounds=2)
+    (tmp_path / "1" / "params.yaml").write_text(yaml.safe_dump(params.model_dump(mode="json", by_alias=True)))
+    shutil.copytree(tmp_path / "1", tmp_path / "2")
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        environment = os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)}
+        subprocess.run([sys.executable, REPOSITORY / "stages" / "report.py"], cwd=folder, env=environment, check=True)
+        outputs = [*folder.glob("reports/**/*.*"), folder / "metrics/rounds.csv", folder / "metrics/campaign.json"]
+        written.append({path.relative_to(folder): path.read_bytes() for path in outputs})
+    assert written[0] == written[1]
+    assert len(written[0]) > 10
+
+
+@pytest.mark.parametrize("kind", ["none", "nothing"])
+def test_a_campaign_without_discoveries_is_told_plainly(tmp_path: Path, kind: str) -> None:
+    campaign = collect(*write_campaign(tmp_path, rounds=2, found=kind))
+    found = discoveries(campaign)
+    own = _own(render(campaign, found))
+    assert found.is_empty()
+    assert "No new stable crystals in 2 rounds" in own
+    assert "No verified candidate was new and stable." in own
+    assert not re.search(r">\s*(None|nan)\b", own)
+    assert ("no candidate was verified" in own) == (kind == "nothing")
+    assert "no relaxation was accepted" in own
+
+
+def test_funnel_narrows_to_the_discoveries(campaign: CampaignData) -> None:
+    funnel = {row["label"]: [cell["n"] for cell in row["cells"]] for row in rows.funnel_rows(campaign)}
+    assert funnel["Substitutions drawn"] == ["2,150"] * 3
+    assert funnel["New: not known, tried or drawn before"] == ["2,000"] * 3
+    found = [str(data.verifications["is_stable"].sum()) for data in campaign.rounds]
+    assert funnel["New and stable"] == found
+
+
+def test_rejections_are_counted_by_reason_and_listed_one_by_one(campaign: CampaignData) -> None:
+    counted = {row["label"]: row["cells"] for row in rows.rejection_rows(campaign)}
+    assert counted["calculation failed"] == [1, 1, 1]
+    assert counted["cell exploded"] == [1, 1, 1]
+    assert rows.RELAXED_INTO_KNOWN in counted
+    rejected = campaign.verifications.filter((pl.col("status") != "ok") | ~pl.col("is_novel")).height
+    assert sum(map(sum, counted.values())) == len(rows.rejected_candidates(campaign)) == rejected
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (markup.formula("Ca3(PO4)2"), "Ca<sub>3</sub>(PO<sub>4</sub>)<sub>2</sub>"),
+        (markup.decomposition("0.60 Na2O + 0.40 Na"), "0.60 Na<sub>2</sub>O + 0.40 Na"),
+        (markup.spacegroup(225), 'Fm<span class="over">3</span>m'),
+        (markup.spacegroup(14), "P2<sub>1</sub>/c"),
+        (markup.prototype("AB2_cF12_225_4:m-3m_8:-43m"), "AB<sub>2</sub> cF12"),
+        (markup.milli(-0.0001), "0"),
+        (markup.milli(-0.0314), "−31"),
+        (markup.interval(None, None), ""),
+        (markup.reason("failed: ValueError: x"), "calculation failed"),
+        (markup.reason("never_seen"), "never seen"),
+    ],
+)
+def test_markup(made: str, expected: str) -> None:
+    assert made == expected
