@@ -93,9 +93,9 @@ class ConvexHull:
     def _facets_of(self, elements: Elements) -> Facets:
         if elements not in self._facets:
             subsets = (s for size in range(2, len(elements) + 1) for s in combinations(elements, size))
-            phases = [index for subset in subsets for index in self._phases.get(subset, ())]
-            points = self._fractions[np.ix_(phases, np.array(elements))] if phases else np.empty((0, len(elements)))
-            self._facets[elements] = _lower_facets(points, self._energies[phases], np.array(phases, dtype=int))
+            phases = np.array([index for subset in subsets for index in self._phases.get(subset, ())], dtype=np.intp)
+            points = self._fractions[np.ix_(phases, np.array(elements))]
+            self._facets[elements] = _lower_facets(points, self._energies[phases], phases)
         return self._facets[elements]
 
 
