@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.encoding import decode, describe
+from pipeline.errors import LodestoneError
 from pipeline.oracles.protocol import Label
 from pipeline.schemas import Labelled
 from pipeline.stability.compositions import atomic_fractions
@@ -53,6 +54,9 @@ def label_snapshot(
         oracle_name: Rows whose ``label_method`` is this keep their energies and are not computed again.
         label: Labels crystals.
         element_crystals: Gives crystals of pure elements, by identifier, so that every reference is a minimum.
+
+    Raises:
+        LodestoneError: If the oracle refuses every crystal, or an element is left without a reference.
     """
     rejected: list[tuple[str, str, str]] = []
     if (snapshot["label_method"] == oracle_name).all() and snapshot["energy_per_atom"].null_count() == 0:
@@ -60,6 +64,11 @@ def label_snapshot(
         offered = sorted(_elements(known) - set(known.filter(~pl.col("chemsys").str.contains("-"))["chemsys"]))
     else:
         known, rejected = _relabel(snapshot, label(decode(snapshot)))
+        if len(known) == 0:
+            raise LodestoneError(
+                f"the oracle refused all {len(snapshot)} crystals of the snapshot: {_told(rejected)}",
+                "check the structures of the snapshot and the parameters of the oracle",
+            )
         offered = sorted(
             _elements(known)
         )  # a snapshot need not hold the ground state of an element; offer it the usual ones
@@ -67,12 +76,11 @@ def label_snapshot(
     known = pl.concat([known, added], how="diagonal") if len(added) else known
     references = elemental_references(known)
     crystals = _on_one_hull(known, references)
-    reasons = Counter(reason.split(":")[0] for _, _, reason in rejected)
     metrics = {
         "n_in": len(snapshot),
         "n_labelled": len(known),
         "n_element_crystals_added": len(added),
-        "rejected": dict(sorted(reasons.items())),
+        "rejected": _reasons(rejected),
         "n_elements": len(references),
         "n_stable": int((crystals["energy_above_hull"] == 0).sum()),
         "oracle_vs_source": compare_with_source(crystals),
@@ -108,6 +116,14 @@ def _relabel(snapshot: pl.DataFrame, labels: list[Label]) -> tuple[pl.DataFrame,
     kept = snapshot.filter(pl.Series([label.ok for label in labels]))
     table = _from_labels(kept["material_id"].to_list(), [label for label in labels if label.ok])
     return table.hstack(kept.select("formation_energy_per_atom")), rejected
+
+
+def _reasons(rejected: list[tuple[str, str, str]]) -> dict[str, int]:
+    return dict(sorted(Counter(reason.split(":")[0] for _, _, reason in rejected).items()))
+
+
+def _told(rejected: list[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in _reasons(rejected).items())
 
 
 def _label_elements(symbols: list[str], label: Labeller, element_crystals: ElementCrystals) -> pl.DataFrame:

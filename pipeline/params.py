@@ -21,7 +21,7 @@ _Positive = Annotated[float, Field(gt=0)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Filters(_Section):
@@ -63,6 +63,14 @@ class ValidateParams(_Section):
     volume_per_atom: tuple[_Positive, _Positive] = Field(description="allowed range, Å3/atom")
     formation_energy: tuple[float, float] = Field(description="allowed range, eV/atom")
     max_atomic_number: _Count = Field(description="heaviest element that the oracle knows")
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> ValidateParams:
+        for name in ("volume_per_atom", "formation_energy"):
+            low, high = getattr(self, name)
+            if low >= high:
+                raise ValueError(f"{name}: the lower bound comes first")
+        return self
 
 
 class OracleParams(_Section):
@@ -150,8 +158,8 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Params:
-        if set(self.views) != set(VIEWS):
-            raise ValueError("views must list composition and structure, both")
+        if sorted(self.views) != sorted(VIEWS):
+            raise ValueError("views must list composition and structure, each once")
         check_chain(self.rounds)
         return self
 

@@ -27,7 +27,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
         os.replace(temporary, path)
-    except OSError as error:
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars tells a full disk as the latter
         raise LodestoneError(
             f"{path} cannot be written: {error}", "free some disk space or check the permissions, then run again"
         ) from error

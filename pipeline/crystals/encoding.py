@@ -54,7 +54,14 @@ def describe(crystals: Sequence[Crystal]) -> pl.DataFrame:
             "prototype": [symmetry.prototype for symmetry in symmetries],
             "decorated_prototype": [symmetry.decorated for symmetry in symmetries],
         },
-        schema_overrides={"nsites": pl.Int32, "spacegroup_number": pl.Int32},
+        schema={
+            "formula_pretty": pl.String,
+            "chemsys": pl.String,
+            "nsites": pl.Int32,
+            "spacegroup_number": pl.Int32,
+            "prototype": pl.String,
+            "decorated_prototype": pl.String,
+        },
     )
     return derived.hstack(encode(crystals))
 

@@ -66,12 +66,22 @@ class LabelStore:
         return int(self._connection.execute("SELECT count(*) FROM labels").fetchone()[0])
 
     def get(self, key: str) -> Label | None:
-        """The stored label of a key, or ``None``."""
+        """The stored label of a key, or ``None``.
+
+        Raises:
+            LodestoneError: If the file is damaged.
+        """
         query = "SELECT status, energy_per_atom, crystal, n_steps, seconds FROM labels WHERE key = ?"
-        row = self._connection.execute(query, (key,)).fetchone()
+        try:
+            row = self._connection.execute(query, (key,)).fetchone()
+            crystal = None if row is None or row[2] is None else _decode(row[2])
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise LodestoneError(
+                f"label store {self.path} is damaged: {error}",
+                "move it away (its labels are computed again), or point LODESTONE_LABELS to another file",
+            ) from error
         if row is None:
             return None
-        crystal = None if row[2] is None else _decode(row[2])
         return Label(row[0], row[1], crystal, row[3], row[4])
 
     def put(self, key: str, oracle: Oracle, label: Label) -> None:

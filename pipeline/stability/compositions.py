@@ -18,7 +18,7 @@ def atomic_fractions(atomic_numbers: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         Shape ``(n, N_ELEMENTS)``, indexed by atomic number; rows sum to 1.
     """
-    sizes = np.array([len(numbers) for numbers in atomic_numbers])
+    sizes = np.array([len(numbers) for numbers in atomic_numbers], dtype=np.intp)
     rows = np.repeat(np.arange(len(sizes)), sizes)
     columns = np.concatenate([np.asarray(numbers, dtype=np.intp) for numbers in atomic_numbers]) if len(sizes) else rows
     counts = np.bincount(rows * N_ELEMENTS + columns, minlength=len(sizes) * N_ELEMENTS)
