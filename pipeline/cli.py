@@ -15,7 +15,7 @@ from typing import Any
 from pipeline import __version__
 from pipeline.errors import LodestoneError
 from pipeline.layout import METRICS, REFERENCE_FILE, REPORTS
-from pipeline.orphans import die_with_parent, release_locks_of_the_dead
+from pipeline.orphans import DAMAGED_LOCK_FILE, die_with_parent, release_locks_of_the_dead, set_aside_half_written
 from pipeline.params import PARAMS_FILE, load_params
 from pipeline.stage import TRACEBACK_VARIABLE, guarded
 
@@ -79,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 def _discover(arguments: argparse.Namespace) -> int:
     if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
         die_with_parent(signal.SIGTERM)
-    load_params()
-    release_locks_of_the_dead()
+    _refuse_missing_source(load_params().snapshot.path)
+    _clear_away()
     code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
     if code:
         print(
@@ -93,6 +93,24 @@ def _discover(arguments: argparse.Namespace) -> int:
         print("Everything is up to date: no parameter, input or code has changed since the last run.")
     _summarise()
     return 0
+
+
+def _refuse_missing_source(path: Path) -> None:
+    """DVC depends on the file whatever the source, and would first remove the old snapshot, then tell no remedy."""
+    if not path.exists():
+        remedy = f"correct the path, or put the file back (`git checkout {REFERENCE_FILE}` brings the default)"
+        raise LodestoneError(f"{PARAMS_FILE}: snapshot.path: {path} does not exist", remedy)
+
+
+def _clear_away() -> None:
+    """Remove what a killed DVC has left in the way."""
+    release_locks_of_the_dead()
+    if set_aside_half_written():
+        print(
+            f"note: the last run was killed while it wrote dvc.lock; what there is of it is now {DAMAGED_LOCK_FILE}, "
+            "and finished stages are taken from the cache",
+            file=sys.stderr,
+        )
 
 
 def _repro(options: list[str]) -> tuple[int, bool]:

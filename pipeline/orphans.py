@@ -6,11 +6,14 @@ import ctypes
 import json
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 DVC_LOCKS = Path(".dvc/tmp/rwlock")
+DVC_LOCK_FILE = Path("dvc.lock")
+DAMAGED_LOCK_FILE = Path(".dvc/tmp/dvc.lock.damaged")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -28,17 +31,35 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 
 
 def release_locks_of_the_dead(path: Path = DVC_LOCKS) -> None:
-    """Remove DVC's locks if all their owners are dead.
+    """Remove DVC's locks if all their owners are dead, or if a killed DVC has left them half-written.
 
-    DVC does so itself, except for a killed process that its parent has not collected: in a container without an init
-    process that is never, and DVC would call the files busy for good.
+    DVC does the former itself, except for a killed process that its parent has not collected: in a container without
+    an init process that is never, and DVC would call the files busy for good.
     """
+    if _is_left_damaged(path, _is_json):
+        path.unlink(missing_ok=True)
+        return
     try:
         owners = list(_owners(json.loads(path.read_text())))
         if owners and not any(is_running(owner) for owner in owners):
             path.unlink()
     except (OSError, ValueError):  # no locks, or none that we understand: DVC will tell
         return
+
+
+def set_aside_half_written(path: Path = DVC_LOCK_FILE, aside: Path = DAMAGED_LOCK_FILE) -> bool:
+    """Move a `dvc.lock` out of the way that DVC, which writes it in place, was killed over.
+
+    DVC would refuse it. Without it, DVC takes finished stages from its run cache.
+
+    Returns:
+        Whether there was such a file.
+    """
+    if not _is_left_damaged(path, _is_whole_lock_file):
+        return False
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(path, aside)
+    return True
 
 
 def is_running(pid: int) -> bool:
@@ -64,3 +85,42 @@ def _owners(content: Any) -> Iterator[int]:
     if isinstance(content, list):
         for part in content:
             yield from _owners(part)
+
+
+def _is_left_damaged(path: Path, is_whole: Callable[[str], bool], seconds: float = 1.0) -> bool:
+    """Whether a file is damaged and nobody is about to complete it."""
+    try:
+        text = path.read_text()
+        if is_whole(text):
+            return False
+        time.sleep(seconds)
+        return path.read_text() == text
+    except (OSError, UnicodeDecodeError):  # no such file, or nothing that DVC has written
+        return False
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_whole_lock_file(text: str) -> bool:
+    """Whether every stage that is mentioned is told in full; of stages that are missing DVC has its own opinion."""
+    import yaml
+
+    try:
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return bool(content["schema"]) and all(map(_is_whole_stage, content["stages"].values()))
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _is_whole_stage(stage: dict[str, Any]) -> bool:
+    files = [*stage.get("deps", ()), *stage.get("outs", ())]
+    parts = [stage, stage.get("params", {}), *files]
+    return bool(stage["cmd"] and all(file["md5"] for file in files)) and not any(
+        None in part.values() for part in parts
+    )

@@ -48,6 +48,8 @@ def project(tmp_path, monkeypatch):
     monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "crystals.parquet").touch()  # the parameters name it
     (tmp_path / "stage.py").write_text(STAGE)
     (tmp_path / "input.txt").write_text("good")
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))

@@ -90,6 +90,7 @@ def fit_member(task: FitTask) -> FitResult:
     for epoch in range(trainer.epochs):
         train_error = trainer.run_epoch(train, target)
         validation_error = float(np.abs(evaluate(trainer.averaged.module, validation, device) - known.numpy()).mean())
+        _refuse_divergence(task, validation_error)  # the last step's weights have no training loss that would tell
         curve = {"train_mae": train_error, "validation_mae": validation_error}
         history.append(
             {"epoch": epoch + 1, "learning_rate": trainer.learning_rate}
@@ -141,11 +142,7 @@ class _Trainer:
     def _step(self, dataset: Dataset, target: Tensor, rows: Tensor) -> float:
         loss = nn.functional.l1_loss(self.network(dataset.batch(rows).to(self.device)), target[rows].to(self.device))
         value = float(loss.detach())
-        if not math.isfinite(value):
-            raise LodestoneError(
-                f"training of {self.task.view} member {self.task.member} diverged: the loss is {value}",
-                f"lower {self.task.view}.learning_rate in params.yaml",
-            )
+        _refuse_divergence(self.task, value)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
@@ -160,6 +157,14 @@ class _Trainer:
         if step < warm_up:
             return (step + 1) / warm_up
         return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
+
+
+def _refuse_divergence(task: FitTask, loss: float) -> None:
+    if not math.isfinite(loss):
+        raise LodestoneError(
+            f"training of {task.view} member {task.member} diverged: the loss is {loss}",
+            f"lower {task.view}.learning_rate in params.yaml",
+        )
 
 
 def _standardised(part: LabelledCrystals, baseline: ElementBaseline) -> Tensor:

@@ -29,7 +29,8 @@ def hit_rate(hits: int, n: int) -> dict[str, Any]:
     rate = hits / n
     centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return {"hits": hits, "n": n, "rate": rate, "low": max(0.0, centre - half), "high": min(1.0, centre + half)}
+    low, high = min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half))  # rounding can cross the rate
+    return {"hits": hits, "n": n, "rate": rate, "low": low, "high": high}
 
 
 def stability_scores(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:

@@ -76,10 +76,12 @@ class ConvexHull:
         elements = elements_of(fraction)
         facets = self._facets_of(elements)
         x = fraction[list(elements)]
-        best = int(np.argmax(facets.planes @ x))
-        amounts = np.linalg.solve(facets.corners[best].T, x)
-        phases = [int(v) if v >= 0 else -elements[-1 - v] for v in facets.vertices[best]]
-        mixture = [(phase, float(amount)) for phase, amount in zip(phases, amounts, strict=True) if amount > 1e-8]
+        heights = facets.planes @ x
+        tied = np.flatnonzero(heights >= heights.max() - _ON_HULL)  # facets in one plane: only one holds the composition
+        amounts = np.linalg.solve(facets.corners[tied].transpose(0, 2, 1), x[None, :, None])[..., 0]
+        best = int(np.argmax(amounts.min(axis=1)))
+        phases = [int(v) if v >= 0 else -elements[-1 - v] for v in facets.vertices[tied[best]]]
+        mixture = [(phase, float(amount)) for phase, amount in zip(phases, amounts[best], strict=True) if amount > 1e-8]
         return sorted(mixture, key=lambda item: (-item[1], item[0]))
 
     def _candidates(self) -> np.ndarray:

@@ -87,7 +87,7 @@ class GatedConvolution(MessagePassing):  # type: ignore[misc]
         self.receiver = nn.Linear(width, 2 * width)
         self.sender = nn.Linear(width, 2 * width)
         self.edge = nn.Linear(width, 2 * width)
-        self.refine = nn.Linear(width, width)
+        self.refine: nn.Linear | None = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
 
     def forward(self, x: Tensor, edge_index: Tensor, edges: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,7 +97,7 @@ class GatedConvolution(MessagePassing):  # type: ignore[misc]
         gate, core = (self.receiver(h)[target] + self.sender(h)[source] + self.edge(edges)).chunk(2, dim=-1)
         message = torch.sigmoid(gate) * nn.functional.silu(core)
         gathered = self.propagate(edge_index, message=message, size=(len(x), len(x)))
-        return x + self.output(gathered), edges + self.refine(message)
+        return x + self.output(gathered), edges if self.refine is None else edges + self.refine(message)
 
     def message(self, message: Tensor) -> Tensor:
         """Messages are computed in :meth:`forward`, where edges need them too."""
@@ -118,7 +118,9 @@ class StructureNetwork(nn.Module):
         self.register_buffer("centres", torch.linspace(0.5, params.cutoff, _N_RADIAL))
         self.spacing = (params.cutoff - 0.5) / (_N_RADIAL - 1)
         self.radial = nn.Linear(_N_RADIAL, width)
-        self.layers = nn.ModuleList(GatedConvolution(width) for _ in range(params.layers))
+        layers = [GatedConvolution(width) for _ in range(params.layers)]
+        layers[-1].refine = None  # nobody reads the edges after the last layer
+        self.layers = nn.ModuleList(layers)
         self.norm = nn.LayerNorm(width)
         self.head = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
 

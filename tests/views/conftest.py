@@ -38,9 +38,12 @@ def params():
 
 @pytest.fixture(scope="session")
 def networks(params):
-    """Untrained networks of the size of the default campaign."""
+    """Networks of the size of the default campaign, untrained, with weights so large that geometry counts."""
     made = {}
     for view in VIEWS:
         torch.manual_seed(5)
         made[view] = make_network(view, params[view]).eval()
+        for linear in made[view].modules():
+            if isinstance(linear, torch.nn.Linear):
+                linear.weight.data *= 3
     return made

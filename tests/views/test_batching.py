@@ -83,9 +83,10 @@ def test_gradients_reach_every_parameter(view, crystals, params):
     dataset = make_dataset(view, list(crystals.values()), params[view])
     network(dataset.batch(torch.arange(len(dataset)))).square().sum().backward()
     size = {name: 0.0 if p.grad is None else float(p.grad.abs().max()) for name, p in network.named_parameters()}
-    largest = max(size.values())
-    assert largest > 0
-    assert not [name for name, value in size.items() if not value > 1e-6 * largest]
+    idle = {name for name, value in size.items() if not value > 1e-6 * max(size.values())}
+    # A constant added to every logit of a softmax changes nothing.
+    assert {name for name in idle if not name.endswith("gate.bias")} == set()
+    assert any(size.values())
 
 
 @BOTH

@@ -60,8 +60,10 @@ def test_proportions_matter_to_the_composition_view(predict):
 def test_geometry_matters_to_the_structure_view_only(change, crystals, predict):
     several = [crystal for crystal in crystals.values() if np.ptp(crystal.frac_coords[:, 2]) > 0.2]
     changed = [change(crystal) for crystal in several]
+    difference = np.abs(predict("structure", several) - predict("structure", changed))
     assert len(several) > 8
-    assert np.min(np.abs(predict("structure", several) - predict("structure", changed))) > 10 * TOLERANCE
+    assert difference.min() > 5 * TOLERANCE
+    assert np.median(difference) > 1000 * TOLERANCE
     assert np.array_equal(predict("composition", several), predict("composition", changed))
 
 

@@ -1,0 +1,168 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline.crystals.symmetry import symmetry_of
+from pipeline.discovery.screening import acquire, candidate_id, screen, stability_probability
+from pipeline.discovery.substitution import propose
+from pipeline.learning.ensemble import Prediction
+from pipeline.params import RoundParams
+from pipeline.schemas import Candidates
+from pipeline.stability.compositions import atomic_fractions
+from pipeline.stability.hull import ConvexHull
+from pipeline.tables import validated
+
+N = 200
+
+
+@pytest.fixture(scope="module")
+def hull(known):
+    return ConvexHull(
+        atomic_fractions(known["atomic_numbers"].to_list()), known["formation_energy_per_atom"].to_numpy()
+    )
+
+
+@pytest.fixture(scope="module")
+def proposals(known, discovery):
+    elements = frozenset(known.filter(~pl.col("chemsys").str.contains("-"))["chemsys"])
+    some = discovery.model_copy(update={"max_proposals": 80})
+    return propose(known, set(), elements, some, np.random.default_rng(0)).items
+
+
+@pytest.fixture
+def predicted(proposals, hull):
+    """Predictions whose distance to the hull is known: 0, 1, 2, … meV/atom, the second half below it."""
+    fractions = atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals])
+    distance = 1e-3 * np.arange(len(proposals)) * np.where(np.arange(len(proposals)) < 40, 1, -1)
+    mean = hull.hull_energies(fractions) + distance
+    return Prediction(mean, np.full(len(mean), 0.02), mean - 0.1, mean + 0.1), distance
+
+
+@pytest.fixture
+def table(proposals, known, predicted, hull):
+    return screen(proposals, known["material_id"].to_list(), predicted[0], hull, "round_7")
+
+
+def test_screening_tells_the_distance_to_the_hull(table, predicted, tmp_path):
+    prediction, distance = predicted
+    validated(table, Candidates, tmp_path)
+    assert table["energy_above_hull_pred"].to_numpy() == pytest.approx(distance, abs=1e-9)
+    assert table["formation_energy_per_atom_pred"].to_numpy() == pytest.approx(prediction.mean)
+    assert table["formation_energy_per_atom_pred_structure"].to_numpy() == pytest.approx(prediction.structure)
+    assert table["formation_energy_per_atom_pred_composition"].to_numpy() == pytest.approx(prediction.composition)
+    assert set(table["acquired_by"]) == {"none"}
+
+
+def test_candidates_keep_name_parent_and_structure(table, proposals, known):
+    for row, proposal in zip(table.iter_rows(named=True), proposals, strict=True):
+        assert row["material_id"] == candidate_id("round_7", proposal.decorated_prototype)
+        assert row["decorated_prototype"] == proposal.decorated_prototype
+        assert row["parent_id"] == known["material_id"][proposal.parent]
+        assert row["substitution"] == proposal.substitution
+        assert row["atomic_numbers"] == proposal.crystal.atomic_numbers.tolist()
+        assert row["spacegroup_number"] == symmetry_of(proposal.crystal).spacegroup_number
+
+
+def test_identifiers_follow_from_what_the_candidate_is():
+    assert candidate_id("round_0", "cF8_225_Cl=4:m-3m_Na=4:m-3m").startswith("round_0-")
+    names = {candidate_id(name, label) for name in ("round_0", "round_1") for label in ("a", "b")}
+    assert len(names) == 4
+    assert candidate_id("round_0", "a") == candidate_id("round_0", "a")
+
+
+def test_stability_probability_is_the_normal_one():
+    found = stability_probability(np.array([0.0, -0.05, 0.05, 0.1, -0.1]), np.array([0.05, 0.05, 0.05, 0.0, 0.0]))
+    assert found == pytest.approx([0.5, 0.8413447, 0.1586553, 0.0, 1.0], abs=1e-7)
+
+
+@pytest.fixture
+def candidates():
+    """Ten chemical systems of twenty candidates each; a quarter is predicted within the threshold."""
+    generator = np.random.default_rng(9)
+    distance = generator.uniform(-0.05, 0.35, N)
+    return pl.DataFrame(
+        {
+            "material_id": [f"c-{number:03d}" for number in generator.permutation(N)],
+            "chemsys": [f"A{number % 10}-B" for number in range(N)],
+            "energy_above_hull_pred": distance,
+            "stability_probability": stability_probability(distance, generator.uniform(0.01, 0.3, N)),
+            "acquired_by": ["none"] * N,
+        }
+    )
+
+
+@pytest.fixture
+def choose(candidates, discovery):
+    def _choose(table=candidates, seed=0, budget=12, baseline=8, **changes):
+        settings = {"max_per_chemsys": 3, "threshold": 0.05} | changes
+        round_params = RoundParams(next="round_1", budget=budget, random_baseline=baseline)
+        return acquire(table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed))
+
+    return _choose
+
+
+def chosen(table, how):
+    return table.filter(pl.col("acquired_by") == how)
+
+
+ACQUISITIONS = pytest.mark.parametrize("acquisition", ["stability_probability", "lowest_energy", "random"])
+
+
+@ACQUISITIONS
+def test_budgets_are_spent_and_the_choices_share_nothing(choose, candidates, acquisition):
+    found = choose(acquisition=acquisition)
+    assert found.drop("acquired_by").equals(candidates.drop("acquired_by"))  # none lost, none moved
+    assert dict(found["acquired_by"].value_counts().iter_rows()) == {"model": 12, "random": 8, "none": N - 20}
+
+
+@ACQUISITIONS
+def test_no_chemical_system_takes_more_than_its_share(choose, acquisition):
+    found = chosen(choose(acquisition=acquisition, budget=100, threshold=10.0), "model")
+    assert found["chemsys"].value_counts()["count"].to_list() == [3] * 10
+
+
+@pytest.mark.parametrize("acquisition", ["stability_probability", "lowest_energy"])
+def test_only_candidates_within_the_threshold_are_chosen_by_the_model(choose, candidates, acquisition):
+    found = choose(acquisition=acquisition, budget=150, max_per_chemsys=100, baseline=0, threshold=0.02)
+    within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.02)
+    assert 0 < len(within) < 150
+    assert set(chosen(found, "model")["material_id"]) == set(within["material_id"])
+
+
+@pytest.mark.parametrize(
+    ("acquisition", "column", "descending"),
+    [("stability_probability", "stability_probability", True), ("lowest_energy", "energy_above_hull_pred", False)],
+)
+def test_the_model_takes_the_top_of_its_ranking(choose, candidates, acquisition, column, descending):
+    found = choose(acquisition=acquisition, max_per_chemsys=100, baseline=0)
+    within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.05)
+    best = within.sort(column, descending=descending).head(12)
+    assert set(chosen(found, "model")["material_id"]) == set(best["material_id"])
+    other = choose(acquisition="lowest_energy" if descending else "stability_probability", max_per_chemsys=100, baseline=0)
+    assert not found.equals(other)
+
+
+def test_the_random_acquisition_knows_no_threshold(choose):
+    found = chosen(choose(acquisition="random", budget=100, max_per_chemsys=100), "model")
+    assert found["energy_above_hull_pred"].max() > 0.2
+
+
+def test_the_baseline_is_drawn_from_all_candidates_whatever_the_model_thinks(choose):
+    draws = [chosen(choose(seed=seed, acquisition=how), "random") for seed in range(20) for how in ("lowest_energy",)]
+    distances = np.concatenate([draw["energy_above_hull_pred"].to_numpy() for draw in draws])
+    assert np.mean(distances <= 0.05) == pytest.approx(0.25, abs=0.12)
+    same = [set(chosen(choose(seed=3, acquisition=how), "random")["material_id"]) for how in ("random", "lowest_energy")]
+    assert same[0] == same[1]
+
+
+def test_the_choice_depends_on_the_generator_and_not_on_the_order_of_rows(choose, candidates):
+    first, other = choose(seed=1), choose(seed=2)
+    shuffled = choose(candidates.sample(fraction=1.0, shuffle=True, seed=5), seed=1)
+    assert first.sort("material_id").equals(shuffled.sort("material_id"))
+    assert not first.equals(other)
+
+
+@pytest.mark.parametrize("few", [1, 5])
+def test_fewer_candidates_than_the_budget_are_all_used(choose, candidates, few):
+    found = choose(candidates.head(few), budget=40, baseline=0, threshold=10.0)
+    assert set(found["acquired_by"]) == {"model"}

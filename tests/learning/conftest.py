@@ -1,0 +1,68 @@
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.crystals.encoding import decode
+from pipeline.labelling import energy_above_hull
+from pipeline.learning.baseline import ElementBaseline
+from pipeline.learning.fit import FitTask, LabelledCrystals, fit_member
+from pipeline.params import load_params
+from pipeline.schemas import Crystals
+from pipeline.splits import split_snapshot
+from pipeline.stability.compositions import atomic_fractions
+
+ROOT = Path(__file__).parents[2]
+TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2}
+TINY |= {"batch_size": 8, "learning_rate": 0.01, "fine_tune_learning_rate": 0.002}
+
+
+@pytest.fixture(scope="session")
+def known() -> pl.DataFrame:
+    """Some 230 small crystals of the reference set, dealt to train, validation and test."""
+    params = load_params(ROOT / "params.yaml")
+    rows = pl.read_parquet(ROOT / "reference" / "crystals.parquet").filter(pl.col("nsites") <= 6)
+    rows = rows.sample(230, seed=0).sort("material_id")
+    rows = rows.with_columns(
+        energy_above_hull(rows, rows["formation_energy_per_atom"].to_numpy()),
+        pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
+        pl.lit("snapshot").alias("origin"),
+        pl.lit("train").alias("split"),
+    )
+    return split_snapshot(rows, params.split).select(list(Crystals.to_schema().columns))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Parameters of both views, small enough to train in a second."""
+    params = load_params(ROOT / "params.yaml")
+    small = {"cutoff": 5.0, "neighbours": 6}
+    return {
+        "composition": params.composition.model_copy(update=TINY),
+        "structure": params.structure.model_copy(update=TINY | small),
+    }
+
+
+@pytest.fixture(scope="session")
+def task(known, tiny):
+    """Makes the task of fitting one member to some 150 crystals."""
+
+    def part(name, n):
+        rows = known.filter(pl.col("split") == name).head(n)
+        return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
+
+    train, validation = part("train", 150), part("validation", 30)
+    fractions = atomic_fractions([crystal.atomic_numbers for crystal in train.crystals])
+    baseline = ElementBaseline.fit(fractions, train.energies)
+
+    def _task(view, **changes):
+        return replace(FitTask(view, tiny[view], 0, 7, train, validation, baseline, None), **changes)
+
+    return _task
+
+
+@pytest.fixture(scope="session")
+def fitted(task):
+    """One member of each view, fitted in this process."""
+    return {view: fit_member(task(view)) for view in ("composition", "structure")}

@@ -1,0 +1,109 @@
+"""Labels are kept exactly, under a key that changes with everything that changes a label."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+from fake_oracle import FakeOracle, cube
+
+from pipeline.crystals.crystal import Crystal
+from pipeline.errors import LodestoneError
+from pipeline.oracles.protocol import Label, RelaxationSettings
+from pipeline.oracles.store import LabelStore, default_path, label_key
+
+
+@pytest.fixture
+def oracle(tmp_path):
+    return FakeOracle(tmp_path / "journal")
+
+
+def fill(path, oracle, count=1):
+    with LabelStore(path) as store:
+        for number in range(1, count + 1):
+            store.put(label_key(oracle, cube(number)), oracle, oracle.label(cube(number)))
+
+
+def test_labels_survive_exactly(tmp_path, oracle):
+    relaxed = Crystal(np.random.default_rng(0).random((3, 3)), [6, 92], [[0.1, 1 / 3, -0.2], [0, 0, 1 / 7]])
+    label = Label("ok", -1 / 3, relaxed, 7, 0.25)
+    with LabelStore(tmp_path / "new" / "labels.sqlite") as store:
+        store.put("a", oracle, label)
+        store.put("b", oracle, Label("exploded", None, None, 2, 0.1))
+    with LabelStore(tmp_path / "new" / "labels.sqlite") as store:
+        found = store.get("a")
+        assert replace(found, crystal=None) == replace(label, crystal=None)
+        assert np.array_equal(found.crystal.lattice, relaxed.lattice)
+        assert np.array_equal(found.crystal.frac_coords, relaxed.frac_coords)
+        assert found.crystal.atomic_numbers.tolist() == [6, 92]
+        assert store.get("b") == Label("exploded", None, None, 2, 0.1)
+        assert store.get("c") is None
+        assert len(store) == 2
+
+
+@pytest.mark.parametrize("name", asdict(RelaxationSettings()))
+def test_key_depends_on_every_setting(oracle, name):
+    other = replace(oracle.settings, **{name: 2 * getattr(oracle.settings, name)})
+    assert label_key(replace(oracle, settings=other), cube(11)) != label_key(oracle, cube(11))
+
+
+def test_key_depends_on_oracle_and_crystal_only(tmp_path, oracle):
+    key = label_key(oracle, cube(11))
+    assert label_key(replace(oracle, name="fake-2"), cube(11)) != key
+    assert label_key(oracle, cube(11, 3.001)) != key
+    assert label_key(oracle, cube(12)) != key
+    assert label_key(replace(oracle, journal=tmp_path / "elsewhere"), cube(11)) == key
+
+
+def test_default_path(monkeypatch):
+    monkeypatch.delenv("LODESTONE_LABELS", raising=False)
+    assert str(default_path()) == ".lodestone/labels.sqlite"
+    monkeypatch.setenv("LODESTONE_LABELS", "/elsewhere/x.sqlite")
+    assert str(default_path()) == "/elsewhere/x.sqlite"
+
+
+def test_file_that_is_no_database(tmp_path):
+    (tmp_path / "labels.sqlite").write_text("not a database, " * 500)
+    with pytest.raises(LodestoneError, match=r"labels\.sqlite cannot be opened: file is not a database") as refused:
+        LabelStore(tmp_path / "labels.sqlite")
+    assert "LODESTONE_LABELS" in refused.value.remedy
+
+
+def test_file_damaged_inside(tmp_path, oracle):
+    path = tmp_path / "labels.sqlite"
+    fill(path, oracle, 50)
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xa5" * (len(content) - 4096))  # the first page is the header
+    with LabelStore(path) as store, pytest.raises(LodestoneError, match=r"labels\.sqlite is damaged") as damaged:
+        store.get(label_key(oracle, cube(7)))
+    assert "move it away" in damaged.value.remedy
+
+
+def test_row_that_is_no_crystal(tmp_path, oracle):
+    path = tmp_path / "labels.sqlite"
+    fill(path, oracle)
+    with LabelStore(path) as store:
+        with store._connection:
+            store._connection.execute("UPDATE labels SET crystal = '[1, 2'")
+        with pytest.raises(LodestoneError, match="damaged"):
+            store.get(label_key(oracle, cube(1)))
+
+
+def test_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LodestoneError, match="cannot be opened") as refused:
+        LabelStore(tmp_path / "file" / "labels.sqlite")
+    assert "permissions" in refused.value.remedy
+
+
+def test_full_disk_keeps_what_was_stored(tmp_path, oracle):
+    path = tmp_path / "labels.sqlite"
+    fill(path, oracle, 3)
+    large = Crystal(np.eye(3), [6] * 5000, np.random.default_rng(0).random((5000, 3)))
+    with LabelStore(path) as store:
+        store._connection.execute("PRAGMA max_page_count = 5")  # sqlite then reports what it reports on a full disk
+        with pytest.raises(LodestoneError, match="cannot be written: database or disk is full") as full:
+            store.put("large", oracle, Label("ok", -1.0, large, 1, 0.1))
+        assert "free some disk space" in full.value.remedy
+    with LabelStore(path) as store:
+        assert len(store) == 3
+        assert store.get("large") is None

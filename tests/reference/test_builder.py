@@ -1,0 +1,79 @@
+"""The builder of the reference set: it resumes, tries twice where the guess was too dense, and counts what it drops."""
+
+import json
+
+import polars as pl
+import pytest
+from fake_chgnet import FakeCHGNet
+
+from pipeline.oracles.store import LabelStore
+from pipeline.reference import build
+from pipeline.reference.decorations import compound_decorations, element_decorations
+from pipeline.reference.elements import element_crystals
+from pipeline.reference.prototypes import ELEMENTS, load_prototypes
+
+
+@pytest.fixture
+def journal(tmp_path, monkeypatch):
+    """One character per crystal that the oracle was asked about."""
+    monkeypatch.setattr(build, "CHGNetOracle", FakeCHGNet)
+    monkeypatch.setenv("FAKE_JOURNAL", str(tmp_path / "journal"))
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    return tmp_path / "journal"
+
+
+def test_an_interrupted_build_goes_on(journal, tmp_path, monkeypatch):
+    monkeypatch.setenv("FAKE_LIMIT", "3")
+    with LabelStore(tmp_path / "labels.sqlite") as store, pytest.raises(ArithmeticError, match="interrupted"):
+        build.build(store, limit=5)
+    assert len(journal.read_text()) == 3
+    monkeypatch.delenv("FAKE_LIMIT")
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        reference = build.build(store, limit=5)
+        assert len(journal.read_text()) == 5
+        again = build.build(store, limit=5)
+    assert len(journal.read_text()) == 5
+    assert reference.decorations == 5
+    assert reference.table.equals(again.table)
+
+
+def test_a_second_start_and_the_counts(journal, tmp_path, monkeypatch):
+    """The first four decorations are silver and aluminium; below 17 Å3/atom they count as exploded."""
+    prototypes = load_prototypes()
+    chosen = element_decorations(prototypes)[:4]
+    volumes = [c.volume / len(c) for c in (build.initial_crystal(prototypes[p], x) for p, x in chosen)]
+    limit = max(volumes) * 1.5  # the second start, from twice the volume, is above it
+    monkeypatch.setenv("FAKE_DENSE", str(limit))
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        reference = build.build(store, limit=4)
+    assert len(journal.read_text()) == 8
+    assert reference.table["start_scale"].unique().to_list() == [2.0]
+    assert len(reference.table) + sum(reference.rejected.values()) == 4
+    build.write_reference(reference, tmp_path / "crystals.parquet")
+    facts = json.loads(pl.read_parquet_metadata(tmp_path / "crystals.parquet")["lodestone"])
+    assert facts["kept"] == len(reference.table)
+    assert facts["rejected"] == reference.rejected
+    assert facts["seed"] == build.REFERENCE_SEED
+    first = (tmp_path / "crystals.parquet").read_bytes()
+    build.write_reference(reference, tmp_path / "crystals.parquet")
+    assert (tmp_path / "crystals.parquet").read_bytes() == first
+
+
+def test_decorations_are_seeded_sensible_and_all_different():
+    prototypes = {label: p for label, p in load_prototypes().items() if label.startswith(("AB_c", "AB3_h", "A_c"))}
+    drawn = compound_decorations(prototypes, {2: 6}, seed=1)
+    assert drawn == compound_decorations(dict(reversed(prototypes.items())), {2: 6}, seed=1)[::-1] or sorted(
+        drawn
+    ) == sorted(compound_decorations(dict(reversed(prototypes.items())), {2: 6}, seed=1))
+    assert drawn != compound_decorations(prototypes, {2: 6}, seed=2)
+    assert len(set(drawn)) == len(drawn)
+    assert all(len(set(elements)) == 2 for _, elements in drawn)
+    assert {element for _, elements in drawn for element in elements} <= set(ELEMENTS)
+
+
+@pytest.mark.parametrize(("symbol", "fewest"), [("Na", 3), ("O", 3), ("Sn", 5), ("U", 3)])
+def test_every_element_has_crystals_to_choose_a_reference_from(symbol, fewest):
+    found = element_crystals([symbol])
+    assert len(found) >= fewest
+    assert all(set(crystal.species) == {symbol} for crystal in found.values())
+    assert all(name.endswith(f"-{symbol}") for name in found)

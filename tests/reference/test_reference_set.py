@@ -1,0 +1,99 @@
+"""The reference set that ships: large enough, described, physical, and what the code of this repository makes."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.crystals.encoding import decode, describe
+from pipeline.oracles.chgnet import CHGNetOracle
+from pipeline.oracles.pool import label_all
+from pipeline.oracles.sanity import distance_ratio
+from pipeline.oracles.store import LabelStore
+from pipeline.reference.build import initial_crystal
+from pipeline.reference.prototypes import load_prototypes
+from pipeline.stability.compositions import atomic_fractions
+from pipeline.stability.references import elemental_references, formation_energies
+
+FILE = Path(__file__).parents[2] / "reference" / "crystals.parquet"
+SAMPLE_SEED = 5
+TOLERANCE = 0.002  # eV/atom
+
+
+@pytest.fixture(scope="module")
+def table():
+    return pl.read_parquet(FILE)
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return json.loads(pl.read_parquet_metadata(FILE)["lodestone"])
+
+
+def elements_of(table):
+    return set(table["chemsys"].str.split("-").explode())
+
+
+def test_size(table):
+    assert len(table) >= 2500
+    assert len(elements_of(table)) >= 40
+    assert table["aflow_prototype"].n_unique() >= 60
+    assert table["prototype"].n_unique() >= 60
+    assert FILE.stat().st_size <= 4_000_000
+
+
+def test_metadata(table, facts):
+    assert re.fullmatch(r"\d+\.\d+.*", facts["versions"]["chgnet"])
+    assert facts["versions"].keys() >= {"chgnet", "torch", "ase", "pymatgen"}
+    assert facts["settings"] == CHGNetOracle().settings.as_dict()
+    assert facts["label_method"] == CHGNetOracle().name
+    assert isinstance(facts["seed"], int)
+    assert "not DFT" in facts["note"]
+    assert facts["kept"] == len(table)
+    assert facts["kept"] + sum(facts["rejected"].values()) == facts["decorations"]
+
+
+def test_rows_are_unique_and_sorted(table):
+    assert table["material_id"].is_sorted()
+    assert table["material_id"].is_unique()
+    assert table.select("formula_pretty", "decorated_prototype").is_unique().all()
+    assert sum(table.null_count().row(0)) == 0
+
+
+def test_energies_are_relative_to_the_lowest_crystals_of_the_elements(table):
+    energies = table["formation_energy_per_atom"]
+    assert energies.is_finite().all()
+    assert table["energy_per_atom"].is_finite().all()
+    elements = table.filter(~pl.col("chemsys").str.contains("-"))
+    lowest = elements.group_by("chemsys").agg(pl.col("formation_energy_per_atom").min())
+    assert set(lowest["chemsys"]) == elements_of(table)
+    assert lowest["formation_energy_per_atom"].abs().max() < 1e-12
+    fractions = atomic_fractions(table["atomic_numbers"].to_list())
+    again = formation_energies(fractions, table["energy_per_atom"].to_numpy(), elemental_references(table))
+    assert energies.to_numpy() == pytest.approx(again, abs=1e-12)
+
+
+def test_crystals_are_physical_and_labelled_by_what_they_are(table):
+    sample = table.sample(150, seed=SAMPLE_SEED)
+    crystals = decode(sample)
+    derived = describe(crystals)
+    assert derived.equals(sample.select(derived.columns))
+    assert min(map(distance_ratio, crystals)) >= 0.5
+    assert all(2 < crystal.volume / len(crystal) < 150 for crystal in crystals)
+
+
+def test_ten_random_rows_can_be_made_again(table, tmp_path):
+    """Crystals of any size, from prototype and elements to relaxed energy, on all cores."""
+    rows = table.sample(10, seed=SAMPLE_SEED).sort("material_id")
+    prototypes = load_prototypes()
+    starts = [
+        initial_crystal(prototypes[label], tuple(elements.split("-")), scale)
+        for label, elements, scale in rows.select("aflow_prototype", "decoration", "start_scale").iter_rows()
+    ]
+    with LabelStore(tmp_path / "labels.sqlite") as store:
+        labels = label_all(CHGNetOracle(), starts, store, "ten crystals of the reference set")
+    energies = [math.nan if label.energy_per_atom is None else label.energy_per_atom for label in labels]
+    assert energies == pytest.approx(rows["energy_per_atom"].to_list(), abs=TOLERANCE)
