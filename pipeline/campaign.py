@@ -111,13 +111,22 @@ def _candidates(
     table = screen(proposals.items, state.crystals["material_id"].to_list(), prediction, hull, name)
     chosen = acquire(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
-    if "model" not in chosen["acquired_by"]:
-        raise LodestoneError(
-            f"{name}: none of {len(table)} candidates is predicted within "
-            f"{params.discovery.threshold} eV/atom of the hull",
-            "raise discovery.threshold or discovery.max_proposals in params.yaml",
-        )
+    _refuse_if_none_chosen(name, chosen, within, params)
     return chosen, {"n_proposed": len(table), "n_known": proposals.n_known, "n_screened": within}
+
+
+def _refuse_if_none_chosen(name: str, chosen: pl.DataFrame, within: int, params: Params) -> None:
+    if "model" in chosen["acquired_by"]:
+        return
+    if within:
+        raise LodestoneError(
+            f"{name}: the random baseline leaves the model none of {len(chosen)} candidates",
+            f"lower rounds.{name}.random_baseline or raise discovery.max_proposals in params.yaml",
+        )
+    raise LodestoneError(
+        f"{name}: none of {len(chosen)} candidates is predicted within {params.discovery.threshold} eV/atom of the hull",
+        "raise discovery.threshold or discovery.max_proposals in params.yaml",
+    )
 
 
 def _refuse_if_all_failed(name: str, labels: list[Label]) -> None:

@@ -53,5 +53,5 @@ def empty_attempts() -> pl.DataFrame:
 
 
 def _deal(crystals: pl.DataFrame, params: SplitParams) -> list[str]:
-    rows = crystals.select(_KEYS[params.by], "chemsys").iter_rows()
+    rows = zip(crystals[_KEYS[params.by]], crystals["chemsys"], strict=True)
     return ["train" if "-" not in chemsys else split_of(key, params) for key, chemsys in rows]

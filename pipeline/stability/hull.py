@@ -40,6 +40,8 @@ class Facets:
 class ConvexHull:
     """Hull of a set of phases, the pure elements always included at 0.
 
+    A crystal of a pure element below 0 (found after the references were fixed) counts like any other phase.
+
     Args:
         fractions: Atomic fractions of the phases, shape ``(n, N_ELEMENTS)``.
         formation_energies: Shape ``(n,)``, eV/atom, relative to the elements.
@@ -77,7 +79,7 @@ class ConvexHull:
         facets = self._facets_of(elements)
         x = fraction[list(elements)]
         heights = facets.planes @ x
-        tied = np.flatnonzero(heights >= heights.max() - _ON_HULL)  # facets in one plane: only one holds the composition
+        tied = np.flatnonzero(heights >= heights.max() - _ON_HULL)  # of facets in one plane, one holds x
         amounts = np.linalg.solve(facets.corners[tied].transpose(0, 2, 1), x[None, :, None])[..., 0]
         best = int(np.argmax(amounts.min(axis=1)))
         phases = [int(v) if v >= 0 else -elements[-1 - v] for v in facets.vertices[tied[best]]]
@@ -94,7 +96,7 @@ class ConvexHull:
 
     def _facets_of(self, elements: Elements) -> Facets:
         if elements not in self._facets:
-            subsets = (s for size in range(2, len(elements) + 1) for s in combinations(elements, size))
+            subsets = (s for size in range(1, len(elements) + 1) for s in combinations(elements, size))
             phases = np.array([index for subset in subsets for index in self._phases.get(subset, ())], dtype=np.intp)
             points = self._fractions[np.ix_(phases, np.array(elements))]
             self._facets[elements] = _lower_facets(points, self._energies[phases], phases)
@@ -127,7 +129,9 @@ def _lower_facets(points: np.ndarray, energies: np.ndarray, phases: np.ndarray) 
     k = points.shape[1]
     corners = np.vstack([np.eye(k), points])
     heights = np.concatenate([np.zeros(k), energies])
-    if len(points) == 0 or k == 1:
+    if k == 1:
+        simplices = np.array([[np.argmin(heights)]])
+    elif len(points) == 0:
         simplices = np.arange(k)[None, :]
     else:
         hull = Qhull(np.column_stack([corners[:, :-1], heights]), qhull_options="Qt" if k < 5 else "Qt Qx")

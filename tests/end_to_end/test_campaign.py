@@ -1,6 +1,7 @@
 """A whole campaign through DVC: it reaches its report, it can be repeated bit by bit, and it survives a kill."""
 
 import json
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -61,7 +62,7 @@ def test_a_campaign_runs_to_its_report(straight):
 def test_every_verified_candidate_is_handed_on_and_the_test_set_stays(straight):
     rounds = straight.campaign.folder / "data" / "rounds"
     states = [read_table(rounds / f"round_{number}" / "crystals.parquet", Crystals) for number in range(3)]
-    for number, (before, after) in enumerate(zip(states, states[1:], strict=False)):
+    for number, (before, after) in enumerate(pairwise(states)):
         verified = read_table(rounds / f"round_{number}" / "verifications.parquet", Verifications)
         assert len(verified) == N_VERIFIED
         novel = verified.filter("is_novel")["material_id"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from tiny_campaign import DISCOVER, Campaign, Outcome
@@ -21,11 +20,11 @@ find "$folder" -type f -printf 'left: %p\\n'; exit $code
 
 def assert_refused(outcome: Outcome, problem: str, remedy: str) -> None:
     assert outcome.code != 0
-    assert outcome.err.count("error: ") == 1, outcome.err
-    message = outcome.err.partition("error: ")[2]
-    assert problem in message.splitlines()[0]
-    assert message.splitlines()[1].startswith("  -> ")
-    assert remedy in message.splitlines()[1]
+    lines = outcome.err.splitlines()
+    (start,) = (number for number, line in enumerate(lines) if line.startswith("error: "))
+    assert problem in lines[start]
+    assert lines[start + 1].startswith("  -> ")
+    assert remedy in lines[start + 1]
     assert "Traceback" not in outcome.out + outcome.err
 
 
@@ -122,8 +121,7 @@ def test_full_disk(folder, command, fresh, request):
     outcome = campaign.run(*_own_mounts(), "sh", "-c", ON_A_FULL_DISK, "sh", folder, *command)
     if outcome.code == 77:
         pytest.skip(f"no small disk can be mounted here: {outcome.err}")
-    assert_refused(outcome, "", "free some disk space")
-    assert "No space left on device" in outcome.err or "the disk is full" in outcome.err
+    assert_refused(outcome, folder, "free some disk space")
     left = [line for line in outcome.out.splitlines() if line.startswith("left: ")]
     assert not [line for line in left if line.endswith(".tmp")]
     assert campaign.files() == before

@@ -69,17 +69,15 @@ class Command:
         except BaseException:
             self.kill()
             raise
-        texts = []
-        for stream in (self.out, self.err):
-            stream.seek(0)
-            texts.append(stream.read().decode(errors="replace"))
-            stream.close()
-        return Outcome(code, texts[0], texts[1], time.perf_counter() - self.began)
+        seconds = time.perf_counter() - self.began
+        return Outcome(code, _all_of(self.out), _all_of(self.err), seconds)
 
     def kill(self) -> None:
         """Kill it with all that it has started, at once: nobody has time to clean up."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.out.close()
+        self.err.close()
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ class Campaign:
             "LODESTONE_LABELS": str(self.labels),
             "LODESTONE_WORKERS": str(self.workers),
         }
-        out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - closed with the command
         process = subprocess.Popen(
             command, cwd=self.folder, env=kept | SETTINGS | own, stdout=out, stderr=err, start_new_session=True
         )
@@ -182,6 +180,12 @@ def stages_of(*rounds: str) -> list[str]:
     """Stages of some rounds, in order."""
     names = ("train@composition-", "train@structure-", "ensemble@", "active_learning@")
     return [name + number for number in rounds for name in names]
+
+
+def _all_of(stream: IO[bytes]) -> str:
+    with stream:
+        stream.seek(0)
+        return stream.read().decode(errors="replace")
 
 
 def _files_needed() -> list[str]:

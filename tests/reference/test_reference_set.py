@@ -5,6 +5,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -58,7 +59,7 @@ def test_metadata(table, facts):
 
 def test_rows_are_unique_and_sorted(table):
     assert table["material_id"].is_sorted()
-    assert table["material_id"].is_unique()
+    assert table["material_id"].n_unique() == len(table)
     assert table.select("formula_pretty", "decorated_prototype").is_unique().all()
     assert sum(table.null_count().row(0)) == 0
 
@@ -87,7 +88,7 @@ def test_crystals_are_physical_and_labelled_by_what_they_are(table):
 
 def test_ten_random_rows_can_be_made_again(table, tmp_path):
     """Crystals of any size, from prototype and elements to relaxed energy, on all cores."""
-    rows = table.sample(10, seed=SAMPLE_SEED).sort("material_id")
+    rows = table[np.random.default_rng(SAMPLE_SEED).choice(len(table), 10, replace=False)]
     prototypes = load_prototypes()
     starts = [
         initial_crystal(prototypes[label], tuple(elements.split("-")), scale)

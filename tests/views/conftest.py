@@ -19,7 +19,7 @@ def reference() -> pl.DataFrame:
 
 @pytest.fixture(scope="session")
 def crystals(reference):
-    """By identifier: pure elements, single-atom cells, the most and the least symmetric crystals, and some at random."""
+    """By identifier: single-atom cells, the most and the least symmetric crystals, and some at random."""
     kinds = [
         reference.filter(pl.col("nsites") == 1).head(3),
         reference.filter((pl.col("spacegroup_number") >= 221) & (pl.col("nsites") > 1)).sample(8, seed=1),

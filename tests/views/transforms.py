@@ -16,7 +16,7 @@ def reversed_order(crystal: Crystal) -> Crystal:
 
 
 def translated(crystal: Crystal) -> Crystal:
-    return Crystal(crystal.lattice, crystal.atomic_numbers, crystal.frac_coords + [0.237, -1.41, 0.73])
+    return Crystal(crystal.lattice, crystal.atomic_numbers, crystal.frac_coords + np.array([0.237, -1.41, 0.73]))
 
 
 def wrapped(crystal: Crystal) -> Crystal:
