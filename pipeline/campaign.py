@@ -100,7 +100,8 @@ def _candidates(
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     generator = child_generator(params.seed, name, "propose")
     tried, elements = set(state.attempts["decorated_prototype"]), set(state.references["element"])
-    proposals = propose(state.crystals, tried, elements, params.discovery, generator)
+    required = params.snapshot.filters.require_any_of
+    proposals = propose(state.crystals, tried, elements, params.discovery, generator, required)
     if not proposals.items:
         raise LodestoneError(
             f"{name}: no substitution gives a candidate that is not known yet",
@@ -118,13 +119,14 @@ def _candidates(
 def _refuse_if_none_chosen(name: str, chosen: pl.DataFrame, within: int, params: Params) -> None:
     if "model" in chosen["acquired_by"]:
         return
+    n, threshold = len(chosen), params.discovery.threshold
     if within:
         raise LodestoneError(
-            f"{name}: the random baseline leaves the model none of {len(chosen)} candidates",
+            f"{name}: the random baseline leaves the model none of {n} candidates",
             f"lower rounds.{name}.random_baseline or raise discovery.max_proposals in params.yaml",
         )
     raise LodestoneError(
-        f"{name}: none of {len(chosen)} candidates is predicted within {params.discovery.threshold} eV/atom of the hull",
+        f"{name}: none of {n} candidates is predicted within {threshold} eV/atom of the hull",
         "raise discovery.threshold or discovery.max_proposals in params.yaml",
     )
 

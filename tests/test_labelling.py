@@ -117,14 +117,20 @@ def test_energies_of_two_methods_are_never_mixed():
     assert -10.0 not in done.crystals["energy_per_atom"]
 
 
-def test_a_lower_element_of_the_oracle_becomes_the_reference():
-    lower = Labeller(Na=-1.0, Cl=-2.0, NaCl=-3.5)
-    done = label_snapshot(
-        snapshot("dft-pbe", names="salt"), ORACLE, lower, lambda symbols: element_crystals(symbols) | {"odd": crystal("Na")}
-    )
+def test_the_lowest_crystal_of_an_element_is_its_reference_wherever_it_is_from():
+    """Here the crystal added (3 Å) is lower for sodium, the snapshot's (4 Å) for chlorine."""
+    energies = {("Na", 3): -1.2, ("Na", 4): -1.0, ("Cl", 3): -2.0, ("Cl", 4): -2.3, ("NaCl", 4): -3.5}
+
+    def label(crystals):
+        found = [energies["".join(c.species), round(float(c.lattice[0, 0]))] for c in crystals]
+        return [Label("ok", energy, c, 1, 0.1) for energy, c in zip(found, crystals, strict=True)]
+
+    done = label_snapshot(snapshot("dft-pbe"), ORACLE, label, element_crystals)
+    assert done.references.rows() == [("Cl", -2.3, "cl"), ("Na", -1.2, "reference-Na")]
     found = by_id(done.crystals)
-    assert found.keys() == {"salt", "reference-Na", "reference-Cl", "odd"}
-    assert by_id(done.references)["reference-Cl"]["element"] == "Cl"
+    assert found["na"]["energy_above_hull"] == pytest.approx(0.2)
+    assert found["reference-Cl"]["formation_energy_per_atom"] == pytest.approx(0.3)
+    assert done.metrics["n_stable"] == 3
 
 
 def test_refused_rows_are_kept_apart_with_their_reason():

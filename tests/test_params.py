@@ -32,7 +32,9 @@ def chain(*links: tuple[str, str]) -> dict:
     return {name: {"next": following, "budget": 4, "random_baseline": 1} for name, following in links}
 
 
-@pytest.mark.parametrize("path", [ROOT / "params.yaml", *sorted((ROOT / "campaigns").glob("*.yaml"))], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "path", [ROOT / "params.yaml", *sorted((ROOT / "campaigns").glob("*.yaml"))], ids=lambda p: p.name
+)
 def test_parameter_files_of_the_repository(path):
     params = load_params(path)
     assert len(round_names(params.rounds)) == len(params.rounds) >= 3
@@ -101,7 +103,7 @@ def test_rounds_are_in_the_order_of_the_chain_not_of_the_file():
 
 @pytest.mark.parametrize("content", [None, [1], "text", {}])
 def test_files_that_hold_something_else(content):
-    with pytest.raises(LodestoneError, match="my.yaml"):
+    with pytest.raises(LodestoneError, match=r"my\.yaml"):
         parse_params(content, Path("my.yaml"))
 
 

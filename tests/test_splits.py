@@ -23,7 +23,9 @@ def compounds(polymorphs: int = 2) -> pl.DataFrame:
         for m, x, n, _ in product(METALS, ANIONS, ("", 2, 3, 4), range(polymorphs))
     ]
     table = pl.DataFrame([*rows, ("Na", "Na"), ("O2", "O")], schema=["formula_pretty", "chemsys"], orient="row")
-    return table.with_row_index("row").with_columns(pl.format("c-{}", "row").alias("material_id"), split=pl.lit("train"))
+    return table.with_row_index("row").with_columns(
+        pl.format("c-{}", "row").alias("material_id"), split=pl.lit("train")
+    )
 
 
 def share(key: str) -> float:

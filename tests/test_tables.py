@@ -88,7 +88,9 @@ def test_a_disk_that_really_refuses(tmp_path):
 def test_equal_tables_are_equal_bytes_in_any_order_of_rows(path):
     write_table(TABLE, path, References, sort_by="element", metadata={"note": "x"})
     first = path.read_bytes()
-    write_table(TABLE.reverse().select(TABLE.columns[::-1]), path, References, sort_by="element", metadata={"note": "x"})
+    write_table(
+        TABLE.reverse().select(TABLE.columns[::-1]), path, References, sort_by="element", metadata={"note": "x"}
+    )
     assert path.read_bytes() == first
     assert read_table(path, References)["element"].to_list() == ["Cl", "Na"]
     assert pl.read_parquet_metadata(path)["note"] == "x"

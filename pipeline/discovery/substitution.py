@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -58,6 +58,7 @@ def propose(
     elements: Set[str],
     params: DiscoveryParams,
     generator: np.random.Generator,
+    require_any_of: Sequence[str] | None = None,
 ) -> Proposals:
     """Draw candidates, likelier substitutions first, no two alike and none known or tried.
 
@@ -67,6 +68,8 @@ def propose(
         elements: Elements that may be put in: those with a reference energy.
         params: Thresholds and limits.
         generator: Decides the draw.
+        require_any_of: Candidates must hold one of these elements, as the snapshot's crystals do. Outside the chemistry
+            of the snapshot the competing phases are missing, and anything would look stable.
     """
     crystals = decode(known)
     labels = known["decorated_prototype"].to_list()
@@ -80,10 +83,10 @@ def propose(
         label = relabel(labels[parent], replacement)
         if label in seen:
             n_known += 1
-        elif _is_plausible(crystals[parent], replacement):
+        elif _is_plausible(crystals[parent], replacement, require_any_of):
             child = volumes.rescale(crystals[parent], crystals[parent].with_elements(dict(replacement)))
             items.append(Proposal(parent, replacement, probability, label, child))
-        seen.add(label)
+            seen.add(label)
     return Proposals(items, n_known)
 
 
@@ -115,7 +118,7 @@ def _draw(
     parents = known.with_row_index("row").filter(
         (pl.col("energy_above_hull") <= params.max_parent_energy_above_hull)
         & (pl.col("nsites") <= params.max_sites)
-        & (pl.col("chemsys").str.count_matches("-", literal=True) + 1 <= params.max_elements)
+        & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, params.max_elements - 1)
     )
     allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in elements))
     found = [item for row in parents["row"] for item in _of_parent(int(row), crystals[row], allowed, params)]
@@ -139,10 +142,12 @@ def _of_parent(
             yield from ((row, ((first, z), (second, y)), p * q) for y, q in single[second] if y != z and p * q >= least)
 
 
-def _is_plausible(parent: Crystal, replacement: Replacement) -> bool:
-    """Compounds with anions must stay charge balanced; elements and intermetallics have no charges to balance."""
+def _is_plausible(parent: Crystal, replacement: Replacement, require_any_of: Sequence[str] | None) -> bool:
+    """Compounds with anions must be charge balanced; intermetallics have no charges to balance."""
     numbers, counts = np.unique(parent.with_elements(dict(replacement)).atomic_numbers, return_counts=True)
     symbols = tuple(SYMBOLS[z] for z in numbers)
-    ionic = len(symbols) > 1 and any(symbol in ANIONS for symbol in symbols)
+    if require_any_of is not None and not set(symbols) & set(require_any_of):
+        return False
+    ionic = any(symbol in ANIONS for symbol in symbols)
     divisor = np.gcd.reduce(counts)
     return not ionic or is_charge_balanced(symbols, tuple(int(n // divisor) for n in counts))

@@ -52,7 +52,7 @@ def rotated(crystal: Crystal) -> Crystal:
 
 
 def translated(crystal: Crystal) -> Crystal:
-    return Crystal(crystal.lattice, crystal.atomic_numbers, crystal.frac_coords + [0.137, -1.21, 0.459])
+    return Crystal(crystal.lattice, crystal.atomic_numbers, crystal.frac_coords + np.array([0.137, -1.21, 0.459]))
 
 
 def permuted(crystal: Crystal) -> Crystal:

@@ -43,7 +43,7 @@ def test_oxidation_states_are_dropped():
 def test_partial_occupancy_is_refused(site):
     structure = rocksalt().to_pymatgen()
     structure[0] = site
-    with pytest.raises(LodestoneError, match="Cl4.*partially occupied") as refused:
+    with pytest.raises(LodestoneError, match=r"Cl4.*partially occupied") as refused:
         Crystal.from_pymatgen(structure)
     assert "OrderDisordered" in refused.value.remedy
 

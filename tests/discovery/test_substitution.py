@@ -1,6 +1,7 @@
 from itertools import product
 
 import numpy as np
+import polars as pl
 import pytest
 
 from pipeline.crystals.charges import is_charge_balanced
@@ -69,6 +70,19 @@ def test_candidates_are_new_and_no_two_alike(drawn, known):
     assert len(set(labels)) == len(labels)
     assert not set(labels) & set(known["decorated_prototype"])
     assert drawn.n_known > 0
+
+
+def test_only_ideas_that_are_known_are_counted_as_known(known, discovery):
+    """Strontium and barium may change places in their oxides: known. Both give the same KO: unbalanced, not known."""
+    oxides = known.filter(
+        pl.col("decorated_prototype").str.starts_with("cF8_225_"), pl.col("chemsys").is_in(["O-Sr", "Ba-O"])
+    )
+    likely = discovery.model_copy(update={"min_substitution_probability": 0.02})
+    found = propose(oxides, set(), frozenset(["Sr", "Ba", "K"]), likely, rng())
+    table = substitution_probabilities()
+    assert len(oxides) == 2
+    assert min(table[19, 38], table[19, 56], table[38, 56], table[56, 38]) > 0.02  # all four ideas are drawn
+    assert (found.items, found.n_known) == ([], 2)
 
 
 def test_what_was_tried_is_not_proposed_again(known, discovery, drawn):

@@ -12,7 +12,7 @@ from pipeline.stability.references import elemental_references, formation_energi
 
 CRYSTALS = pl.DataFrame(
     {
-        "material_id": ["o", "na-high", "na-b", "na-a", "salt"],
+        "material_id": ["o", "a-na-high", "na-b", "na-a", "salt"],
         "chemsys": ["O", "Na", "Na", "Na", "Na-O"],
         "energy_per_atom": [-5.0, -1.0, -1.3, -1.3, -9.0],
     }

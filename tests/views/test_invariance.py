@@ -34,6 +34,15 @@ def test_both_networks_are_invariant(view, transform, crystals, predict):
     assert np.std(expected) > 1000 * TOLERANCE  # else agreement would mean nothing
 
 
+@pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.__name__)
+def test_a_shell_of_unlike_neighbours_is_not_cut(transform, predict):
+    """Ordered rock salt NaFeO2: each sodium has 6 oxygens, then 4 sodiums and 8 irons at one distance."""
+    cations = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+    anions = [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5], [0.5, 0.5, 0.5]]
+    ordered = Crystal(4.2 * np.eye(3), [11, 11, 26, 26, 8, 8, 8, 8], cations + anions)
+    assert np.ptp(predict("structure", [ordered, transform(ordered)])) < TOLERANCE
+
+
 def test_multiples_of_a_formula_are_one_composition(predict):
     once = [(11, 17), (22, 8, 8), (20, 22, 8, 8, 8)]
     cells = [Crystal(np.eye(3), list(z) * n, np.zeros((n * len(z), 3))) for n in (1, 3, 7) for z in once]
