@@ -6,17 +6,21 @@ Settings that change no result (cores, cache folders) are environment variables 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pipeline.errors import LodestoneError
+
+if TYPE_CHECKING:
+    import yaml
 
 PARAMS_FILE = Path("params.yaml")
 VIEWS = ("composition", "structure")
 
 _Fraction = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=1)]
+_Name = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 _Positive = Annotated[float, Field(gt=0)]
 
 
@@ -137,7 +141,7 @@ class DiscoveryParams(_Section):
 class RoundParams(_Section):
     """One round of active learning."""
 
-    next: str = Field(description="name of the round that goes on from here")
+    next: _Name = Field(description="name of the round that goes on from here")
     budget: _Count = Field(description="candidates chosen by the acquisition for the oracle")
     random_baseline: int = Field(ge=0, description="candidates drawn at random beside them")
 
@@ -154,7 +158,7 @@ class Params(_Section):
     structure: StructureParams
     discovery: DiscoveryParams
     views: tuple[Literal["composition", "structure"], ...]
-    rounds: dict[str, RoundParams]
+    rounds: dict[_Name, RoundParams]
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Params:
@@ -210,7 +214,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _strict_loader())
     except OSError as error:
         raise LodestoneError(f"{path} cannot be read: {error}", "run from the root of the repository") from error
     except yaml.YAMLError as error:
@@ -227,6 +231,21 @@ def parse_params(content: Any, path: Path = PARAMS_FILE) -> Params:
             f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_message(fault)}" for fault in error.errors()[:5]
         )
         raise LodestoneError(f"{path}: {told}", "correct these keys; docs/parameters.md lists every key") from error
+
+
+def _strict_loader() -> type[yaml.SafeLoader]:
+    """A safe loader that refuses equal keys in one mapping, of which YAML would silently keep the last."""
+    import yaml
+
+    class StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # no stubs in the lock
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [key.value for key, _ in node.value]
+            for key in {key for key in keys if keys.count(key) > 1}:
+                problem = f"the key {key!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+            return dict(super().construct_mapping(node, deep))
+
+    return StrictLoader
 
 
 def _message(fault: Any) -> str:

@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 
 from pipeline.errors import LodestoneError
-from pipeline.params import load_params, parse_params, round_names
+from pipeline.params import PARAMS_FILE, load_params, parse_params, round_names
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -126,3 +126,18 @@ def test_views_by_name():
     params = parse_params(changed(structure__width=17))
     assert params.view("structure").width == 17
     assert params.view("composition") is params.composition
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    text = PARAMS_FILE.read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(text + "\n  round_2: {next: round_9, budget: 1, random_baseline: 0}\n")
+    with pytest.raises(LodestoneError, match="'round_2' stands twice"):
+        load_params(path)
+
+
+def test_a_round_name_is_no_path(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS_FILE.read_text().replace("next: round_3", "next: ../round_3"))
+    with pytest.raises(LodestoneError, match=r"rounds.round_2.next"):
+        load_params(path)

@@ -59,15 +59,20 @@ def load_view(folder: Path) -> SavedView:
         LodestoneError: If files are missing, damaged, or of another version.
     """
     config = read_json(folder / "config.json")
-    if config.get("format_version") != FORMAT_VERSION:
+    found = config.get("format_version") if isinstance(config, dict) else None
+    if found != FORMAT_VERSION:
         raise LodestoneError(
-            f"{folder} holds models of format {config.get('format_version')}, this version reads {FORMAT_VERSION}",
+            f"{folder} holds models of format {found}, this version reads {FORMAT_VERSION}",
             "train again with this version, or install the version that wrote them",
         )
-    kind = StructureParams if config["view"] == "structure" else ViewParams
-    baseline = ElementBaseline(np.array(config["baseline"]["coefficients"]), config["baseline"]["scale"])
-    members = [_load_weights(folder / f"member_{number}.safetensors") for number in range(config["members"])]
-    return SavedView(config["view"], kind.model_validate(config["params"]), baseline, members)
+    try:
+        kind = StructureParams if config["view"] == "structure" else ViewParams
+        baseline = ElementBaseline(np.array(config["baseline"]["coefficients"]), config["baseline"]["scale"])
+        params, count = kind.model_validate(config["params"]), int(config["members"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise LodestoneError(f"{folder / 'config.json'} is damaged: {error}", "train again: `dvc repro`") from error
+    members = [_load_weights(folder / f"member_{number}.safetensors") for number in range(count)]
+    return SavedView(config["view"], params, baseline, members)
 
 
 def _load_weights(path: Path) -> Weights:

@@ -11,8 +11,13 @@ from pipeline.tables import read_table
 
 @pytest.fixture(scope="module")
 def known():
-    rows = read_table(load_params().snapshot.path).filter(pl.col("nsites") <= 5).head(300)
-    return rows.with_columns(energy_above_hull=pl.lit(0.0))
+    rows = read_table(load_params().snapshot.path).filter(pl.col("nsites") <= 5)
+    elements = rows.filter(~pl.col("chemsys").str.contains("-"))
+    return (
+        pl.concat([rows.head(300), elements])
+        .unique("material_id", maintain_order=True)
+        .with_columns(energy_above_hull=pl.lit(0.0))
+    )
 
 
 @pytest.mark.parametrize("required", [None, ("O", "F")])
