@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,20 @@ def evaluate(network: nn.Module, dataset: Dataset, device: torch.device, batch_s
     """Outputs of a network for a whole dataset, shape ``(n,)``."""
     network.eval()
     rows = torch.arange(len(dataset)).split(batch_size)
-    pieces = [network(dataset.batch(part).to(device)).double().cpu().numpy() for part in rows if len(part)]
+    with _one_thread():
+        pieces = [network(dataset.batch(part).to(device)).double().cpu().numpy() for part in rows if len(part)]
     return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums over several threads depend on their number, and the predictions must not."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _structure(params: Any) -> StructureParams:
