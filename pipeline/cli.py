@@ -15,7 +15,13 @@ from typing import Any
 from pipeline import __version__
 from pipeline.errors import LodestoneError
 from pipeline.layout import METRICS, REFERENCE_FILE, REPORTS
-from pipeline.orphans import DAMAGED_LOCK_FILE, die_with_parent, release_locks_of_the_dead, set_aside_half_written
+from pipeline.orphans import (
+    DAMAGED_LOCK_FILE,
+    RUN_VARIABLE,
+    die_with_parent,
+    release_locks_of_the_dead,
+    set_aside_half_written,
+)
 from pipeline.params import PARAMS_FILE, load_params
 from pipeline.stage import TRACEBACK_VARIABLE, guarded
 
@@ -116,23 +122,25 @@ def _clear_away() -> None:
 def _repro(options: list[str]) -> tuple[int, bool]:
     """Run `dvc repro` from this environment, pass its output on, and tell whether it had anything to do."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-    environment = {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1"}
+    own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
     command = [sys.executable, "-m", "dvc", "repro", *options]
     ran = False
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, errors="replace", env=environment, preexec_fn=_end_with_us
+        command, stdout=subprocess.PIPE, text=True, errors="replace", env={**os.environ, **own}, preexec_fn=_end_with_us
     ) as process:
         try:
             for line in process.stdout or ():
                 ran |= any(mark in line for mark in _RAN)
                 print(line, end="", flush=True)
             return process.wait(), ran
-        except KeyboardInterrupt:  # the terminal told DVC, too: let it put its house in order
-            process.communicate()
+        except KeyboardInterrupt:
+            process.terminate()
             raise
 
 
 def _end_with_us() -> None:
+    """In DVC, and by inheritance in all that it starts: Ctrl-C is told to us only, or each would show its traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(signal.SIGTERM)
 
 

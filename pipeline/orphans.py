@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import multiprocessing
 import os
 import signal
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+RUN_VARIABLE = "LODESTONE_RUN"
 DVC_LOCKS = Path(".dvc/tmp/rwlock")
 DVC_LOCK_FILE = Path("dvc.lock")
 DAMAGED_LOCK_FILE = Path(".dvc/tmp/dvc.lock.damaged")
@@ -20,6 +22,9 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Ask the kernel to send this process a signal when its parent ends; does nothing where there is no prctl.
 
+    It may have ended before, while this process was importing. Then the signal is sent now, to a worker as well as to
+    a stage of `lodestone discover`, which says in ``LODESTONE_RUN`` who it is.
+
     Args:
         number: Signal to send.
     """
@@ -28,6 +33,16 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
     except (AttributeError, OSError, TypeError):  # not Linux
         return
     prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    if _is_orphan():
+        os.kill(os.getpid(), number)
+
+
+def _is_orphan() -> bool:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        return parent.pid != os.getppid()
+    run = os.environ.get(RUN_VARIABLE, "")
+    return run.isdigit() and not is_running(int(run))
 
 
 def release_locks_of_the_dead(path: Path = DVC_LOCKS) -> None:

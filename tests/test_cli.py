@@ -100,6 +100,19 @@ def test_killed_it_leaves_no_process_and_can_run_again(project, starter):
     assert (project / "output.txt").read_text() == "good"
 
 
+def test_ctrl_c_ends_everything_in_one_message(project):
+    (project / "input.txt").write_text("slow")
+    starter = [sys.executable, "-m", "pipeline", "discover"]
+    command = subprocess.Popen(starter, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: (project / "started.txt").exists())
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to all of them
+    told = command.communicate(timeout=30)[1]
+    assert command.returncode == 130
+    assert told.strip() == "interrupted; run again to go on from here"
+    wait_for(lambda: not running_in(project))
+    assert not (project / "output.txt").exists()
+
+
 def running_in(folder: Path) -> list[str]:
     """Processes other than this one that work in a folder."""
     found = []

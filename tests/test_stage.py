@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -113,6 +114,57 @@ def test_workers_end_with_their_stage(number, code, cleans, tmp_path, monkeypatc
     assert stage.wait(timeout=10) == code
     _wait_for(lambda: not any(is_running(int(path.read_text())) for path in pids))
     assert (tmp_path / "cleaned.txt").exists() == cleans
+
+
+LATE = """
+import os, sys, time
+from pathlib import Path
+{wait}
+from pipeline.parallel import process_all
+from pipeline.stage import run_stage
+
+def work(name):
+    Path(name).write_text(str(os.getpid()))
+
+def main():
+    Path("main.txt").write_text("")
+    list(process_all(work, {{"a": "a.pid"}}))
+
+if __name__ == "__main__":
+    run_stage(main)
+"""
+# Imports take long: until the one who started it is gone.
+STAGE_WAITS = 'Path("stage.pid").write_text(str(os.getpid()))\nwhile not Path("go").exists(): time.sleep(0.05)'
+WORKER_WAITS = f'if __name__ != "__main__":\n    {STAGE_WAITS}'.replace("\nwhile", "\n    while").replace("stage", "w")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
+def test_stage_whose_run_was_killed_while_it_imported_does_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    (tmp_path / "late.py").write_text(LATE.format(wait=STAGE_WAITS))
+    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    stage = subprocess.Popen([sys.executable, "late.py"], env={**os.environ, "LODESTONE_RUN": str(run.pid)})
+    _wait_for(lambda: (tmp_path / "stage.pid").exists())
+    run.kill()
+    run.wait()
+    (tmp_path / "go").touch()
+    assert stage.wait(timeout=30) == 143
+    assert not (tmp_path / "main.txt").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
+def test_worker_whose_stage_was_killed_while_it_imported_ends(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    (tmp_path / "late.py").write_text(LATE.format(wait=WORKER_WAITS))
+    stage = subprocess.Popen([sys.executable, "late.py"])
+    pid = tmp_path / "w.pid"
+    _wait_for(lambda: pid.exists() and pid.read_text())
+    assert is_running(int(pid.read_text()))
+    stage.kill()
+    stage.wait()
+    (tmp_path / "go").touch()
+    _wait_for(lambda: not is_running(int(pid.read_text())))
+    assert not (tmp_path / "a.pid").exists()
 
 
 def _wait_for(condition, seconds: float = 30) -> None:
