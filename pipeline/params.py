@@ -44,7 +44,10 @@ class SnapshotParams(_Section):
     """Where the crystals come from."""
 
     source: Literal["reference", "file", "materials_project"]
-    path: Path = Field(description="file the crystals are read from; not read by source: materials_project")
+    path: Path = Field(
+        Path("reference/crystals.parquet"),
+        description="file the crystals are read from; not read by source: materials_project",
+    )
     label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
     correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
     thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field(

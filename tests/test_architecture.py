@@ -26,6 +26,9 @@ def load_stages():
         return {stage.addressing: stage for stage in Repo(str(ROOT), uninitialized=True).index.stages}
 
 
+LOADED_BY_NAME = {Path("pipeline/tracking_model.py")}  # by MLflow, which the import closure cannot see
+
+
 @pytest.fixture(scope="module")
 def stages():
     return load_stages()
@@ -70,7 +73,7 @@ def test_stages_declare_what_they_import(stages):
         script, declared = script_of(stage), declared_files(stage)
         files = {path for path in closure(script) if not is_empty_package(path) and path.as_posix() not in PLUMBING}
         missing = {path for path in files | {script} if not declared & {path, *path.parents}}
-        ours = {path for path in declared if path.parts[0] == "pipeline"}
+        ours = {path for path in declared - LOADED_BY_NAME if path.parts[0] == "pipeline"}
         idle = {path for path in ours if not any(path in (file, *file.parents) for file in files)}
         wrong += [f"{name}: deps lack {path}" for path in sorted(missing)]
         wrong += [f"{name}: deps name {path}, which is not imported" for path in sorted(idle)]

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def params():
     found = load_params(ROOT / "params.yaml")
     limits = {"max_proposals": 300, "max_per_chemsys": 4, "max_sites": 8, "threshold": 0.1}
-    rounds = {name: RoundParams(next="-", budget=BUDGET, random_baseline=BASELINE) for name in ROUNDS}
+    rounds = {name: RoundParams(next="after", budget=BUDGET, random_baseline=BASELINE) for name in ROUNDS}
     return found.model_copy(
         update={"seed": 3, "discovery": found.discovery.model_copy(update=limits), "rounds": rounds}
     )
