@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,9 @@ def _repro(options: list[str]) -> tuple[int, bool]:
     """Run `dvc repro` from this environment, pass its output on, and tell whether it had anything to do."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
+    # DVC runs stages by this shell. bash makes itself the stage; dash, the /bin/sh of Debian, stays between the two,
+    # and the stage would not be told of DVC's end.
+    own["SHELL"] = shutil.which("bash") or os.environ.get("SHELL", "/bin/sh")
     command = [sys.executable, "-m", "dvc", "repro", *options]
     ran = False
     with subprocess.Popen(

@@ -46,6 +46,7 @@ def project(tmp_path, monkeypatch):
     """A DVC project of one stage beside the real parameters."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
+    monkeypatch.delenv("SHELL", raising=False)  # as in a bare container: DVC would take /bin/sh
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     (tmp_path / "reference").mkdir()

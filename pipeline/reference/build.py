@@ -16,7 +16,12 @@ from pipeline.oracles.chgnet import CHGNetOracle
 from pipeline.oracles.pool import label_all
 from pipeline.oracles.protocol import Label
 from pipeline.oracles.store import LabelStore
-from pipeline.reference.decorations import Decoration, compound_decorations, element_decorations
+from pipeline.reference.decorations import (
+    Decoration,
+    compound_decorations,
+    element_decorations,
+    salt_decorations,
+)
 from pipeline.reference.prototypes import Prototype, load_prototypes
 from pipeline.stability.compositions import atomic_fractions
 from pipeline.stability.references import elemental_references, formation_energies
@@ -72,7 +77,8 @@ def build(store: LabelStore, limit: int | None = None) -> Reference:
     """
     prototypes = load_prototypes()
     compounds = compound_decorations(prototypes, PER_PROTOTYPE, REFERENCE_SEED)
-    decorations = (element_decorations(prototypes) + compounds)[:limit]
+    simple = element_decorations(prototypes) + salt_decorations(prototypes)
+    decorations = list(dict.fromkeys(simple + compounds))[:limit]
     first = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
     labels = label_all(CHGNetOracle(), first, store, "relaxing with CHGNet")
     scales = [SECOND_SCALE if label.status == "exploded" else 1.0 for label in labels]

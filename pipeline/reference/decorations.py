@@ -25,6 +25,19 @@ _OWN_GROUND_STATE = {
     "In": ("A_tI2_139_a", "A_tI2_139_a-2"),
     "Ga": ("A_oC8_64_f", "A_oC8_64_f-2", "A_oC8_64_f-3"),
 }
+# The commonest salts; every metal or metalloid is tried with every anion in those that its charges allow.
+_SALTS = (
+    "AB_cF8_225_a_b",
+    "AB_cF8_216_c_a",
+    "AB_hP4_194_c_a",
+    "AB2_cF12_225_a_c",
+    "A2B_tP6_136_f_a",
+    "AB2_hP3_164_a_d",
+    "A2B3_hR10_167_c_e",
+    "A2B3_hR5_166_c_ac",
+    "AB3_hR8_148_c_f",
+    "A3B_cP4_221_d_a",
+)
 # Decay length of the probability to replace an element by one at this distance on Pettifor's scale.
 _SIMILARITY_LENGTH = 20.0
 _ANY_ELEMENT = 0.15
@@ -38,6 +51,23 @@ def element_decorations(prototypes: dict[str, Prototype], symbols: Sequence[str]
         usual = _CLOSE_PACKED if element not in (*ANIONS, *METALLOIDS, "As") else _CLOSE_PACKED + _COVALENT
         labels = {*kinds.get(element, usual), *_OWN_GROUND_STATE.get(element, ())}
         chosen += [(label, (element,)) for label in sorted(labels & prototypes.keys())]
+    return chosen
+
+
+def salt_decorations(prototypes: dict[str, Prototype]) -> list[Decoration]:
+    """Every charge-balanced pair of a cation and an anion in the commonest salts.
+
+    Without them the hull of many systems would be the line between the elements, and rock salt a discovery.
+    """
+    pairs = list(itertools.product((*METALS, *METALLOIDS), ANIONS))
+    swapped = [(anion, cation) for cation, anion in pairs]
+    chosen: list[Decoration] = []
+    for label in _SALTS:
+        roles, counts = prototypes[label].roles, prototypes[label].counts
+        anion_first = roles[0] == "anion"
+        # Where the stoichiometry tells them apart, the ions may also change places: fluorite and antifluorite.
+        tried = pairs + swapped if counts[0] != counts[1] else swapped if anion_first else pairs
+        chosen += [(label, elements) for elements in tried if is_charge_balanced(elements, counts)]
     return chosen
 
 
