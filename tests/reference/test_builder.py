@@ -8,7 +8,7 @@ from fake_chgnet import FakeCHGNet
 
 from pipeline.oracles.store import LabelStore
 from pipeline.reference import build
-from pipeline.reference.decorations import compound_decorations, element_decorations
+from pipeline.reference.decorations import compound_decorations, element_decorations, salt_decorations
 from pipeline.reference.elements import element_crystals
 from pipeline.reference.prototypes import ELEMENTS, load_prototypes
 
@@ -66,6 +66,19 @@ def test_decorations_are_seeded_sensible_and_all_different():
     assert len(set(drawn)) == len(drawn)
     assert all(len(set(elements)) == 2 for _, elements in drawn)
     assert {element for _, elements in drawn for element in elements} <= set(ELEMENTS)
+
+
+def test_every_salt_is_tried_with_the_ions_in_their_places():
+    prototypes = load_prototypes()
+    salts = salt_decorations(prototypes)
+    assert len(set(salts)) == len(salts)
+    formulas = {
+        (label, prototypes[label].decorate(elements).to_pymatgen().reduced_formula) for label, elements in salts
+    }
+    assert len(formulas) == len(salts)  # no crystal twice with its ions exchanged
+    fluorite, rock_salt = "AB2_cF12_225_a_c", "AB_cF8_225_a_b"
+    assert {(rock_salt, "NaCl"), (rock_salt, "MgO"), (fluorite, "CaF2"), (fluorite, "Na2O")} <= formulas
+    assert (fluorite, "CaO2") not in formulas
 
 
 @pytest.mark.parametrize(("symbol", "fewest"), [("Na", 3), ("O", 3), ("Sn", 5), ("U", 3)])
