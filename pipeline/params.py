@@ -43,15 +43,24 @@ class Filters(_Section):
 class SnapshotParams(_Section):
     """Where the crystals come from."""
 
-    source: Literal["reference", "file", "materials_project"]
+    source: Literal["reference", "file", "materials_project", "optimade"]
     path: Path = Field(
         Path("reference/crystals.parquet"),
-        description="file the crystals are read from; not read by source: materials_project",
+        description="file or folder the crystals are read from; materials_project and optimade do not read it",
     )
     label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
     correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
     thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field(
         "GGA_GGA+U", description="for materials_project"
+    )
+    database_version: str | None = Field(
+        None, description="for materials_project: refuse to download any other version of the database"
+    )
+    provider: str | None = Field(
+        None, description="for optimade: materials_project, alexandria, oqmd, or the address of an endpoint"
+    )
+    elemental_references: dict[str, float] | None = Field(
+        None, description="total energy of each element, eV/atom, for a file of total energies without the elements"
     )
     filters: Filters = Filters()
 
@@ -59,6 +68,8 @@ class SnapshotParams(_Section):
     def _file_is_described(self) -> SnapshotParams:
         if self.source == "file" and not (self.label_method and self.correction_scheme):
             raise ValueError("source: file needs label_method and correction_scheme")
+        if self.source == "optimade" and not self.provider:
+            raise ValueError("source: optimade needs provider")
         return self
 
 

@@ -46,6 +46,13 @@ class Snapshot(Structures):
     energy_per_atom: pl.Float64 = _field("Total energy on the scale of label_method", "eV/atom", nullable=True)
     formation_energy_per_atom: pl.Float64 = _field("Formation energy as the source gives it", "eV/atom", nullable=True)
     energy_above_hull: pl.Float64 = _field("Distance to the source's own convex hull", "eV/atom", nullable=True)
+    uncorrected_energy_per_atom: pl.Float64 = _field("Total energy before corrections", "eV/atom", nullable=True)
+    energy_correction_per_atom: pl.Float64 = _field(
+        "Correction of the scheme: energy_per_atom less uncorrected_energy_per_atom", "eV/atom", nullable=True
+    )
+    created_at: str = _field(
+        "Day the source made the entry, YYYY-MM-DD", nullable=True, str_matches=r"^\d{4}-\d{2}-\d{2}$"
+    )
     label_method: str = _field("What the energies come from, e.g. chgnet-0.3.0 or dft-pbe")
     correction_scheme: str = _field("Correction scheme of the energies, e.g. MP2020; never mixed in one table")
 

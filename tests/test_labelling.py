@@ -25,9 +25,10 @@ def snapshot(label_method: str, *, names: str = "na cl salt") -> pl.DataFrame:
     """Sodium, chlorine and rock salt (or some of them) as a source gives them: all at -10 eV/atom."""
     rows = {"na": crystal("Na"), "cl": crystal("Cl"), "salt": crystal("Na", "Cl")}
     chosen = {name: rows[name] for name in names.split()}
-    energies = dict.fromkeys(("energy_per_atom", "formation_energy_per_atom", "energy_above_hull"))
+    energies = [name for name in Snapshot.to_schema().columns if "energy" in name]
     table = describe(list(chosen.values())).with_columns(
         pl.Series("material_id", list(chosen), dtype=pl.String),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
         *(pl.lit(None, dtype=pl.Float64).alias(name) for name in energies),
     )
     return Snapshot.validate(

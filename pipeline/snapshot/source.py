@@ -21,6 +21,9 @@ OUTLINE: dict[str, pl.DataType] = {
     "energy_per_atom": pl.Float64(),
     "formation_energy_per_atom": pl.Float64(),
     "energy_above_hull": pl.Float64(),
+    "uncorrected_energy_per_atom": pl.Float64(),
+    "energy_correction_per_atom": pl.Float64(),
+    "created_at": pl.String(),
 }
 ALIASES = {"formula": "formula_pretty"}
 

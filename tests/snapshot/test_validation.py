@@ -34,6 +34,8 @@ def _table(*crystals: dict) -> pl.DataFrame:
         pl.Series("energy_per_atom", [None] * n, dtype=pl.Float64),
         pl.Series("formation_energy_per_atom", [-1.0] * n),
         pl.Series("energy_above_hull", [0.0] * n),
+        *(pl.lit(None, pl.Float64).alias(name) for name in ("uncorrected_energy_per_atom", "energy_correction_per_atom")),
+        pl.lit(None, pl.String).alias("created_at"),
         *(pl.lit(value).alias(name) for name, value in LABELS.items()),
     )
     return table.select(list(Snapshot.to_schema().columns))
