@@ -1,51 +1,105 @@
 """Distances to the hull, against one phase diagram of pymatgen per chemical system."""
 
 from collections import defaultdict
+from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from timing import Comparison, best_of
 
-from pipeline.stability.compositions import atomic_fractions
+from pipeline.crystals.elements import ATOMIC_NUMBERS
+from pipeline.stability.compositions import N_ELEMENTS
 from pipeline.stability.hull import ConvexHull
 
 EXACT = 1e-9  # eV/atom
+LATE = 1000  # crystals that arrive when the hull is there
 
 
-def distances(table: pl.DataFrame) -> Comparison:
-    """Energy above hull of every row; both ways must agree before their times are compared."""
-    fractions = atomic_fractions(table["atomic_numbers"].to_list())
-    energies = table["formation_energy_per_atom"].to_numpy()
+def distances(table: pl.DataFrame, name: str) -> Comparison:
+    """Energy above hull of every row; both ways must agree before their times are compared.
+
+    Args:
+        table: Columns ``formula``, ``chemsys``, ``formation_energy_per_atom``.
+        name: What the table is.
+    """
+    fractions, energies = _fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy()
     found: dict[str, np.ndarray] = {}
 
     def ours() -> None:
-        found["ours"] = ConvexHull(fractions, energies).energies_above_hull(fractions, energies)
+        found["ours"] = ConvexHull(fractions, energies).distances
 
     def theirs() -> None:
         found["theirs"] = _by_pymatgen(table)
 
-    comparison = Comparison(
-        "energies above hull", "PhaseDiagram per system", len(table), best_of(3, ours), best_of(1, theirs)
+    seconds = best_of(3, ours), best_of(1, theirs)
+    _check(found["ours"], found["theirs"])
+    return Comparison(f"hull of {name}", "PhaseDiagram per system", len(table), *seconds)
+
+
+def arrivals(table: pl.DataFrame) -> Comparison:
+    """A thousand random rows that arrive late, against building the hull of all anew."""
+    order = np.random.default_rng(0).permutation(len(table))
+    fractions, energies = _fractions(table["formula"])[order], table["formation_energy_per_atom"].to_numpy()[order]
+    first = ConvexHull(fractions[:-LATE], energies[:-LATE])
+    found: dict[str, np.ndarray] = {}
+
+    def ours() -> None:
+        found["ours"] = first.with_phases(fractions[-LATE:], energies[-LATE:]).distances
+
+    def anew() -> None:
+        found["anew"] = ConvexHull(fractions, energies).distances
+
+    seconds = best_of(3, ours), best_of(3, anew)
+    _check(found["ours"], found["anew"])
+    return Comparison(f"{LATE:,} more phases", f"hull of all {len(table):,} anew", LATE, *seconds)
+
+
+def neighbourhood(table: pl.DataFrame, n_elements: int) -> pl.DataFrame:
+    """All rows that hold only some elements, drawn with a fixed seed: whole systems with all their subsystems."""
+    elements = table["chemsys"].str.split("-")
+    chosen = elements.explode().unique().sort().sample(n_elements, seed=1)
+    return table.filter(elements.list.set_difference(chosen.to_list()).list.len() == 0)
+
+
+def materials_project(folder: Path) -> pl.DataFrame | None:
+    """Formation energies of the Materials Project, where somebody has put them."""
+    path = folder / "mp_energies.parquet"
+    return (
+        pl.read_parquet(path, columns=["formula", "chemsys", "formation_energy_per_atom"]) if path.is_file() else None
     )
-    difference = float(np.abs(found["ours"] - found["theirs"]).max())
+
+
+def _check(ours: np.ndarray, theirs: np.ndarray) -> None:
+    difference = float(np.abs(ours - theirs).max())
     if difference > EXACT:
         raise SystemExit(f"the two ways differ by {difference} eV/atom: there is nothing to compare")
-    return comparison
+
+
+def _fractions(formulas: pl.Series) -> np.ndarray:
+    from pymatgen.core import Composition
+
+    amounts = np.zeros((len(formulas), N_ELEMENTS))
+    for row, formula in enumerate(formulas):
+        for symbol, amount in Composition(formula).get_el_amt_dict().items():
+            amounts[row, ATOMIC_NUMBERS[symbol]] = amount
+    return amounts / amounts.sum(axis=1, keepdims=True)
 
 
 def _by_pymatgen(table: pl.DataFrame) -> np.ndarray:
     from pymatgen.analysis.phase_diagram import PDEntry, PhaseDiagram
     from pymatgen.core import Composition
 
-    rows = zip(table["formula_pretty"], table["formation_energy_per_atom"], strict=True)
+    rows = zip(table["formula"], table["formation_energy_per_atom"], strict=True)
     compositions = [(Composition(formula), energy) for formula, energy in rows]
     entries = [PDEntry(composition, energy * composition.num_atoms) for composition, energy in compositions]
     by_system = defaultdict(list)
     for index, system in enumerate(table["chemsys"]):
-        by_system[frozenset(system.split("-"))].append(index)
+        by_system[tuple(sorted(system.split("-")))].append(index)
     result = np.empty(len(table))
     for system, indices in by_system.items():
-        competing = [entries[i] for part, members in by_system.items() if part <= system for i in members]
-        diagram = PhaseDiagram(competing)
+        parts = (part for size in range(1, len(system) + 1) for part in combinations(system, size))
+        elements = [PDEntry(Composition(symbol), 0.0) for symbol in system]
+        diagram = PhaseDiagram(elements + [entries[i] for part in parts for i in by_system.get(part, ())])
         result[indices] = [diagram.get_e_above_hull(entries[i]) for i in indices]
     return result

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.crystals.elements import ATOMIC_NUMBERS
 from pipeline.stability.compositions import N_ELEMENTS
 
-SYMBOLS = ("Li", "Na", "O", "Fe", "P")  # neither sorted by name nor by number
+SYMBOLS = ("Li", "Na", "O", "Fe", "P", "Al", "Zn")  # neither sorted by name nor by number
 
 
 def fractions_of(amounts: np.ndarray, symbols: Sequence[str]) -> np.ndarray:

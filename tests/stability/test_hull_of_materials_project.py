@@ -2,12 +2,16 @@
 
 import gzip
 import json
+from itertools import combinations
 
 import numpy as np
 import polars as pl
 import pytest
 from phases import distances_by_pymatgen, fractions_of
+from pymatgen.core import Composition
 
+from pipeline.crystals.elements import ATOMIC_NUMBERS
+from pipeline.stability.compositions import N_ELEMENTS
 from pipeline.stability.hull import ConvexHull
 
 EXACT = 1e-9  # eV/atom
@@ -32,29 +36,55 @@ def test_subsystems_of_whole_systems(shared_data, name):
 
 
 def _subsets(n: int) -> list[list[int]]:
-    """The whole system and six seeded subsystems of two elements or more."""
-    draw = np.random.default_rng(n)
-    return [list(range(n))] + [sorted(draw.permutation(n)[: draw.integers(2, n)].tolist()) for _ in range(6)]
+    """Every subsystem of two elements or more."""
+    return [list(chosen) for size in range(2, n + 1) for chosen in combinations(range(n), size)]
 
 
-def test_random_systems(shared_data):
-    from pymatgen.core import Composition
-
-    table = pl.read_parquet(
+@pytest.fixture(scope="module")
+def table(shared_data) -> pl.DataFrame:
+    return pl.read_parquet(
         shared_data / "mp_energies.parquet",
         columns=["formula", "chemsys", "formation_energy_per_atom", "energy_above_hull"],
     ).with_columns(pl.col("chemsys").str.split("-").alias("elements"))
-    large = table.filter(pl.col("elements").list.len() >= 3)["chemsys"].unique().sort()
-    systems = large.sample(40, seed=11)
-    assert {len(system.split("-")) for system in systems} >= {3, 4, 5}
+
+
+def test_every_row_of_the_materials_project(table):
+    fractions, energies = _fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy()
+    hull = ConvexHull(fractions, energies)
+    assert np.abs(hull.distances - table["energy_above_hull"].to_numpy()).max() < EXACT
+    last = len(energies) - 1000  # a thousand crystals arrive late
+    grown = ConvexHull(fractions[:last], energies[:last]).with_phases(fractions[last:], energies[last:])
+    assert np.abs(grown.distances - hull.distances).max() < EXACT
+
+
+def test_decomposition_energies_of_published_compositions(shared_data):
+    table = pl.read_parquet(shared_data / "mp_compositions.parquet")
+    fractions, energies = _fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy()
+    found = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
+    assert np.abs(found - table["decomposition_energy"].to_numpy()).max() < EXACT
+
+
+def test_random_systems(table):
+    systems = table["chemsys"].unique().sort().sample(500, seed=11)
+    assert {len(system.split("-")) for system in systems} >= {2, 3, 4, 5, 6}
+    rows: dict[frozenset[str], list[int]] = {}
+    for row, elements in enumerate(table["elements"].to_list()):
+        rows.setdefault(frozenset(elements), []).append(row)
+    hull = ConvexHull(_fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy())
     for system in systems:
         symbols = system.split("-")
-        inside = table.filter(pl.col("elements").list.set_difference(symbols).list.len() == 0)
-        compositions = [Composition(formula) for formula in inside["formula"]]
+        subsets = (s for size in range(1, len(symbols) + 1) for s in combinations(symbols, size))
+        inside = [row for subset in subsets for row in rows.get(frozenset(subset), ())]
+        energies = np.append(table["formation_energy_per_atom"].to_numpy()[inside], np.zeros(len(symbols)))
+        compositions = [Composition(formula) for formula in table["formula"][inside]]
         amounts = np.array([[c[symbol] for symbol in symbols] for c in compositions] + np.eye(len(symbols)).tolist())
-        energies = np.append(inside["formation_energy_per_atom"].to_numpy(), np.zeros(len(symbols)))
-        fractions = fractions_of(amounts, symbols)
-        found = ConvexHull(fractions, energies).energies_above_hull(fractions, energies)
+        found = hull.energies_above_hull(fractions_of(amounts, symbols), energies)
         assert np.abs(found - distances_by_pymatgen(amounts, energies, symbols)).max() < EXACT, system
-        stored = inside["energy_above_hull"].to_numpy()
-        assert np.abs(found[: len(stored)] - stored).max() < 1e-6, system
+
+
+def _fractions(formulas: pl.Series) -> np.ndarray:
+    amounts = np.zeros((len(formulas), N_ELEMENTS))
+    for row, formula in enumerate(formulas):
+        for symbol, amount in Composition(formula).get_el_amt_dict().items():
+            amounts[row, ATOMIC_NUMBERS[symbol]] = amount
+    return amounts / amounts.sum(axis=1, keepdims=True)

@@ -1,0 +1,109 @@
+"""The mixture of phases with the least energy at a composition: many small linear programs, solved side by side.
+
+At the composition x, the hull energy is the least of ``sum(amount * energy)`` over mixtures of phases with
+``sum(amount * fractions) = x`` (compare Akbarzadeh, Ozoliņš, Wolverton, Adv. Mater. 19, 3233 (2007)). Its dual is the
+plane of chemical potentials that touches the hull there. The primal simplex method needs a few steps for each; numpy
+takes them for thousands of compositions at a time, where a hull code would be called thousands of times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_PRICE = 1e-11  # eV/atom: a phase so little below a plane is on it
+_PIVOT = 1e-9  # smaller directions are rounding
+_GREEDY = 40  # steps to the steepest phase; then Bland's rule, which cannot run in circles
+_MOST = 2000
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Optimal mixtures of ``q`` compositions of ``k`` elements.
+
+    Attributes:
+        energies: Energy of each mixture, shape ``(q,)``, eV/atom.
+        planes: Chemical potential of each element, shape ``(q, k)``, eV/atom; ``planes @ x`` is the energy at x.
+        phases: Position of the phases that are mixed, shape ``(q, k)``.
+        amounts: Their atomic fractions, shape ``(q, k)``; they sum to 1.
+    """
+
+    energies: np.ndarray
+    planes: np.ndarray
+    phases: np.ndarray
+    amounts: np.ndarray
+
+
+def best_mixtures(points: np.ndarray, energies: np.ndarray, targets: np.ndarray) -> Mixtures:
+    """Mix phases to each composition at the least energy.
+
+    Args:
+        points: Atomic fractions of the phases offered to each composition, shape ``(q, n, k)``. The first ``k`` are the
+            pure elements, in order.
+        energies: Their energies, shape ``(q, n)``, eV/atom; infinite where there is no phase.
+        targets: The compositions, shape ``(q, k)``.
+
+    Raises:
+        ArithmeticError: If no mixture can be shown to be optimal; no case is known.
+    """
+    count, _, k = points.shape
+    basis = np.tile(np.arange(k), (count, 1))
+    open_ = np.arange(count)
+    for _attempt in range(4):  # rounding gathers in the steps: start again from where they led, until nothing changes
+        basis[open_] = _pivot(points[open_], energies[open_], targets[open_], basis[open_])
+        rows = np.arange(count)[:, None]
+        corners, heights = points[rows, basis], energies[rows, basis]
+        planes = np.linalg.solve(corners, heights[..., None])[..., 0]
+        below = (energies - np.einsum("qnk,qk->qn", points, planes)).min(axis=1) < -10 * _PRICE
+        open_ = np.flatnonzero(below)
+        if len(open_) == 0:
+            amounts = np.linalg.solve(corners.transpose(0, 2, 1), targets[..., None])[..., 0]
+            return Mixtures(np.einsum("qk,qk->q", planes, targets), planes, basis, amounts)
+    raise ArithmeticError(f"the hull energy of {len(open_)} compositions cannot be determined")
+
+
+def _pivot(points: np.ndarray, energies: np.ndarray, targets: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Phases of the optimal mixtures, by the revised simplex method from the mixtures of the phases ``start``."""
+    result = start.copy()
+    where, basis = np.arange(len(start)), start.copy()
+    inverse = np.linalg.inv(points[where[:, None], basis].transpose(0, 2, 1))
+    amounts = np.einsum("qij,qj->qi", inverse, targets)
+    for step in range(_MOST):
+        rows = np.arange(len(where))
+        planes = np.einsum("qi,qij->qj", energies[rows[:, None], basis], inverse)
+        gaps = energies - np.einsum("qnk,qk->qn", points, planes)
+        enters = np.argmin(gaps, axis=1) if step < _GREEDY else np.argmax(gaps < -_PRICE, axis=1)
+        better = gaps[rows, enters] < -_PRICE
+        result[where] = basis
+        if not better.any():
+            return result
+        if not better.all():
+            where, basis, inverse, amounts = where[better], basis[better], inverse[better], amounts[better]
+            points, energies, enters = points[better], energies[better], enters[better]
+            rows = np.arange(len(where))
+        change = np.einsum("qij,qj->qi", inverse, points[rows, enters])
+        leaves = _leaving(amounts, change, basis)
+        basis[rows, leaves] = enters
+        inverse, amounts = _exchanged(inverse, amounts, change, leaves)
+    return result
+
+
+def _leaving(amounts: np.ndarray, change: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """Which phase is used up first; of several at once the one that stands first (Bland)."""
+    left = np.where(change > _PIVOT, np.maximum(amounts, 0.0) / np.maximum(change, _PIVOT), np.inf)
+    tied = left <= left.min(axis=1, keepdims=True) + 1e-14
+    return np.asarray(np.argmin(np.where(tied, basis, np.iinfo(basis.dtype).max), axis=1))
+
+
+def _exchanged(
+    inverse: np.ndarray, amounts: np.ndarray, change: np.ndarray, leaves: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inverse basis and amounts after one phase has taken the place of another."""
+    rows = np.arange(len(leaves))
+    pivot = change[rows, leaves]
+    row, share = inverse[rows, leaves] / pivot[:, None], amounts[rows, leaves] / pivot
+    inverse = inverse - change[:, :, None] * row[:, None, :]
+    amounts = amounts - change * share[:, None]
+    inverse[rows, leaves], amounts[rows, leaves] = row, share
+    return inverse, amounts
