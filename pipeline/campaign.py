@@ -183,7 +183,10 @@ def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> p
         found.with_columns(
             pl.Series("formation_energy_per_atom", energies),
             pl.Series("energy_above_hull", distance),
-            pl.Series("decomposition", [describe_decomposition(hull.decomposition(x), formulas) for x in fractions]),
+            pl.Series(
+                "decomposition",
+                [describe_decomposition(mixture, formulas) for mixture in hull.decompositions(fractions)],
+            ),
             pl.col("material_id")
             .sort_by("energy_per_atom", "material_id")
             .first()
@@ -204,11 +207,13 @@ def _next_state(
     novel = verifications.filter("is_novel").with_columns(
         pl.lit(name).alias("origin"),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
         pl.col("atomic_numbers").list.len().cast(pl.Int32).alias("nsites"),
         pl.lit("train").alias("split"),
     )
     columns = list(Crystals.to_schema().columns)
-    merged = pl.concat([state.crystals.select(columns), split_verified(novel, params.split).select(columns)])
+    dealt = split_verified(novel, state.crystals, params.split)
+    merged = pl.concat([state.crystals.select(columns), dealt.select(columns)])
     crystals = merged.with_columns(energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy()))
     tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
         verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"

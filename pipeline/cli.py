@@ -77,6 +77,17 @@ def _parser() -> argparse.ArgumentParser:
     for name, run, text in plain:
         commands.add_parser(name, help=text).set_defaults(run=run)
 
+    drift = commands.add_parser("drift", help="what changed between two snapshots")
+    drift.add_argument("old", type=Path, metavar="OLD", help="data/snapshot/crystals.parquet of the older version")
+    drift.add_argument("new", type=Path, metavar="NEW", help="the same of the newer version")
+    drift.add_argument("--html", type=Path, metavar="PATH", help="also write a page with figures and tables")
+    drift.add_argument("--table", type=Path, metavar="PATH", help="also write every changed crystal as parquet")
+    drift.add_argument(
+        "--tolerance", type=_energy, metavar="EV", help="changes up to this do not count (0.001 eV/atom)"
+    )
+    drift.add_argument("--across-labels", action="store_true", help="compare even energies of different kinds")
+    drift.set_defaults(run=_drift)
+
     ui = commands.add_parser("ui", help="browse the runs with MLflow")
     ui.add_argument("--port", type=_count, default=5000, help="on 127.0.0.1 (default: %(default)s)")
     ui.set_defaults(run=_ui)
@@ -195,6 +206,26 @@ def _champion(_: argparse.Namespace) -> None:
         print(f"{key:<28} {value}")
 
 
+def _drift(arguments: argparse.Namespace) -> None:
+    from pipeline.drift import TOLERANCE, compare
+    from pipeline.report.drift_page import render
+    from pipeline.report.drift_text import tell
+    from pipeline.schemas import Drift, Snapshot
+    from pipeline.tables import read_table, write_atomically, write_table
+
+    sides = [read_table(path, Snapshot) for path in (arguments.old, arguments.new)]
+    tolerance = TOLERANCE if arguments.tolerance is None else arguments.tolerance
+    found = compare(sides[0], sides[1], tolerance, arguments.across_labels)
+    print(tell(found, str(arguments.old), str(arguments.new)))
+    if arguments.table:
+        write_table(found.crystals, arguments.table, Drift)
+    if arguments.html:
+        page = render(found, str(arguments.old), str(arguments.new))
+        write_atomically(arguments.html, lambda target: target.write_text(page, encoding="utf-8"))
+    for path in filter(None, (arguments.table, arguments.html)):
+        print(f"written: {path}")
+
+
 def _docs(_: argparse.Namespace) -> None:
     from pipeline.docs import write_docs
 
@@ -216,6 +247,13 @@ def _ui(arguments: argparse.Namespace) -> None:
     store = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")  # background jobs that nobody asked for
     os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *store])
+
+
+def _energy(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no energy of 0 or more")
+    return value
 
 
 def _count(text: str) -> int:

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.layout import REPORTS, Layout, RoundLayout
+from pipeline.dataset import dataset_text, prose, table
 from pipeline.params import Params
-
-if TYPE_CHECKING:
-    from pandera.polars import DataFrameModel
 
 DATASET_FILE = Path("DATASET.md")
 PARAMETERS_FILE = Path("docs/parameters.md")
 
-_DATASET_HEAD = """# Tables
-
-Every table that crosses a stage, generated from `pipeline/schemas.py` by `make docs`. Each is a parquet file, checked
-against its contract when it is written and when it is read. Energies are eV/atom and unrounded, lengths Å.
-
-The labels of the default campaign are predictions of CHGNet 0.3.0, a machine-learned potential; they are **not DFT**.
-"Stable" means `energy_above_hull <= 0` against the hull that the column names.
-"""
 _PARAMETERS_HEAD = """# Parameters
 
 Every key of `params.yaml`, generated from `pipeline/params.py` by `make docs`. Unknown keys are refused. A key without
@@ -53,20 +42,6 @@ def documents() -> dict[Path, str]:
     return {DATASET_FILE: dataset_text(), PARAMETERS_FILE: parameters_text()}
 
 
-def dataset_text() -> str:
-    """`DATASET.md`: one section per contract, one row per column."""
-    from pipeline.schemas import CONTRACTS
-
-    files = _files()
-    sections = []
-    for contract in CONTRACTS:
-        where = ", ".join(f"`{path}`" for path in files.get(contract.__name__, ()))
-        about = [f"## {contract.__name__}", _summary(contract), *([f"Files: {where}"] if where else [])]
-        rows = (_column_row(name, column) for name, column in contract.to_schema().columns.items())
-        sections.append("\n\n".join([*about, _table(("column", "type", "unit", "checks", "meaning"), rows)]))
-    return "\n\n".join([_DATASET_HEAD.rstrip(), *sections]) + "\n"
-
-
 def parameters_text() -> str:
     """`docs/parameters.md`: one section per part of the file, one row per key."""
     schema = Params.model_json_schema(by_alias=True)
@@ -78,51 +53,8 @@ def parameters_text() -> str:
     texts = []
     for title, about, properties in sections:
         rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None)
-        texts.append(f"## {title}\n\n{_prose(about)}\n\n{_table(('key', 'allowed', 'default', 'meaning'), rows)}")
+        texts.append(f"## {title}\n\n{prose(about)}\n\n{table(('key', 'allowed', 'default', 'meaning'), rows)}")
     return "\n\n".join([_PARAMETERS_HEAD.rstrip(), *texts]) + "\n"
-
-
-def _files() -> Mapping[str, tuple[Path, ...]]:
-    layout = Layout()
-    a_round = RoundLayout(layout.rounds / "<round>")
-    return {
-        "Snapshot": (layout.snapshot, layout.validated),
-        "Rejections": (layout.quarantine, layout.label_rejections),
-        "Labelled": (layout.labelled,),
-        "References": (layout.references,),
-        "Crystals": (a_round.crystals,),
-        "Attempts": (a_round.attempts,),
-        "MemberPredictions": (a_round.member_predictions("<view>"),),
-        "Predictions": (a_round.predictions,),
-        "Candidates": (a_round.candidates,),
-        "Verifications": (a_round.verifications,),
-        "Discoveries": (REPORTS / "discoveries.parquet",),
-    }
-
-
-def _summary(contract: type[DataFrameModel]) -> str:
-    return _prose(contract.__doc__ or "")
-
-
-def _column_row(name: str, column: Any) -> tuple[str, ...]:
-    checks = [_check_text(check) for check in column.checks]
-    checks += ["unique"] if column.unique else []
-    checks += ["may be empty"] if column.nullable else []
-    unit = (column.metadata or {}).get("unit", "-")
-    return f"`{name}`", str(column.dtype), unit, ", ".join(checks) or "-", column.description or ""
-
-
-def _check_text(check: Any) -> str:
-    facts = check.statistics or {}
-    if check.name == "in_range":
-        return f"{facts['min_value']} to {facts['max_value']}"
-    if check.name == "isin":
-        return "one of " + ", ".join(map(str, facts["allowed_values"]))
-    if check.name == "str_length":
-        return "not empty" if facts.get("min_value") == 1 else str(check.error)
-    signs = {"greater_than_or_equal_to": "≥", "less_than_or_equal_to": "≤", "greater_than": ">", "less_than": "<"}
-    bound = next(iter(facts.values()), "")
-    return f"{signs[check.name]} {bound}" if check.name in signs else str(check.error or check.name)
 
 
 def _reference(item: Mapping[str, Any]) -> str | None:
@@ -160,12 +92,3 @@ def _allowed(item: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     return "null" if value is None else str(value)
-
-
-def _prose(text: str) -> str:
-    return " ".join(text.split()).replace("``", "`")
-
-
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

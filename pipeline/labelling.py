@@ -115,7 +115,7 @@ def _relabel(snapshot: pl.DataFrame, labels: list[Label]) -> tuple[pl.DataFrame,
     ]
     kept = snapshot.filter(pl.Series([label.ok for label in labels]))
     table = _from_labels(kept["material_id"].to_list(), [label for label in labels if label.ok])
-    return table.hstack(kept.select("formation_energy_per_atom")), rejected
+    return table.hstack(kept.select("formation_energy_per_atom", "created_at")), rejected
 
 
 def _reasons(rejected: list[tuple[str, str, str]]) -> dict[str, int]:

@@ -5,6 +5,7 @@ Settings that change no result (cores, cache folders) are environment variables 
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -105,14 +106,34 @@ class OracleParams(_Section):
 class SplitParams(_Section):
     """How crystals are dealt to train, validation and test; the test set never moves."""
 
-    by: Literal["formula", "chemsys"] = Field(description="what may not be on both sides of the split")
-    validation: _Fraction
-    test: _Fraction
+    by: Literal["formula", "chemsys", "created_at"] = Field(
+        description="hash of the reduced formula (GNoME's rule), hash of the chemical system, or the first day of the "
+        "reduced formula"
+    )
+    validation: _Fraction = Field(0.1, description="share of the formulas or systems; created_at does not read it")
+    test: _Fraction = Field(0.1, description="share of the formulas or systems; created_at does not read it")
+    validation_from: date | None = Field(
+        None, description="for created_at: formulas new on this day or later are validated on, e.g. 2018-01-01"
+    )
+    test_from: date | None = Field(None, description="for created_at: formulas new on this day or later are tested on")
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> SplitParams:
         if self.validation + self.test >= 1 or min(self.validation, self.test) <= 0:
             raise ValueError("validation and test must be positive and leave something to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _days_are_for_created_at(self) -> SplitParams:
+        days = (self.validation_from, self.test_from)
+        if self.by != "created_at" and any(days):
+            raise ValueError(
+                f"by: {self.by} reads no validation_from and test_from; remove them, or say by: created_at"
+            )
+        if self.by == "created_at" and not all(days):
+            raise ValueError("by: created_at needs validation_from and test_from, e.g. 2018-01-01")
+        if self.validation_from and self.test_from and self.validation_from >= self.test_from:
+            raise ValueError("validation_from must lie before test_from")
         return self
 
 

@@ -90,7 +90,7 @@ def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: Path) -> 
         return schema.validate(table, lazy=True).select(columns)
     except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
         raise LodestoneError(
-            f"{path} breaks the contract {schema.__name__}: {_failures(error)}",
+            f"{path} breaks the contract {schema.__name__}: {_failures(error, table)}",
             "correct the source of these rows; DATASET.md lists every column with its unit and checks",
         ) from error
 
@@ -113,12 +113,25 @@ def read_json(path: Path) -> Any:
         raise LodestoneError(f"{path} cannot be read: {error}", "run `dvc repro`, which makes it") from error
 
 
-def _failures(error: Any) -> str:
+def _failures(error: Any, table: pl.DataFrame) -> str:
     cases = getattr(error, "failure_cases", None)
     if not isinstance(cases, pl.DataFrame):
         return str(error).splitlines()[0]
-    rows = cases.unique(maintain_order=True).head(3).iter_rows(named=True)
-    told = "; ".join(
-        f"{row.get('column') or row.get('schema_context')}: {row['check']} ({row['failure_case']})" for row in rows
-    )
+    shape = cases.filter(pl.col("check").str.contains(r"^dtype\(|^column_in_"))
+    cases = cases if shape.is_empty() else shape  # where columns are wrong, checks that read them say nothing more
+    kinds = cases.unique(["column", "check"] if shape.is_empty() else None, keep="first", maintain_order=True)
+    rows = kinds.head(3).iter_rows(named=True)
+    told = "; ".join(_failure(row, table) for row in rows)
     return f"{told}{' …' if len(cases) > 3 else ''}"
+
+
+def _failure(row: Mapping[str, Any], table: pl.DataFrame) -> str:
+    """Column, check and value; a check of the whole table names the row instead, whose content would fill a page."""
+    of_table = str(row["failure_case"]).startswith("{") and row["schema_context"] == "DataFrameSchema"
+    what = row["check"] if of_table else f"{row['column']}: {row['check']} ({row['failure_case']})"
+    return f"{what} in {_name(table, row['index'])}" if row["index"] is not None and table.width else str(what)
+
+
+def _name(table: pl.DataFrame, index: int) -> str:
+    key = next((name for name in ("material_id", "element", "chemsys") if name in table.columns), table.columns[0])
+    return f"{key} {table[key][index]}" if index < len(table) else f"row {index}"

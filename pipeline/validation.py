@@ -13,11 +13,17 @@ from pipeline.crystals.elements import SYMBOLS
 from pipeline.crystals.encoding import chemical_system, decode, reduced_formula
 from pipeline.errors import LodestoneError
 from pipeline.params import ValidateParams
-from pipeline.schemas import Rejections
+from pipeline.per_cell import refuse_energies_per_cell
+from pipeline.schemas import ADDS_UP, Rejections, correction_gap
 from pipeline.tables import write_atomically, write_table
 
-ENERGIES = ("energy_per_atom", "formation_energy_per_atom", "energy_above_hull")
-HULL_TOLERANCE = 1e-6  # eV/atom: rounding of the source
+ENERGIES = (
+    "energy_per_atom",
+    "formation_energy_per_atom",
+    "energy_above_hull",
+    "uncorrected_energy_per_atom",
+    "energy_correction_per_atom",
+)
 SHOWN = 10
 _REJECTED = ("material_id", "formula_pretty", "reason")
 
@@ -33,7 +39,7 @@ def check_rows(table: pl.DataFrame, params: ValidateParams) -> pl.DataFrame:
         Contract :class:`pipeline.schemas.Rejections`, sorted; several reasons of a row are joined by ``; ``.
 
     Raises:
-        LodestoneError: If the table mixes label methods or correction schemes.
+        LodestoneError: If the table mixes label methods or correction schemes, or its energies are per cell.
     """
     bad = _with_reasons(table, params).filter(pl.col("reason") != "")
     return bad.select(_REJECTED).sort(_REJECTED)
@@ -55,7 +61,8 @@ def validate_snapshot(
         The good rows.
 
     Raises:
-        LodestoneError: With a table of bad rows and reasons, if ``on_bad_rows`` is ``fail`` or no good row is left.
+        LodestoneError: With a table of bad rows and reasons, if ``on_bad_rows`` is ``fail`` or no good row is left;
+            in any case where the table as a whole is no snapshot, see :func:`check_rows`.
     """
     told = _with_reasons(table, params)
     bad = told.filter(pl.col("reason") != "").select(_REJECTED)
@@ -77,6 +84,7 @@ def _with_reasons(table: pl.DataFrame, params: ValidateParams) -> pl.DataFrame:
                 f"the snapshot mixes {name}: {', '.join(table[name].unique().sort())}",
                 "energies of different kinds are never compared on one hull: take the rows of one kind only",
             )
+    refuse_energies_per_cell(table, params.formation_energy)
     measured = table.with_columns(_measured(table, params.min_distance))
     reasons = [pl.when(broken).then(told).otherwise(None) for broken, told in _rules(params)]
     joined = measured.select(pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias("reason"))
@@ -86,8 +94,11 @@ def _with_reasons(table: pl.DataFrame, params: ValidateParams) -> pl.DataFrame:
 def _rules(params: ValidateParams) -> Iterator[tuple[pl.Expr, pl.Expr]]:
     """Pairs of a condition that makes a row bad, and the reason as text."""
     col, low, high = pl.col, *params.volume_per_atom
-    yield col("material_id").is_duplicated(), pl.lit("material_id is not unique")
-    yield ~col("sound"), pl.lit("lattice, atomic numbers and positions do not make a crystal of finite size")
+    yield col("material_id").is_duplicated(), _not_unique()
+    unknown = _unknown_element()
+    yield unknown.is_not_null(), pl.format("atomic number {} is no known element", unknown)
+    sound = col("sound") | unknown.is_not_null()
+    yield ~sound, pl.lit("lattice, atomic numbers and positions do not make a crystal of finite size")
     for name in ("formula_pretty", "chemsys", "nsites"):
         found = col(f"found_{name}")
         told = pl.format("{} is {}, but the structure has {}", pl.lit(name), name, found)
@@ -95,7 +106,7 @@ def _rules(params: ValidateParams) -> Iterator[tuple[pl.Expr, pl.Expr]]:
     heaviest = col("atomic_numbers").list.max()
     symbol = heaviest.replace_strict(dict(enumerate(SYMBOLS)), default="?", return_dtype=pl.String)
     most = params.max_atomic_number
-    yield heaviest > most, pl.format("{} is beyond atomic number {}", symbol, most)
+    yield unknown.is_null() & (heaviest > most), pl.format("{} is beyond atomic number {}", symbol, most)
     distance = col("distance").round(3)
     yield distance.is_not_null(), pl.format("atoms {} Å apart, less than {}", distance, params.min_distance)
     volume = col("volume_per_atom")
@@ -110,10 +121,27 @@ def _energy_rules(params: ValidateParams) -> Iterator[tuple[pl.Expr, pl.Expr]]:
     yield pl.all_horizontal(pl.col(ENERGIES[:2]).is_null()), pl.lit("no energy")
     energy, hull = pl.col("formation_energy_per_atom"), pl.col("energy_above_hull")
     per_cell = (energy / pl.col("nsites")).is_between(low, high)
-    hint = pl.when(per_cell).then(pl.lit(" (eV per cell instead of per atom?)")).otherwise(pl.lit(""))
+    hint = pl.when(per_cell).then(pl.lit(": looks like eV per cell; divide by nsites")).otherwise(pl.lit(""))
     told = pl.format("formation energy {} eV/atom, outside {} to {}{}", energy.round(3), low, high, hint)
     yield energy.is_finite() & ~energy.is_between(low, high), told
-    yield hull.is_finite() & (hull < -HULL_TOLERANCE), pl.format("energy_above_hull is negative: {}", hull)
+    yield hull.is_finite() & (hull < -ADDS_UP), pl.format("energy_above_hull is negative: {}", hull)
+    parts = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
+    gap = correction_gap()
+    yield gap.is_finite() & (gap.abs() > ADDS_UP), pl.format("energy_per_atom {} is not {} plus correction {}", *parts)
+
+
+def _not_unique() -> pl.Expr:
+    energy = pl.coalesce("formation_energy_per_atom", "energy_per_atom")
+    low, high = energy.min().over("material_id"), energy.max().over("material_id")
+    spread = pl.format("material_id is not unique, and its energies differ: {} to {} eV/atom", low, high)
+    return pl.when(low < high).then(spread).otherwise(pl.lit("material_id is not unique"))
+
+
+def _unknown_element() -> pl.Expr:
+    """The atomic number of the first site that is no element; null where all are."""
+    numbers = pl.col("atomic_numbers")
+    unknown = numbers.list.eval(pl.element().filter((pl.element() == 0) | (pl.element() >= len(SYMBOLS))))
+    return unknown.list.first()
 
 
 def _measured(table: pl.DataFrame, min_distance: float) -> list[pl.Series]:

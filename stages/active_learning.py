@@ -12,6 +12,7 @@ from pipeline.oracles.pool import label_all
 from pipeline.oracles.store import LabelStore, default_path
 from pipeline.params import load_params
 from pipeline.schemas import Attempts, Candidates, Crystals, References, Verifications
+from pipeline.splits import crystals_contract
 from pipeline.stage import run_stage
 from pipeline.tables import read_table, write_json, write_table
 
@@ -32,7 +33,7 @@ def main() -> None:
     write_table(result.candidates, files.candidates, Candidates, sort_by="material_id")
     write_table(result.verifications, files.verifications, Verifications, sort_by="material_id")
     write_json(result.metrics, METRICS / name / "active_learning.json")
-    write_table(result.state.crystals, after.crystals, Crystals, sort_by="material_id")
+    write_table(result.state.crystals, after.crystals, crystals_contract(params.split), sort_by="material_id")
     write_table(result.state.attempts, after.attempts, Attempts)
     copytree(files.folder / "models", after.warm_start, dirs_exist_ok=True)
     write_json({"round": name}, after.warm_start / "origin.json")

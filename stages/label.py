@@ -9,7 +9,7 @@ from pipeline.oracles.pool import label_all
 from pipeline.oracles.store import LabelStore, default_path
 from pipeline.params import load_params
 from pipeline.reference.elements import element_crystals
-from pipeline.schemas import Labelled, References, Rejections, Snapshot
+from pipeline.schemas import Labelled, References, Rejections, Validated
 from pipeline.stage import run_stage
 from pipeline.tables import read_table, write_json, write_table
 
@@ -18,7 +18,7 @@ def main() -> None:
     """Read the validated snapshot, write crystals and references of one oracle."""
     params, layout = load_params(), Layout()
     oracle = make_oracle(params.oracle)
-    snapshot = read_table(layout.validated, Snapshot)
+    snapshot = read_table(layout.validated, Validated)
     with LabelStore(default_path()) as store:
         label = partial(label_all, oracle, store=store, title="labelling the snapshot")
         done = label_snapshot(snapshot, oracle.name, label, element_crystals)

@@ -2,7 +2,7 @@
 
 from pipeline.layout import Layout
 from pipeline.params import load_params
-from pipeline.schemas import Rejections, Snapshot
+from pipeline.schemas import Rejections, Snapshot, Validated
 from pipeline.stage import run_stage
 from pipeline.tables import read_table, write_table
 from pipeline.validation import validate_snapshot
@@ -14,7 +14,7 @@ def main() -> None:
     table = read_table(layout.snapshot, Snapshot)
     rejections = read_table(layout.snapshot.with_name("rejections.parquet"), Rejections)
     good = validate_snapshot(table, rejections, params, layout.quarantine)
-    write_table(good, layout.validated, Snapshot, sort_by="material_id")
+    write_table(good, layout.validated, Validated, sort_by="material_id")
     print(f"{len(good)} crystals are sound, {len(table) + len(rejections) - len(good)} are set aside")
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.dataset import type_text
 from pipeline.docs import documents
 from pipeline.params import Params
 from pipeline.schemas import CONTRACTS
@@ -23,7 +24,7 @@ def test_every_column_is_documented_with_its_unit():
         for name, column in contract.to_schema().columns.items():
             assert column.description, f"{contract.__name__}.{name} has no description"
             unit = column.metadata["unit"]
-            assert f"| `{name}` | {column.dtype} | {unit} |" in text, f"{contract.__name__}.{name}"
+            assert f"| `{name}` | {type_text(column.dtype)} | {unit} |" in text, f"{contract.__name__}.{name}"
 
 
 def test_every_parameter_is_documented():
@@ -32,3 +33,11 @@ def test_every_parameter_is_documented():
         assert f"`{field.alias or name}" in text
         inner = getattr(field.annotation, "model_fields", {})
         assert all(f"| `{key}` |" in text for key in inner if "model_fields" not in dir(inner[key].annotation))
+
+
+def test_checks_are_in_words():
+    rows = [line for line in TEXTS[Path("DATASET.md")].splitlines() if line.startswith("| `")]
+    told = {line.split(" | ")[3] for line in rows if line.count(" | ") == 4}
+    assert {"not empty, unique", "1 to 230", "≥ 0", "`model`, `random`", "a day of the calendar, may be empty"} <= told
+    for text in told:
+        assert not any(sign in text for sign in ("finite", "(", "[", "^", "_range", "isin", "None")), text

@@ -64,6 +64,13 @@ def test_parameter_files_of_the_repository(path):
         ({"validate__formation_energy": [1, 1]}, "validate: formation_energy: the lower bound comes first"),
         ({"split__validation": 0.6, "split__test": 0.4}, "split: validation and test must be positive"),
         ({"split__test": 0}, "split: validation and test must be positive"),
+        ({"split__test_from": "2018-01-01"}, "split: by: formula reads no validation_from and test_from"),
+        ({"split__by": "created_at"}, "split: by: created_at needs validation_from and test_from"),
+        ({"split": {"by": "created_at", "validation_from": "2018-02-30"}}, "split.validation_from: Input should be a"),
+        (
+            {"split": {"by": "created_at", "validation_from": "2018-01-01", "test_from": "2018-01-01"}},
+            "split: validation_from must lie before test_from",
+        ),
         ({"views": ["composition"]}, "views must list composition and structure"),
         ({"views": []}, "views must list composition and structure"),
         ({"views": ["composition", "structure", "structure"]}, "views must list composition and structure, each once"),

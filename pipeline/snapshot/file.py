@@ -1,93 +1,117 @@
-"""Source ``file``: a parquet or JSON-lines table of structures and energies."""
+"""Source ``file``: structures and energies of one's own, in any of the formats below.
+
+===========================  ===========================================================================================
+``.parquet``                 table, see :func:`open_file`
+``.jsonl``, ``.ndjson``      the same, one JSON object per line
+``.xyz``, ``.extxyz``        extended XYZ, see :func:`pipeline.snapshot.extended_xyz.read_extended_xyz`
+``.json``, ``.json.gz``      list of pymatgen's ``ComputedStructureEntry``, see
+                             :func:`pipeline.snapshot.entries.read_entries`
+folder or ``.zip``           CIF and POSCAR files, and ``energies.csv``, see
+                             :func:`pipeline.snapshot.structure_folder.read_structure_folder`
+===========================  ===========================================================================================
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams
+from pipeline.snapshot.energies import checked_references
+from pipeline.snapshot.entries import read_entries
+from pipeline.snapshot.extended_xyz import read_extended_xyz
 from pipeline.snapshot.json_lines import read_json_lines
+from pipeline.snapshot.parquet import LABEL_COLUMNS, OWN_COLUMNS, raw_structures, read_parquet
 from pipeline.snapshot.source import Source, make_outline
-from pipeline.tables import read_table
+from pipeline.snapshot.structure_folder import read_structure_folder
 
-OWN_COLUMNS = ("lattice", "atomic_numbers", "frac_coords")
-LABEL_COLUMNS = ("label_method", "correction_scheme")
-JSON_SUFFIXES = (".jsonl", ".ndjson")
+FORMATS = (".parquet", ".jsonl", ".ndjson", ".xyz", ".extxyz", ".json", ".json.gz", ".zip")
+
+Structures = Callable[[pl.DataFrame], Sequence[Any]]
+
+
+class _Content(NamedTuple):
+    table: pl.DataFrame
+    structures: Structures
+    references: Mapping[str, float]
+    file_hash: str
 
 
 def open_file(params: SnapshotParams) -> Source:
-    """Open the table named by ``snapshot.path``.
+    """Open what ``snapshot.path`` names.
 
-    Each row needs ``material_id``, ``formation_energy_per_atom`` and/or ``energy_per_atom``, and a structure: either a
-    column ``structure`` (see :func:`pipeline.snapshot.structures.parse_structure`) or the columns ``lattice``,
-    ``atomic_numbers`` and ``frac_coords``. ``formula`` or ``formula_pretty``, ``chemsys``, ``nsites`` and
-    ``energy_above_hull`` are taken over where present; other columns are ignored.
+    Each row of a table needs ``material_id``, ``formation_energy_per_atom`` and/or ``energy_per_atom``, and a
+    structure: either a column ``structure`` (see :func:`pipeline.snapshot.structures.parse_structure`) or the columns
+    ``lattice``, ``atomic_numbers`` and ``frac_coords``. ``formula`` or ``formula_pretty``, ``chemsys``, ``nsites``,
+    ``energy_above_hull``, ``uncorrected_energy_per_atom``, ``energy_correction_per_atom`` and ``created_at`` (a day)
+    are taken over where present; other columns are ignored.
+
+    Where no row has a formation energy, they are computed from the total energies, and where none has a hull distance,
+    these from the formation energies: see :func:`pipeline.snapshot.energies.complete_energies`. The reference of an
+    element is, in this order, what ``snapshot.elemental_references`` says, what ``references.csv`` of a folder or zip
+    says, or the lowest crystal of the element in the file.
 
     Raises:
         LodestoneError: If the file is missing or damaged, a column is missing or of the wrong type, or the file itself
             states other labels than the parameters.
     """
-    path = Path(params.path or "")  # params.py has seen to it that path and labels are set
-    if not path.is_file():
+    path = params.path
+    if not path.exists():
         remedy = "correct the path in params.yaml; a relative one starts at the root of the repository"
         raise LodestoneError(f"snapshot.path: {path} does not exist", remedy)
-    table, structures = _read(path)
+    content = _read(path)
     labels = {name: str(getattr(params, name)) for name in LABEL_COLUMNS}
     for name, stated in labels.items():
-        _check_label(table, name, stated, path)
-    facts = {"file": path.name, "file_hash": _file_hash(path)}
-    return Source(make_outline(table, str(path)), structures, **labels, facts=facts)
+        _check_label(content.table, name, stated, path)
+    references = checked_references(params.elemental_references or {}, "snapshot.elemental_references")
+    return Source(
+        make_outline(content.table, str(path)),
+        content.structures,
+        **labels,
+        facts={"file": path.name, "file_hash": content.file_hash},
+        whole=True,
+        references={**content.references, **references},
+    )
 
 
-def rows_of(table: pl.DataFrame) -> Callable[[pl.DataFrame], list[Any]]:
-    """Structures of rows of a table by their position; our own columns go before ``structure``.
-
-    Raises:
-        LodestoneError: If the table has no structures, or their columns are of the wrong type.
-    """
+def rows_of(table: pl.DataFrame) -> Structures:
+    """Structures of rows of a table by their position; our own columns go before ``structure``."""
     own = set(OWN_COLUMNS) <= set(table.columns)
     content = table.select(OWN_COLUMNS if own else "structure")
-    return lambda rows: _raw(content[rows["row"].to_list()])
+    return lambda rows: raw_structures(content[rows["row"].to_list()])
 
 
-def _raw(content: pl.DataFrame) -> list[Any]:
-    return content.rows(named=True) if content.width > 1 else content.to_series().to_list()
+def _read(path: Path) -> _Content:
+    name = path.name.lower()
+    if path.is_dir() or name.endswith(".zip"):
+        table, raw, references, file_hash = read_structure_folder(path)
+        return _Content(table, _by_row(raw), references, file_hash)
+    readers: dict[str, Callable[[Path], tuple[pl.DataFrame, Any]]] = {
+        ".parquet": read_parquet,
+        ".jsonl": read_json_lines,
+        ".ndjson": read_json_lines,
+        ".xyz": read_extended_xyz,
+        ".extxyz": read_extended_xyz,
+        ".json": read_entries,
+        ".json.gz": read_entries,
+    }
+    for suffix, read in readers.items():
+        if name.endswith(suffix):
+            table, structures = read(path)
+            return _Content(table, structures if callable(structures) else _by_row(structures), {}, _file_hash(path))
+    raise LodestoneError(
+        f"snapshot.path: {path} is neither parquet nor JSON lines, nor any other format that is read",
+        f"give a file that ends in {', '.join(FORMATS)}, or a folder of CIF or POSCAR files with a table energies.csv",
+    )
 
 
-def _read(path: Path) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], Sequence[Any]]]:
-    if path.suffix in JSON_SUFFIXES:
-        return read_json_lines(path)
-    if path.suffix != ".parquet":
-        raise LodestoneError(
-            f"snapshot.path: {path} is neither parquet nor JSON lines",
-            f"give a file that ends in .parquet, {' or '.join(JSON_SUFFIXES)}",
-        )
-    table = read_table(path)
-    _check_structures(table, path)
-    return table, rows_of(table)
-
-
-def _check_structures(table: pl.DataFrame, path: Path) -> None:
-    own = [name for name in OWN_COLUMNS if name in table.columns]
-    if len(own) < len(OWN_COLUMNS) and "structure" not in table.columns:
-        raise LodestoneError(
-            f"{path} has no structures: neither a column structure nor {', '.join(OWN_COLUMNS)}",
-            "add the column structure: JSON with lattice, species and frac_coords",
-        )
-    kinds = (pl.List, pl.Array) if len(own) == len(OWN_COLUMNS) else (pl.String, pl.Struct)
-    expected = "a list of numbers" if pl.List in kinds else "JSON text or a struct"
-    for name in own if pl.List in kinds else ["structure"]:
-        found = table.schema[name]
-        if not isinstance(found, kinds):
-            raise LodestoneError(
-                f"{path}: column {name} is of type {found}; {expected} is expected",
-                "convert the column where the file is made",
-            )
+def _by_row(raw: Sequence[Any]) -> Structures:
+    return lambda rows: [raw[row] for row in rows["row"]]
 
 
 def _check_label(table: pl.DataFrame, name: str, stated: str, path: Path) -> None:

@@ -36,7 +36,7 @@ def apply_filters(table: pl.DataFrame, filters: Filters, seed: int) -> tuple[pl.
     Raises:
         LodestoneError: Names the filter that removed the last rows, or the element that does not exist.
     """
-    _check_elements(filters)
+    check_elements(filters)
     table = table.sort([name for name in table.columns if name != "row"])
     steps: list[dict[str, Any]] = []
     for name, keep in _steps(seed).items():
@@ -101,7 +101,12 @@ def _steps(seed: int) -> dict[str, Callable[[pl.DataFrame, Any], pl.DataFrame]]:
     }
 
 
-def _check_elements(filters: Filters) -> None:
+def check_elements(filters: Filters) -> None:
+    """Refuse filters that name an element that does not exist.
+
+    Raises:
+        LodestoneError: Names the filter and the element.
+    """
     systems = [element for system in filters.chemical_systems or () for element in system.split("-")]
     named = {"elements": filters.elements, "require_any_of": filters.require_any_of, "chemical_systems": systems}
     for key, elements in named.items():

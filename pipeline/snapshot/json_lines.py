@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from pipeline.errors import LodestoneError
 from pipeline.snapshot.source import ALIASES, OUTLINE
 
 _OWN = ("lattice", "atomic_numbers", "frac_coords")
-_LABELS = {"label_method": pl.String(), "correction_scheme": pl.String()}
+_TEXT = ("label_method", "correction_scheme", "file", "element")
+DTYPES = OUTLINE | {old: OUTLINE[new] for old, new in ALIASES.items()} | dict.fromkeys(_TEXT, pl.String())
+_LARGEST_INTEGER = 2**31
 
 
 def read_json_lines(path: Path) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], Sequence[Any]]]:
-    """Read the scalar columns as a table; structures stay as they are until somebody asks for them.
+    """Read the scalar columns as a table; structures stay in the file until somebody asks for them.
 
     Returns:
         The table, and a function that gives the structures of rows by their column ``row``.
@@ -25,53 +27,99 @@ def read_json_lines(path: Path) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], 
     Raises:
         LodestoneError: Names the line that is no JSON object or holds a value of the wrong type.
     """
-    objects = _objects(path)
-    dtypes = OUTLINE | {old: OUTLINE[new] for old, new in ALIASES.items()} | _LABELS
-    present = [name for name in dtypes if any(name in found for _, found in objects)]
-    table = pl.DataFrame({name: _column(objects, name, dtypes[name], path) for name in present})
-    return table, lambda rows: [_structure(objects[row][1]) for row in rows["row"]]
-
-
-def _objects(path: Path) -> list[tuple[int, dict[str, Any]]]:
     try:
         with path.open("rb") as stream:
-            lines = ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
-            objects = [(number, _object(path, number, line)) for number, line in lines]
+            table, offsets = scan_lines(stream, str(path))
     except OSError as error:
         raise LodestoneError(f"{path} cannot be read: {error}", "check the disk and the permissions") from error
-    if not objects:
-        raise LodestoneError(f"{path} has no rows", "it may be truncated: make or download it again")
-    return objects
+    return table, lambda rows: _structures(path, [offsets[row] for row in rows["row"]])
 
 
-def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+def scan_lines(lines: Iterable[bytes], name: str) -> tuple[pl.DataFrame, list[int]]:
+    """The scalar columns of JSON lines, of which each is forgotten before the next is read.
+
+    Args:
+        lines: With their line ends.
+        name: Name of the file, for messages.
+
+    Returns:
+        A table of those columns of :data:`DTYPES` that occur, and the offset of each row in bytes.
+
+    Raises:
+        LodestoneError: See :func:`read_json_lines`.
+    """
+    values: dict[str, list[Any]] = {}
+    offsets: list[int] = []
+    position = 0
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            found = _object(name, number, line)
+            for column in found.keys() & DTYPES.keys():
+                column_values = values.setdefault(column, [])
+                column_values += [None] * (len(offsets) - len(column_values))
+                column_values.append(_value(found[column], column, f"{name}, line {number}"))
+            offsets.append(position)
+        position += len(line)
+    if not offsets:
+        raise LodestoneError(f"{name} has no rows", "it may be truncated: make or download it again")
+    columns = {column: values[column] for column in DTYPES if column in values}
+    padded = {column: found + [None] * (len(offsets) - len(found)) for column, found in columns.items()}
+    return pl.DataFrame(padded, schema={column: DTYPES[column] for column in padded}), offsets
+
+
+def _structures(path: Path, offsets: Iterable[int]) -> list[Any]:
+    structures = []
+    with path.open("rb") as stream:
+        for offset in offsets:
+            stream.seek(offset)
+            found = json.loads(stream.readline())
+            whole = all(name in found for name in _OWN)
+            structures.append({name: found[name] for name in _OWN} if whole else found.get("structure"))
+    return structures
+
+
+def _object(name: str, number: int, line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line)
-    except ValueError as error:
-        raise _fault(path, number, f"no JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise _fault(f"{name}, line {number}", f"no JSON: {error}") from error
     if not isinstance(found, dict):
-        raise _fault(path, number, f"a {type(found).__name__}, not an object")
+        raise _fault(f"{name}, line {number}", f"a {type(found).__name__}, not an object")
     return found
 
 
-def _column(objects: list[tuple[int, dict[str, Any]]], name: str, dtype: pl.DataType, path: Path) -> pl.Series:
-    kind, wanted = _python_type(dtype)
-    values = [found.get(name) for _, found in objects]
-    for (number, _), value in zip(objects, values, strict=True):
-        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise _fault(path, number, f"{name} is {str(value)[:40]!r}; {wanted} is expected")
-    return pl.Series(name, [float(v) if dtype.is_float() and v is not None else v for v in values], dtype=dtype)
+def _value(value: Any, column: str, where: str) -> Any:
+    """A value as its column wants it; a number of sites beyond all sense is null, and then counted in the structure."""
+    dtype = DTYPES[column]
+    fits, wanted = _kind(dtype)
+    if value is None:
+        return None
+    if not fits(value):
+        raise _fault(where, f"{column} is {str(value)[:40]!a}; {wanted} is expected")
+    if dtype.is_integer():
+        return value if abs(value) < _LARGEST_INTEGER else None
+    return float(value) if dtype.is_float() else value
 
 
-def _python_type(dtype: pl.DataType) -> tuple[type | tuple[type, ...], str]:
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number that a float can hold; NaN and infinities are, for others to judge."""
+    return type(value) is float or (type(value) is int and abs(value) < 10**300)
+
+
+def is_text(value: Any) -> bool:
+    """Whether a value of JSON is text; half a surrogate pair is text to Python alone."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _kind(dtype: pl.DataType) -> tuple[Callable[[Any], bool], str]:
     if dtype == pl.String:
-        return str, "text"
-    return (int, "an integer") if dtype.is_integer() else ((int, float), "a number")
+        return is_text, "text"
+    return (_is_integer, "an integer") if dtype.is_integer() else (is_number, "a number")
 
 
-def _structure(found: dict[str, Any]) -> Any:
-    return {name: found[name] for name in _OWN} if all(name in found for name in _OWN) else found.get("structure")
+def _is_integer(value: Any) -> bool:
+    return type(value) is int
 
 
-def _fault(path: Path, number: int, told: str) -> LodestoneError:
-    return LodestoneError(f"{path}, line {number}: {told}", "correct or delete this line; the file may be truncated")
+def _fault(where: str, told: str) -> LodestoneError:
+    return LodestoneError(f"{where}: {told}", "correct or delete this line; the file may be truncated")

@@ -1,18 +1,14 @@
 """Source ``materials_project``: the thermo documents of the Materials Project by its own client, mp-api.
 
-Energies and hull distances come first and are filtered; structures are then asked for only where a crystal stays. They
-are those of the thermo entries, so that each energy belongs to its structure (a summary document may show a cell
-relaxed with another functional). The client reads open data in S3 only for queries without criteria; ours always name
-the thermo type.
+Documents and structures are downloaded page by page into a folder (:mod:`pipeline.snapshot.download`) and read from
+there. One download holds one version of the database: the version is asked for after every page, and a page that may
+be of another one is not kept. The client reads open data in S3 only for queries without criteria; ours always name the
+thermo type.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -20,46 +16,38 @@ import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.params import Filters, SnapshotParams
+from pipeline.snapshot.download import Download, Page
+from pipeline.snapshot.materials_project_api import MaterialsProjectApi, public_endpoint
+from pipeline.snapshot.materials_project_documents import FIELDS, LABELS, document_columns
 from pipeline.snapshot.provenance import package_versions
-from pipeline.snapshot.source import OUTLINE, Source, make_outline
+from pipeline.snapshot.source import Source, make_outline
 
-KEY = "MP_API_KEY"
-ENDPOINT = "MP_API_ENDPOINT"
-CHUNK = 1000  # documents per page; the most that the API gives
-BATCH = 100  # chemical systems or identifiers per query, which keeps its address short
+NAME = "Materials Project"
+PAGE = 500  # documents; with their structures some 10 MB, which takes about 100 MB until it is a table
+BATCH = 100  # chemical systems per query, which keeps its address short
 MOST_SYSTEMS = 5000  # a query by more systems is slower than reading all documents and filtering here
-TIMEOUT = 20.0  # seconds
-LABELS = {
-    "GGA_GGA+U": ("dft-pbe", "MP2020"),
-    "R2SCAN": ("dft-r2scan", "none"),
-    "GGA_GGA+U_R2SCAN": ("dft-pbe-r2scan-mixed", "MP2020 and MaterialsProjectDFTMixingScheme"),
-}
 
 
 def open_materials_project(params: SnapshotParams) -> Source:
-    """Ask for the thermo documents that the filters allow; the key is read from ``MP_API_KEY`` and never kept.
+    """Download the thermo documents that the filters allow, or open the finished download of this version.
+
+    A version that is pinned (``snapshot.database_version``) and downloaded needs neither network nor key.
 
     Raises:
-        LodestoneError: No key, a refused key, or an API that cannot be reached or fails.
+        LodestoneError: No key, a refused key, an API that cannot be reached or fails, another version of the database
+            than the one pinned, or a page that is not whole.
     """
-    key, kind = _key(), params.thermo_type
-    queries = list(_queries(params.filters, kind))
-    documents, version = _search(key, queries, [*OUTLINE, "deprecated"])
-    valid = [document for document in documents if not document.get("deprecated")]
-    table = pl.DataFrame({name: [document.get(name) for document in valid] for name in OUTLINE}, schema=OUTLINE)
-    if kind == "GGA_GGA+U_R2SCAN":
-        # Energies of the mixing scheme are relative within one chemical system; across systems they share no scale.
-        table = table.with_columns(pl.lit(None, pl.Float64).alias("energy_per_atom"))
-    label_method, scheme = LABELS[kind]
-    facts = {
-        "database_version": version,
-        "query": {"endpoint": _public(_endpoint()) + "materials/thermo", "criteria": queries},
-        "thermo_type": kind,
-        "deprecated": len(documents) - len(valid),
-        "versions": package_versions("mp-api", "emmet-core"),
-    }
-    outline = make_outline(table, "materials_project")
-    return Source(outline, lambda rows: _structures(rows, kind), label_method, scheme, facts)
+    version = params.database_version
+    download = _download(params, version or "")
+    if version and (facts := download.facts) is not None:
+        return _source(params, download, version, facts)
+    with MaterialsProjectApi() as api:
+        version = api.database_version()
+        _check_pinned(version, params.database_version)
+        download = _download(params, version)
+        if download.facts is None:
+            _run(api, download, params, version)
+    return _source(params, download, version, download.facts or {})
 
 
 def chemical_systems(filters: Filters) -> list[str] | None:
@@ -71,105 +59,71 @@ def chemical_systems(filters: Filters) -> list[str] | None:
     return sorted({"-".join(subset) for elements, size in sized for subset in combinations(elements, size)})
 
 
-def _queries(filters: Filters, kind: str) -> Iterator[dict[str, Any]]:
-    common: dict[str, Any] = {"thermo_types": [kind]}
-    if filters.max_energy_above_hull is not None:
-        common["energy_above_hull"] = [-1.0, filters.max_energy_above_hull]
-    systems = chemical_systems(filters)
+def _queries(params: SnapshotParams) -> Iterator[dict[str, Any]]:
+    common: dict[str, Any] = {"thermo_types": [params.thermo_type]}
+    if params.filters.max_energy_above_hull is not None:
+        common["energy_above_hull"] = [-1.0, params.filters.max_energy_above_hull]
+    systems = chemical_systems(params.filters)
     if systems is None:
         yield common
     for start in range(0, len(systems or ()), BATCH):
         yield {**common, "chemsys": (systems or [])[start : start + BATCH]}
 
 
-def _structures(rows: pl.DataFrame, kind: str) -> list[Any]:
-    names = rows["material_id"].to_list()
-    batches = [names[start : start + BATCH] for start in range(0, len(names), BATCH)]
-    queries = [{"thermo_types": [kind], "material_ids": batch} for batch in batches]
-    documents, _ = _search(_key(), queries, ["material_id", "energy_type", "entries"])
-    found = {document["material_id"]: _structure(document) for document in documents}
-    return [found.get(name) for name in names]
+def _download(params: SnapshotParams, version: str) -> Download:
+    request = {"endpoint": public_endpoint() + "materials/thermo", "database_version": version, "fields": list(FIELDS)}
+    return Download(NAME, request, list(_queries(params)), PAGE)
 
 
-def _structure(document: dict[str, Any]) -> Any:
-    entries: dict[str, dict[str, Any]] = document.get("entries") or {}
-    chosen: dict[str, Any] = entries.get(str(document.get("energy_type"))) or next(
-        (entries[name] for name in sorted(entries)), {}
-    )
-    return chosen.get("structure")
+def _run(api: MaterialsProjectApi, download: Download, params: SnapshotParams, version: str) -> None:
+    queries = list(_queries(params))
+
+    def fetch(query: int, skip: int) -> Page:
+        documents, total = api.thermo_page(queries[query], list(FIELDS), skip, download.page_size)
+        # After the page and before it is kept: were it asked before, the page itself could be of the next version.
+        _check_unchanged(api.database_version(), version, params.database_version)
+        return Page(document_columns(documents, params.thermo_type), total)
+
+    download.run(fetch, {"versions": package_versions("mp-api", "emmet-core")})
 
 
-def _search(key: str, queries: Sequence[dict[str, Any]], fields: list[str]) -> tuple[list[dict[str, Any]], str]:
-    """All documents of some queries, and the version of the database."""
-    with _told_plainly(key):
-        _check_reachable()
-        from mp_api.client import MPRester
-
-        documents: list[dict[str, Any]] = []
-        quiet = not sys.stderr.isatty()
-        with MPRester(key, endpoint=_endpoint(), use_document_model=False, mute_progress_bars=quiet) as client:
-            for query in queries:
-                documents += client.materials.thermo.search(**query, chunk_size=CHUNK, all_fields=False, fields=fields)
-            return documents, str(client.db_version)
-
-
-def _check_reachable() -> None:
-    """One request with a time limit: the client asks for the heartbeat without any."""
-    import requests
-
-    requests.get(_endpoint() + "heartbeat", timeout=TIMEOUT).json()
+def _source(params: SnapshotParams, download: Download, version: str, facts: Mapping[str, Any]) -> Source:
+    documents = download.outline()
+    valid = documents.filter(~pl.col("deprecated"))
+    outline, places = make_outline(_comparable(valid, params.thermo_type), NAME), valid.select("part", "at")
+    corrections = valid["corrections"].value_counts().sort("corrections")
+    label_method, scheme = LABELS[params.thermo_type]
+    told = {
+        "database_version": version,
+        "query": {"endpoint": download.request["endpoint"], "criteria": download.request["queries"]},
+        "thermo_type": params.thermo_type,
+        "documents": len(documents),
+        "deprecated": len(documents) - len(valid),
+        "corrections": dict(corrections.iter_rows()),
+        **facts,
+    }
+    return Source(outline, lambda rows: download.structures(places[rows["row"].to_list()]), label_method, scheme, told)
 
 
-def _key() -> str:
-    key = os.environ.get(KEY, "").strip()
-    if not key:
+def _comparable(table: pl.DataFrame, thermo_type: str) -> pl.DataFrame:
+    """Total energies of the mixing scheme hold within one chemical system only; across systems they share no scale."""
+    totals = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
+    mixed = thermo_type == "GGA_GGA+U_R2SCAN"
+    return table.with_columns(pl.lit(None, pl.Float64).alias(name) for name in totals) if mixed else table
+
+
+def _check_pinned(version: str, pinned: str | None) -> None:
+    if pinned not in (None, version):
         raise LodestoneError(
-            f"snapshot: source: materials_project needs a key, and {KEY} is not set",
-            f"get one at https://next-gen.materialsproject.org/api and run `export {KEY}=...`",
+            f"the Materials Project serves database version {version}, but snapshot.database_version is {pinned}",
+            f"set snapshot.database_version to {version} to take the new version, or restore the download of {pinned}",
         )
-    if not re.fullmatch(r"[A-Za-z0-9]{32}", key):
-        raise _refused(f"it has {len(key)} characters; keys have 32 letters and digits")
-    return key
 
 
-def _endpoint() -> str:
-    return (os.environ.get(ENDPOINT) or "https://api.materialsproject.org").rstrip("/") + "/"
-
-
-def _public(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", address)
-
-
-@contextmanager
-def _told_plainly(key: str) -> Iterator[None]:
-    """Faults of the client as one message; the cause is cut off, so that no traceback can show the key."""
-    import requests
-    from mp_api.client.core.exceptions import MPRestError
-
-    try:
-        yield
-    except (MPRestError, requests.RequestException, ValueError, KeyError) as error:
-        raise _fault(error, key) from None
-
-
-def _fault(error: Exception, key: str) -> LodestoneError:
-    import requests
-
-    told = _public(str(error)).replace(key, "***")[:300]
-    status = re.search(r"status code (\d+)", told)
-    where = f"the Materials Project API at {_public(_endpoint())}"
-    if status and status[1] in ("401", "403"):
-        return _refused(f"the API answered HTTP {status[1]}")
-    unreachable = isinstance(error, requests.RequestException) and not isinstance(error, ValueError)
-    if unreachable or "Max retries exceeded" in told or "timed out" in told:
-        remedy = f"check the network, the proxy, and {ENDPOINT} if it is set; then run again"
-        return LodestoneError(f"{where} cannot be reached: {told}", remedy)
-    remedy = f"see https://status.materialsproject.org, check {ENDPOINT} if it is set; then run again"
-    return LodestoneError(f"{where} failed: {told}", remedy)
-
-
-def _refused(why: str) -> LodestoneError:
-    return LodestoneError(
-        f"the key in {KEY} is refused: {why}",
-        f"copy it again from https://next-gen.materialsproject.org/api and run `export {KEY}=...`",
-    )
+def _check_unchanged(now: str, before: str, pinned: str | None) -> None:
+    if now != before:
+        pin = f", with snapshot.database_version set to {now}" if pinned else ""
+        raise LodestoneError(
+            f"the Materials Project changed its database from version {before} to {now} in mid-download",
+            f"run again{pin}: {now} is downloaded from its first page, and no page of {before} is mixed in",
+        )

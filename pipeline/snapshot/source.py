@@ -5,7 +5,7 @@ Filters work on the outline, so that structures are decoded (or downloaded) only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,9 @@ class Source:
         label_method: What made the energies.
         correction_scheme: Correction scheme of the energies.
         facts: What else belongs into the provenance.
+        whole: Whether the outline is all there is, and no answer to a query: then formation energies and hull distances
+            that are missing may be computed from it.
+        references: Total energies of elements that the source or the parameters state, eV/atom.
     """
 
     outline: pl.DataFrame
@@ -47,6 +50,8 @@ class Source:
     label_method: str
     correction_scheme: str
     facts: dict[str, Any] = field(default_factory=dict)
+    whole: bool = False
+    references: Mapping[str, float] = field(default_factory=dict)
 
 
 def make_outline(table: pl.DataFrame, name: str) -> pl.DataFrame:

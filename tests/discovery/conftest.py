@@ -19,6 +19,7 @@ def reference() -> pl.DataFrame:
         energy_above_hull(rows, rows["formation_energy_per_atom"].to_numpy()),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
         pl.lit("snapshot").alias("origin"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
         pl.lit("train").alias("split"),
     ).select(list(Crystals.to_schema().columns))
 

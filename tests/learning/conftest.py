@@ -28,6 +28,7 @@ def known() -> pl.DataFrame:
         energy_above_hull(rows, rows["formation_energy_per_atom"].to_numpy()),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
         pl.lit("snapshot").alias("origin"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
         pl.lit("train").alias("split"),
     )
     return split_snapshot(rows, params.split).select(list(Crystals.to_schema().columns))

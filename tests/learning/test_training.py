@@ -58,7 +58,7 @@ def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, rou
     columns = {"mean": "pred", "composition": "pred_composition", "structure": "pred_structure", "std": "epistemic_std"}
     for name, column in columns.items():
         expected = written[f"formation_energy_per_atom_{column}"].to_numpy()
-        assert getattr(found, name) == pytest.approx(expected, abs=1e-5)
+        assert getattr(found, name) == pytest.approx(expected, abs=1e-5, rel=1e-6)
 
 
 def test_predictions_are_the_combination_of_the_members(trained, known, round_folder):

@@ -1,119 +1,104 @@
-"""Source `materials_project`: the unmodified client against a server on the loopback interface."""
+"""Source `materials_project`: the unmodified client against a server on the loopback interface that speaks the API."""
 
 import json
-import socket
 
+import polars as pl
 import pytest
-from mp_server import GOOD_KEY, serving
-from pymatgen.core import Lattice, Structure
+from emmet.core.thermo import ThermoDoc
+from mp_documents import DOCUMENTS, MIXED, PBE, document, entry, structure_of
+from mp_server import GOOD_KEY
+from mp_snapshots import pages_of_two, params_of, take
 
 from pipeline.errors import LodestoneError
-from pipeline.params import Filters, SnapshotParams
+from pipeline.params import Filters
 from pipeline.schemas import Snapshot
-from pipeline.snapshot import materials_project
-from pipeline.snapshot.materials_project import chemical_systems
-from pipeline.snapshot.take import take_snapshot
+from pipeline.snapshot import download, materials_project
+from pipeline.snapshot.materials_project import chemical_systems, open_materials_project
+from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 from pipeline.tables import validated
-
-PBE, MIXED = "GGA_GGA+U", "GGA_GGA+U_R2SCAN"
-
-
-def _document(name: str, species: list[str], hull: float = 0.0, kind: str = PBE, **changes) -> dict:
-    coords = [[i / len(species)] * 3 for i in range(len(species))]
-    structure = Structure(Lattice.cubic(4.0), species, coords)
-    decoy = Structure(Lattice.cubic(9.0), species, coords)
-    return {
-        "material_id": name,
-        "thermo_type": kind,
-        "formula_pretty": structure.composition.reduced_formula,
-        "chemsys": structure.composition.chemical_system,
-        "nsites": len(structure),
-        "energy_per_atom": -3.0,
-        "formation_energy_per_atom": -1.0,
-        "energy_above_hull": hull,
-        "energy_type": "GGA",
-        "deprecated": False,
-        "entries": {"GGA": {"structure": structure.as_dict()}, "AAA": {"structure": decoy.as_dict()}},
-    } | changes
-
-
-DOCUMENTS = [
-    _document("mp-1", ["Na"]),
-    _document("mp-2", ["Cl"]),
-    _document("mp-3", ["Na", "Cl"]),
-    _document("mp-4", ["Na", "Cl", "Cl"], 0.3),
-    _document("mp-5", ["K", "Cl"], 0.01),
-    _document("mp-6", ["Na", "Cl"], 0.02, deprecated=True),
-    _document("mp-7", ["Na", "Cl"], 0.04, entries={}),
-    _document("mp-3", ["Na", "Cl"], 0.0, MIXED, formation_energy_per_atom=-1.5),
-]
 
 
 @pytest.fixture
-def server(monkeypatch):
-    with serving(DOCUMENTS) as running:
-        monkeypatch.setenv("MP_API_KEY", GOOD_KEY)
-        monkeypatch.setenv("MP_API_ENDPOINT", running.address)
+def server(monkeypatch, tmp_path):
+    with pages_of_two(monkeypatch, tmp_path) as running:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def _no_internet(monkeypatch):
-    """Any name but the loopback interface is refused, so that the client cannot reach for the real API or S3."""
-    resolve = socket.getaddrinfo
-
-    def only_here(host, *args, **kwargs):
-        assert host in ("127.0.0.1", "localhost"), f"reached for {host}"
-        return resolve(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", only_here)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-def _take(thermo_type: str = PBE, **filters):
-    params = SnapshotParams(source="materials_project", thermo_type=thermo_type, filters=Filters(**filters))
-    return take_snapshot(params, seed=1)
+def test_documents_of_these_tests_have_the_shape_of_the_api():
+    for found in DOCUMENTS:
+        if found["entries"]:
+            known = ThermoDoc.model_validate(found)
+            chosen = known.entries[known.energy_type]
+            assert chosen.energy_per_atom == pytest.approx(known.energy_per_atom)
+            assert chosen.uncorrected_energy_per_atom == known.uncorrected_energy_per_atom
 
 
 def test_snapshot_of_a_chemical_system(server):
-    table, rejections, provenance = _take(chemical_systems=("Cl-Na",), max_energy_above_hull=0.1)
+    table, rejections, provenance = take(chemical_systems=("Cl-Na",), max_energy_above_hull=0.1)
     assert validated(table, Snapshot, "x").equals(table)
-    assert table.select("material_id", "formula_pretty", "nsites", "energy_per_atom").rows() == [
-        ("mp-1", "Na", 1, -3.0),
-        ("mp-2", "Cl2", 1, -3.0),
-        ("mp-3", "NaCl", 2, -3.0),
+    energies = ["energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom"]
+    assert table.select("material_id", "formula_pretty", "nsites", *energies).rows() == [
+        ("mp-1", "Na", 1, -3.0, -3.0, 0.0),
+        ("mp-2", "Cl2", 1, -3.0, -3.0, 0.0),
+        ("mp-3", "NaCl", 2, -3.25, -3.0, -0.25),
     ]
     assert table["lattice"][0][0] == 4.0  # of the entry of the energy, not of another one
+    assert table["created_at"].null_count() == 3  # a thermo document has dates of builds only
     assert rejections.rows() == [("mp-7", "NaCl", "no structure")]
     assert provenance["database_version"] == "2026.02.01"
-    assert provenance["correction_scheme"] == "MP2020"
-    assert provenance["thermo_type"] == PBE
-    assert provenance["deprecated"] == 1
+    assert (provenance["label_method"], provenance["correction_scheme"]) == ("dft-pbe", "MP2020")
+    assert provenance["corrections"] == {"MaterialsProject2020Compatibility": 1, "none": 3}
+    assert (provenance["thermo_type"], provenance["documents"], provenance["deprecated"]) == (PBE, 5, 1)
     assert provenance["query"]["criteria"] == [
         {"thermo_types": [PBE], "chemsys": ["Cl", "Cl-Na", "Na"], "energy_above_hull": [-1.0, 0.1]}
     ]
     assert GOOD_KEY not in json.dumps(provenance)
 
 
-def test_all_pages_are_read_and_structures_only_of_what_stays(server, monkeypatch):
-    monkeypatch.setattr(materials_project, "CHUNK", 2)
-    table, _, provenance = _take(max_sites=2, require_any_of=("K",))
-    assert table["material_id"].to_list() == ["mp-1", "mp-2", "mp-5"]
-    assert provenance["counts"]["source"] == 6
-    asked = [query for path, query in server.requests if path.startswith("/materials/thermo")]
-    outline = [query for query in asked if "material_ids" not in query]
-    assert [int(query.get("_skip", 0)) for query in outline] == [0, 2, 4, 6]
-    assert {query["thermo_types"] for query in asked} == {PBE}
-    assert {query["material_ids"] for query in asked if "material_ids" in query} == {"mp-1,mp-2,mp-5"}
-    assert not any("entries" in query["_fields"] for query in outline)
+def test_a_whole_release_is_asked_for_page_by_page(server):
+    table, _, provenance = take(max_sites=2, require_any_of=("K",))
+    assert table["material_id"].to_list() == ["mp-1", "mp-2", "mp-5", "mp-8"]
+    assert provenance["counts"]["source"] == 7
+    pages = [query for path, query in server.requests if path == "/materials/thermo/"]
+    assert [query["_skip"] for query in pages] == ["0", "2", "4", "6"]
+    assert {(query["thermo_types"], query["_limit"], query["_sort_fields"]) for query in pages} == {
+        (PBE, "2", "material_id")
+    }
+
+
+def test_many_systems_are_asked_for_in_batches_that_may_be_empty(server, monkeypatch):
+    monkeypatch.setattr(materials_project, "BATCH", 2)
+    table, _, _ = take(elements=("Na", "Cl", "F"))
+    assert table["material_id"].to_list() == ["mp-1", "mp-2", "mp-3", "mp-4"]
+    asked = [query["chemsys"] for path, query in server.requests if path != "/heartbeat"]
+    assert asked == ["Cl,Cl-F", "Cl-F-Na,Cl-Na", "F,F-Na", "Na", "Cl-F-Na,Cl-Na"]  # first pages, then the others
+
+
+def test_the_same_database_gives_the_same_snapshot_however_it_is_ordered(server, tmp_path, monkeypatch):
+    first = take()
+    monkeypatch.setenv("LODESTONE_DOWNLOADS", str(tmp_path / "others"))
+    server.documents.reverse()
+    table, rejections, provenance = take()
+    assert table.equals(first[0])
+    assert rejections.equals(first[1])
+    assert provenance == first[2]
 
 
 def test_mixed_hull_has_no_total_energies_on_one_scale(server):
-    table, _, provenance = _take(MIXED)
-    assert table.select("energy_per_atom", "formation_energy_per_atom", "label_method").rows() == [
-        (None, -1.5, "dft-pbe-r2scan-mixed")
+    table, _, provenance = take(MIXED)
+    columns = ["energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom"]
+    assert table.select(*columns, "formation_energy_per_atom", "label_method").rows() == [
+        (None, None, None, -1.5, "dft-pbe-r2scan-mixed")
     ]
     assert provenance["correction_scheme"] != "MP2020"
+
+
+def test_r2scan_goes_by_the_name_that_the_api_knows(server):
+    table, _, provenance = take("R2SCAN")
+    assert table.select("formation_energy_per_atom", "label_method", "correction_scheme").rows() == [
+        (-1.7, "dft-r2scan", "none")
+    ]
+    assert provenance["thermo_type"] == "R2SCAN"
 
 
 def test_systems_asked_for():
@@ -123,52 +108,41 @@ def test_systems_asked_for():
     assert chemical_systems(Filters(elements=tuple("HBCNOFPSKVYIWU"))) is None
 
 
-def _fails(told: str) -> None:
-    with pytest.raises(LodestoneError, match=told) as raised:
-        _take()
-    assert raised.value.__cause__ is None
-    assert raised.value.remedy
+def test_structures_come_in_the_order_asked_for_and_each_part_is_read_once(server, monkeypatch):
+    source = open_materials_project(params_of())
+    read = []
+    plain = download.read_part
+    monkeypatch.setattr(download, "read_part", lambda path, columns: read.append(path.name) or plain(path, columns))
+    rows = source.outline.filter(pl.col("material_id").is_in(["mp-1", "mp-2", "mp-4", "mp-7"])).reverse()
+    found = source.structures(rows)
+    assert [str(raw) if isinstance(raw, UnreadableStructureError) else raw.species for raw in found] == [
+        "no structure",
+        ["Na", "Cl", "Cl"],
+        ["Cl"],
+        ["Na"],
+    ]
+    assert sorted(read) == ["0000-00000.parquet", "0000-00001.parquet", "0000-00003.parquet"]
 
 
-@pytest.mark.parametrize(
-    ("key", "told"),
-    [(None, "MP_API_KEY is not set"), ("", "MP_API_KEY is not set"), ("tooshort", "MP_API_KEY is refused: it has 8")],
-)
-def test_no_key_is_told_before_anything_is_asked(key, told, server, monkeypatch):
-    monkeypatch.delenv("MP_API_KEY") if key is None else monkeypatch.setenv("MP_API_KEY", key)
-    _fails(told)
-    assert server.requests == []
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_wrong_key_is_told_and_not_shown(status, server, monkeypatch):
-    server.refusal = status
-    wrong = GOOD_KEY[::-1]
-    monkeypatch.setenv("MP_API_KEY", wrong)
-    with pytest.raises(LodestoneError, match=f"MP_API_KEY is refused: the API answered HTTP {status}") as raised:
-        _take()
-    assert wrong not in str(raised.value)
-
-
-def test_unreachable_api(server, monkeypatch):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("MP_API_ENDPOINT", f"http://user:secret@127.0.0.1:{free.getsockname()[1]}")
-    with pytest.raises(LodestoneError, match="cannot be reached") as raised:
-        _take()
-    assert "secret" not in str(raised.value)
-
-
-def test_api_out_of_order(server):
-    server.status = 500
-    _fails(r"failed: .*status code 500(.|\n)*no service for \*\*\*")
-
-
-def test_something_else_answers(server, monkeypatch):
-    monkeypatch.setattr("mp_server.HEARTBEAT", {"hello": "world"})
-    _fails("failed: ")
+def test_structures_are_kept_to_the_last_bit_and_refused_ones_with_their_reason(server):
+    third = [[1 / 3, 0.1, 0.2], [2 / 3, 1e-17, 0.7]]
+    exact = structure_of(["K", "F"], 4.0 + 1e-15).as_dict()
+    for site, coords in zip(exact["sites"], third, strict=True):
+        site["abc"] = coords
+    partial = structure_of([{"Na": 0.5, "K": 0.5}, "F"])
+    server.documents[:] = [
+        document("mp-1", ["K", "F"], entries={"GGA": entry("mp-1", structure_of(["K"])) | {"structure": exact}}),
+        document("mp-2", ["K", "F"], entries={"GGA": entry("mp-2", partial)}),
+    ]
+    source = open_materials_project(params_of())
+    crystal, reason = source.structures(source.outline)
+    wanted = parse_structure(exact)
+    assert crystal.lattice.tolist() == wanted.lattice.tolist()
+    assert crystal.frac_coords.tolist() == third
+    assert str(reason) == "a site is partially occupied"
 
 
 def test_empty_answer(server):
-    server.documents = []
-    _fails("materials_project has no rows")
+    server.documents.clear()
+    with pytest.raises(LodestoneError, match="materials_project has no rows"):
+        take()

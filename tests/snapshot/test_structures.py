@@ -8,6 +8,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from snapshot_rows import structure
 
+from pipeline.crystals.crystal import Crystal
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 
 SALT = structure(["Na", "Cl"])
@@ -15,7 +16,7 @@ PYMATGEN = Structure(Lattice.cubic(4), ["Na+", "Cl-"], SALT["frac_coords"]).as_d
 OWN = {"lattice": np.eye(3).ravel() * 4, "atomic_numbers": [11, 17], "frac_coords": np.ravel(SALT["frac_coords"])}
 
 
-@pytest.mark.parametrize("raw", [SALT, json.dumps(SALT), PYMATGEN, json.dumps(PYMATGEN), OWN])
+@pytest.mark.parametrize("raw", [SALT, json.dumps(SALT), PYMATGEN, json.dumps(PYMATGEN), OWN, parse_structure(SALT)])
 def test_known_shapes_give_the_same_crystal(raw):
     crystal = parse_structure(raw)
     assert crystal.species == ["Na", "Cl"]
@@ -44,6 +45,19 @@ def _partial() -> dict:
         (SALT | {"frac_coords": [[0, 0, 0], [0.5, "x", 0.5]]}, "frac_coords is no regular table"),
         (SALT | {"frac_coords": [[0, 0, 0], [0.5, 0.5]]}, "frac_coords is no regular table"),
         (_partial(), "partially occupied"),
+        (SALT | {"species": "NaCl"}, "species is no list"),
+        (SALT | {"species": ["Na", None]}, "'None' is no known element"),
+        (OWN | {"atomic_numbers": [11, True]}, "'True' is no known element"),
+        (OWN | {"atomic_numbers": [11, 17.0]}, "'17.0' is no known element"),
+        (SALT | {"lattice": [[4, 0, 0], [0, 4, 0], [0, 0, 10**400]]}, "lattice is no regular table"),
+        (SALT | {"lattice": [[4, 0, 0], [0, 4, 0], [0, 0, 1e300]]}, "longer than 10000 Å"),
+        (SALT | {"lattice": [[4000, 0, 0], [0, 4000, 0], [0, 0, 1e-3]]}, "span no volume"),
+        (SALT | {"frac_coords": [[0, 0, 0], [0.5, 0.5, 1e9]]}, "more than 10000 cells away"),
+        (PYMATGEN | {"lattice": {"matrix": SALT["lattice"], "pbc": [True, True, False]}}, "not periodic in all three"),
+        ("[" * 100_000, "does not parse"),
+        (UnreadableStructureError("of the source"), "of the source"),
+        (Crystal(np.eye(3), np.array([0]), np.zeros((1, 3))), "of no known element"),
+        (Crystal(np.zeros((3, 3)), np.array([1]), np.zeros((1, 3))), "span no volume"),
     ],
 )
 def test_what_is_no_crystal_is_refused_with_its_reason(raw, reason):

@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 from snapshot_rows import LABELS, structure
 
-from pipeline.crystals.encoding import describe
+from pipeline.crystals.encoding import describe, encode
 from pipeline.errors import LodestoneError
 from pipeline.params import ValidateParams
-from pipeline.schemas import Rejections, Snapshot
+from pipeline.schemas import Rejections, Snapshot, Validated
 from pipeline.snapshot.structures import parse_structure
 from pipeline.tables import read_table, validated
 from pipeline.validation import check_rows, validate_snapshot
@@ -34,7 +34,10 @@ def _table(*crystals: dict) -> pl.DataFrame:
         pl.Series("energy_per_atom", [None] * n, dtype=pl.Float64),
         pl.Series("formation_energy_per_atom", [-1.0] * n),
         pl.Series("energy_above_hull", [0.0] * n),
-        *(pl.lit(None, pl.Float64).alias(name) for name in ("uncorrected_energy_per_atom", "energy_correction_per_atom")),
+        *(
+            pl.lit(None, pl.Float64).alias(name)
+            for name in ("uncorrected_energy_per_atom", "energy_correction_per_atom")
+        ),
         pl.lit(None, pl.String).alias("created_at"),
         *(pl.lit(value).alias(name) for name, value in LABELS.items()),
     )
@@ -71,8 +74,15 @@ def test_good_rows_pass():
         (_with(formation_energy_per_atom=-20.0), "formation energy -20.0 eV/atom, outside -6.0 to 5.0"),
         (
             _with(formation_energy_per_atom=-8.0),
-            "formation energy -8.0 eV/atom, outside -6.0 to 5.0 (eV per cell instead of per atom?)",
+            "formation energy -8.0 eV/atom, outside -6.0 to 5.0: looks like eV per cell; divide by nsites",
         ),
+        (_with(uncorrected_energy_per_atom=math.inf), "uncorrected_energy_per_atom is inf"),
+        (
+            _with(energy_per_atom=-3.5, uncorrected_energy_per_atom=-3.0, energy_correction_per_atom=0.5),
+            "energy_per_atom -3.5 is not -3.0 plus correction 0.5",
+        ),
+        (_with(atomic_numbers=[11, 200]), "atomic number 200 is no known element"),
+        (_with(atomic_numbers=[0, 17]), "atomic number 0 is no known element"),
         (_with(lattice=[math.nan, 0, 0, 0, 4, 0, 0, 0, 4]), UNSOUND),
         (_with(frac_coords=[0.0, 0, 0]), UNSOUND),
         (_table(SALT | {"species": ["Na", "Cm"]}, structure(["K"])), "Cm is beyond atomic number 94"),
@@ -96,6 +106,12 @@ def test_each_fault_is_told_and_nothing_else(table, reason):
     assert bad["reason"].to_list() == [reason]
 
 
+def test_corrections_that_add_up_within_rounding_are_no_fault():
+    told = {"energy_per_atom": -3.5 + 9e-7, "uncorrected_energy_per_atom": -3.0, "energy_correction_per_atom": -0.5}
+    assert check_rows(_with(**told), _params()).is_empty()
+    assert check_rows(_with(**told | {"energy_correction_per_atom": None}), _params()).is_empty()
+
+
 def test_rounding_below_the_hull_is_no_fault():
     assert check_rows(_with(energy_above_hull=-5e-7), _params()).is_empty()
 
@@ -110,6 +126,56 @@ def test_several_reasons_of_a_row_stand_together():
 def test_equal_identifiers_are_all_reported():
     bad = check_rows(_with(material_id="mp-1"), _params())
     assert bad.rows() == [("mp-1", formula, "material_id is not unique") for formula in ("K", "NaCl")]
+
+
+def test_equal_identifiers_with_different_energies_say_so():
+    bad = check_rows(_with(material_id="mp-1", formation_energy_per_atom=-1.5), _params())
+    assert set(bad["reason"]) == {"material_id is not unique, and its energies differ: -1.5 to -1.0 eV/atom"}
+
+
+def salts(per_cell: bool, column: str = "formation_energy_per_atom") -> pl.DataFrame:
+    """Cells of two to six atoms, which lie in the allowed range even per cell; energies per atom follow composition."""
+    cells = [["Na"] * a + ["Cl"] * b for a in range(1, 4) for b in range(1, 4)] * 14
+    energies = [(-0.4 * c.count("Na") - 1.4 * c.count("Cl")) / len(c) + 0.01 * (i % 5) for i, c in enumerate(cells)]
+    told = [energy * len(cell) if per_cell else energy for energy, cell in zip(energies, cells, strict=True)]
+    table = _table(*(structure(cell, 4.0 * (len(cell) / 2) ** (1 / 3)) for cell in cells))
+    return table.with_columns(pl.lit(-1.0).alias("formation_energy_per_atom")).with_columns(pl.Series(column, told))
+
+
+@pytest.mark.parametrize("column", ["formation_energy_per_atom", "energy_per_atom"])
+def test_a_table_in_ev_per_cell_is_refused_as_a_whole(column):
+    """Whatever becomes of bad rows: small cells lie in the allowed range, and would go on as good ones."""
+    with pytest.raises(LodestoneError, match=f"{column} of the snapshot looks like eV per cell") as refused:
+        check_rows(salts(True, column), _params("quarantine"))
+    assert f"divide {column} by nsites" in refused.value.remedy
+    low, high = _params().formation_energy
+    assert salts(True, column)[column].is_between(low, high).all()
+    assert check_rows(salts(False, column), _params()).is_empty()
+
+
+def _read_shared(folder, every: int) -> pl.DataFrame:
+    """Rows of the shared table as a snapshot; symmetries, which validation does not look at, are left out."""
+    rows = pl.read_parquet(folder / "mp_structures.parquet").gather_every(every)
+    crystals = encode([parse_structure(raw) for raw in rows["structure"]])
+    blank = {"prototype": "p", "decorated_prototype": "p", **LABELS}
+    unknown = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
+    table = rows.rename({"formula": "formula_pretty"}).hstack(crystals)
+    table = table.with_columns(
+        *(pl.lit(v).alias(k) for k, v in blank.items()), *(pl.lit(None, pl.Float64).alias(u) for u in unknown)
+    )
+    return table.select(list(Snapshot.to_schema().columns))
+
+
+@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.end_to_end)])
+def test_no_row_of_the_materials_project_is_refused_and_energies_per_cell_are_found(shared_data, every):
+    table = _read_shared(shared_data, every)
+    assert len(table) == -(-80829 // every)
+    assert check_rows(table, _params()).is_empty()
+    validated(table, Validated, "x")
+    per_cell = pl.col("formation_energy_per_atom") * pl.col("nsites")
+    for part in (table, table.filter(pl.col("chemsys").str.contains("O")), table.sample(200, seed=1)):
+        with pytest.raises(LodestoneError, match="looks like eV per cell"):
+            check_rows(part.with_columns(per_cell), _params("quarantine"))
 
 
 @pytest.mark.parametrize("column", list(LABELS))
