@@ -11,7 +11,7 @@ CODE := pipeline stages tests benchmarks
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install discover test campaigns check bench reference ui docs format lock clean distclean
+.PHONY: help install discover test check bench reference ui docs format lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,8 @@ install: $(VENV)/.installed ## Create the environment .venv from requirements.lo
 discover: $(VENV)/.installed ## Run the campaign of params.yaml to its report: reports/campaign.html
 	@$(BIN)/lodestone discover
 
-test: $(VENV)/.installed ## Run the tests, all but the whole campaigns
-	@$(BIN)/python -m pytest -m 'not end_to_end'
-
-campaigns: $(VENV)/.installed ## Run the tests that run whole small campaigns (about 8 minutes)
-	@$(BIN)/python -m pytest -m end_to_end
+test: $(VENV)/.installed ## Run all tests, on two cores; those that run small campaigns take the longest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
 	@$(BIN)/ruff format --check $(wildcard $(CODE))

@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.errors import LodestoneError
 from pipeline.layout import REFERENCE_FILE
 from pipeline.params import SnapshotParams
-from pipeline.snapshot.file import rows_of
+from pipeline.snapshot.files.file import rows_of
 from pipeline.snapshot.source import Source, make_outline
 from pipeline.stability.compositions import atomic_fractions
 from pipeline.stability.hull import ConvexHull

@@ -65,9 +65,9 @@ def _nothing_usable(rejections: pl.DataFrame, total: int) -> LodestoneError:
 
 
 def _open(params: SnapshotParams) -> Source:
-    from pipeline.snapshot.file import open_file
-    from pipeline.snapshot.materials_project import open_materials_project
-    from pipeline.snapshot.optimade import open_optimade
+    from pipeline.snapshot.files.file import open_file
+    from pipeline.snapshot.materials_project.source import open_materials_project
+    from pipeline.snapshot.optimade.source import open_optimade
     from pipeline.snapshot.reference import open_reference
 
     openers: dict[str, Callable[[SnapshotParams], Source]] = {

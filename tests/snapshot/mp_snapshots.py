@@ -11,7 +11,7 @@ from mp_server import GOOD_KEY, MaterialsProject, serving
 
 from pipeline.errors import LodestoneError
 from pipeline.params import Filters, SnapshotParams
-from pipeline.snapshot import materials_project
+from pipeline.snapshot.materials_project import source as materials_project
 from pipeline.snapshot.take import take_snapshot
 
 WHOLE = ["mp-1", "mp-2", "mp-3", "mp-4", "mp-5", "mp-8"]  # mp-6 is deprecated, mp-7 has no structure

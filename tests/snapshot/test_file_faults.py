@@ -16,7 +16,7 @@ from snapshot_rows import file_params
 
 from pipeline.errors import LodestoneError
 from pipeline.params import ValidateParams
-from pipeline.snapshot import collection, entries
+from pipeline.snapshot.files import collection, entries
 from pipeline.snapshot.take import take_snapshot
 from pipeline.validation import check_rows
 

@@ -18,7 +18,7 @@ from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams
 from pipeline.schemas import Snapshot
 from pipeline.snapshot import take
-from pipeline.snapshot.structure_files import is_structure_file, name_of, parse_structure_file
+from pipeline.snapshot.files.structure_files import is_structure_file, name_of, parse_structure_file
 from pipeline.snapshot.take import take_snapshot
 from pipeline.tables import validated
 

@@ -29,7 +29,7 @@ from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams, ValidateParams
 from pipeline.schemas import Rejections, Snapshot
-from pipeline.snapshot.structure_files import parse_structure_file
+from pipeline.snapshot.files.structure_files import parse_structure_file
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 from pipeline.snapshot.take import take_snapshot
 from pipeline.tables import validated

@@ -12,8 +12,9 @@ from mp_snapshots import pages_of_two, params_of, take
 from pipeline.errors import LodestoneError
 from pipeline.params import Filters
 from pipeline.schemas import Snapshot
-from pipeline.snapshot import download, materials_project
-from pipeline.snapshot.materials_project import chemical_systems, open_materials_project
+from pipeline.snapshot.downloads import download
+from pipeline.snapshot.materials_project import source as materials_project
+from pipeline.snapshot.materials_project.source import chemical_systems, open_materials_project
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 from pipeline.tables import validated
 

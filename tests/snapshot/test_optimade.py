@@ -13,11 +13,14 @@ from optimade_server import serving
 from pipeline.errors import LodestoneError
 from pipeline.params import Filters, SnapshotParams
 from pipeline.schemas import Snapshot
-from pipeline.snapshot import optimade, optimade_providers, optimade_query, retries
-from pipeline.snapshot.optimade_providers import NAMED, find_provider
-from pipeline.snapshot.optimade_query import optimade_filter
-from pipeline.snapshot.optimade_rows import to_row, to_structure
-from pipeline.snapshot.parts import structure_columns
+from pipeline.snapshot.downloads import retries
+from pipeline.snapshot.downloads.parts import structure_columns
+from pipeline.snapshot.optimade import providers as optimade_providers
+from pipeline.snapshot.optimade import query as optimade_query
+from pipeline.snapshot.optimade import source as optimade
+from pipeline.snapshot.optimade.providers import NAMED, find_provider
+from pipeline.snapshot.optimade.query import optimade_filter
+from pipeline.snapshot.optimade.rows import to_row, to_structure
 from pipeline.snapshot.source import OUTLINE
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 from pipeline.snapshot.take import take_snapshot

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pipeline.crystals.elements import ATOMIC_NUMBERS
 from pipeline.params import Filters
-from pipeline.snapshot.optimade_providers import Provider
+from pipeline.snapshot.optimade.providers import Provider
 
 LONGEST = 3000  # characters; addresses beyond 8 kB are refused by many servers
 HEAVIEST = 94  # elements beyond it are in no database of crystals, and some servers refuse their names

@@ -11,7 +11,7 @@ import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.snapshot.energies import checked_references
-from pipeline.snapshot.json_lines import DTYPES, scan_lines
+from pipeline.snapshot.files.json_lines import DTYPES, scan_lines
 
 SUFFIXES = (".csv", ".parquet", ".jsonl", ".ndjson")
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf(inity)?)", re.IGNORECASE | re.ASCII)

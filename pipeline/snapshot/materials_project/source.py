@@ -1,9 +1,9 @@
 """Source ``materials_project``: the thermo documents of the Materials Project by its own client, mp-api.
 
-Documents and structures are downloaded page by page into a folder (:mod:`pipeline.snapshot.download`) and read from
-there. One download holds one version of the database: the version is asked for after every page, and a page that may
-be of another one is not kept. The client reads open data in S3 only for queries without criteria; ours always name the
-thermo type.
+Documents and structures are downloaded page by page into a folder (:mod:`pipeline.snapshot.downloads.download`) and
+read from there. One download holds one version of the database: the version is asked for after every page, and a page
+that may be of another one is not kept. The client reads open data in S3 only for queries without criteria; ours always
+name the thermo type.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.params import Filters, SnapshotParams
-from pipeline.snapshot.download import Download, Page
-from pipeline.snapshot.materials_project_api import MaterialsProjectApi, public_endpoint
-from pipeline.snapshot.materials_project_documents import FIELDS, LABELS, document_columns
+from pipeline.snapshot.downloads.download import Download, Page
+from pipeline.snapshot.materials_project.api import MaterialsProjectApi, public_endpoint
+from pipeline.snapshot.materials_project.documents import FIELDS, LABELS, document_columns
 from pipeline.snapshot.provenance import package_versions
 from pipeline.snapshot.source import Source, make_outline
 

@@ -1,7 +1,7 @@
 """Pages of an OPTIMADE endpoint by OPTIMADE's own client, one at a time, with one clear message for each fault.
 
 The client would keep all pages in memory, repeat a request after 429 without an end and after nothing else. So it is
-asked for single pages, and :func:`pipeline.snapshot.retries.patiently` repeats what may pass by itself.
+asked for single pages, and :func:`pipeline.snapshot.downloads.retries.patiently` repeats what may pass by itself.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import requests
 
 from pipeline.errors import LodestoneError
 from pipeline.progress import track
-from pipeline.snapshot.optimade_providers import public
-from pipeline.snapshot.retries import TransientError, patiently, retry_after
+from pipeline.snapshot.downloads.retries import TransientError, patiently, retry_after
+from pipeline.snapshot.optimade.providers import public
 
 TIMEOUT = 60.0  # seconds, to connect and between two bytes; a large database needs some to count
 LONGEST_DELAY = 5.0  # seconds between two pages, whatever the server asks for

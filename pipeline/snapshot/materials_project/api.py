@@ -2,7 +2,8 @@
 
 The client repeats a request by itself (``urllib3.Retry``: up to three times on 429, 502, 504 and dropped connections,
 within a second, or after whatever a ``Retry-After`` says) but neither on 500 nor on a truncated answer. So as not to
-multiply its tries by ours, they are switched off on its session, and all are made by :mod:`pipeline.snapshot.retries`.
+multiply its tries by ours, they are switched off on its session, and all are made by
+:mod:`pipeline.snapshot.downloads.retries`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.errors import LodestoneError
-from pipeline.snapshot.retries import TransientError, patiently, retry_after
+from pipeline.snapshot.downloads.retries import TransientError, patiently, retry_after
 
 KEY = "MP_API_KEY"
 ENDPOINT = "MP_API_ENDPOINT"

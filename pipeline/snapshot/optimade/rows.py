@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.snapshot.optimade_providers import Path, Provider
+from pipeline.snapshot.optimade.providers import Path, Provider
 from pipeline.snapshot.source import OUTLINE
 from pipeline.snapshot.structures import UnreadableStructureError
 

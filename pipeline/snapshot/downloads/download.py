@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.progress import track
-from pipeline.snapshot.parts import STRUCTURE, part_facts, read_part, read_structures
+from pipeline.snapshot.downloads.parts import STRUCTURE, part_facts, read_part, read_structures
 from pipeline.tables import read_json, write_json, write_table
 
 FORMAT = 1  # of the parts; raise it where their columns change
@@ -30,7 +30,7 @@ class Page:
 
     Attributes:
         table: One row per document: ``material_id``, any scalars, and the columns of
-            :func:`pipeline.snapshot.parts.structure_columns`.
+            :func:`pipeline.snapshot.downloads.parts.structure_columns`.
         total: Documents of the whole query, as the server counts them.
     """
 

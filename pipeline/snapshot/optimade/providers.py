@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams
-from pipeline.snapshot.materials_project_documents import LABELS
+from pipeline.snapshot.materials_project.documents import LABELS
 
 Path = tuple[str, ...]
 # Total energies are served per cell, all others per atom.

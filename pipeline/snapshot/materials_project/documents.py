@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from pipeline.errors import LodestoneError
-from pipeline.snapshot.parts import structure_columns
+from pipeline.snapshot.downloads.parts import structure_columns
 from pipeline.snapshot.source import OUTLINE
 
 _TEXT, _NUMBER = (str,), (int, float)

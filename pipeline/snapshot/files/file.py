@@ -3,11 +3,11 @@
 ===========================  ===========================================================================================
 ``.parquet``                 table, see :func:`open_file`
 ``.jsonl``, ``.ndjson``      the same, one JSON object per line
-``.xyz``, ``.extxyz``        extended XYZ, see :func:`pipeline.snapshot.extended_xyz.read_extended_xyz`
+``.xyz``, ``.extxyz``        extended XYZ, see :func:`pipeline.snapshot.files.extended_xyz.read_extended_xyz`
 ``.json``, ``.json.gz``      list of pymatgen's ``ComputedStructureEntry``, see
-                             :func:`pipeline.snapshot.entries.read_entries`
+                             :func:`pipeline.snapshot.files.entries.read_entries`
 folder or ``.zip``           CIF and POSCAR files, and ``energies.csv``, see
-                             :func:`pipeline.snapshot.structure_folder.read_structure_folder`
+                             :func:`pipeline.snapshot.files.structure_folder.read_structure_folder`
 ===========================  ===========================================================================================
 """
 
@@ -23,12 +23,12 @@ import polars as pl
 from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams
 from pipeline.snapshot.energies import checked_references
-from pipeline.snapshot.entries import read_entries
-from pipeline.snapshot.extended_xyz import read_extended_xyz
-from pipeline.snapshot.json_lines import read_json_lines
-from pipeline.snapshot.parquet import LABEL_COLUMNS, OWN_COLUMNS, raw_structures, read_parquet
+from pipeline.snapshot.files.entries import read_entries
+from pipeline.snapshot.files.extended_xyz import read_extended_xyz
+from pipeline.snapshot.files.json_lines import read_json_lines
+from pipeline.snapshot.files.parquet import LABEL_COLUMNS, OWN_COLUMNS, raw_structures, read_parquet
+from pipeline.snapshot.files.structure_folder import read_structure_folder
 from pipeline.snapshot.source import Source, make_outline
-from pipeline.snapshot.structure_folder import read_structure_folder
 
 FORMATS = (".parquet", ".jsonl", ".ndjson", ".xyz", ".extxyz", ".json", ".json.gz", ".zip")
 

@@ -1,7 +1,7 @@
 """CIF and POSCAR files as crystals, read strictly: what a file leaves open is refused, not guessed.
 
 POSCAR is simple enough to be read here; CIF is read by pymatgen, whose guesses (P1 where symmetry is missing, sites
-left out, occupancies of one where they do not parse) are ruled out before by :mod:`pipeline.snapshot.cif`.
+left out, occupancies of one where they do not parse) are ruled out before by :mod:`pipeline.snapshot.files.cif`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def parse_structure_file(path: str, content: bytes) -> Crystal:
         raise UnreadableStructureError("the file is no UTF-8 text (it holds zero bytes); save it as UTF-8")
     if not path.lower().endswith(".cif"):
         return parse_poscar(text)
-    from pipeline.snapshot.cif import parse_cif
+    from pipeline.snapshot.files.cif import parse_cif
 
     return parse_cif(text)
 

@@ -18,12 +18,12 @@ import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.params import SnapshotParams
+from pipeline.snapshot.downloads.parts import STRUCTURE, read_part, read_structures, structure_columns
 from pipeline.snapshot.filters import check_elements
-from pipeline.snapshot.optimade_client import Endpoint
-from pipeline.snapshot.optimade_providers import Provider, discovered, find_provider, public
-from pipeline.snapshot.optimade_query import optimade_filter
-from pipeline.snapshot.optimade_rows import FIELDS, attributes_of, to_row, to_structure
-from pipeline.snapshot.parts import STRUCTURE, read_part, read_structures, structure_columns
+from pipeline.snapshot.optimade.client import Endpoint
+from pipeline.snapshot.optimade.providers import Provider, discovered, find_provider, public
+from pipeline.snapshot.optimade.query import optimade_filter
+from pipeline.snapshot.optimade.rows import FIELDS, attributes_of, to_row, to_structure
 from pipeline.snapshot.provenance import package_versions
 from pipeline.snapshot.source import OUTLINE, Source, make_outline
 from pipeline.tables import write_table
@@ -37,7 +37,7 @@ def open_optimade(params: SnapshotParams) -> Source:
     Named providers are Materials Project (energies of ``snapshot.thermo_type``), Alexandria (PBE, and PBEsol as
     ``alexandria_pbesol``) and OQMD. Any other address needs ``snapshot.label_method`` and
     ``snapshot.correction_scheme``; its energies are found by the names of its fields, see
-    :data:`pipeline.snapshot.optimade_providers.GENERIC`. OPTIMADE knows no date of creation, so ``created_at`` is null.
+    :data:`pipeline.snapshot.optimade.providers.GENERIC`. OPTIMADE knows no date of creation, so ``created_at`` is null.
 
     Raises:
         LodestoneError: If the provider is unknown, cannot be reached, is no OPTIMADE server, refuses the query, gives

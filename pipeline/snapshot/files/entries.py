@@ -18,7 +18,7 @@ import polars as pl
 from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.elements import SYMBOLS
 from pipeline.errors import LodestoneError
-from pipeline.snapshot.json_lines import is_number, is_text
+from pipeline.snapshot.files.json_lines import is_number, is_text
 from pipeline.snapshot.source import OUTLINE
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
 

@@ -11,9 +11,9 @@ import polars as pl
 
 from pipeline.errors import LodestoneError
 from pipeline.progress import track
-from pipeline.snapshot.collection import Collection, opened_collection
-from pipeline.snapshot.energy_tables import SUFFIXES, read_energy_table, read_references
-from pipeline.snapshot.structure_files import is_structure_file, name_of, parse_structure_file
+from pipeline.snapshot.files.collection import Collection, opened_collection
+from pipeline.snapshot.files.energy_tables import SUFFIXES, read_energy_table, read_references
+from pipeline.snapshot.files.structure_files import is_structure_file, name_of, parse_structure_file
 from pipeline.snapshot.structures import UnreadableStructureError
 
 TABLES = tuple(f"energies{suffix}" for suffix in SUFFIXES)
@@ -29,7 +29,7 @@ def read_structure_folder(path: Path) -> tuple[pl.DataFrame, list[Any], dict[str
 
     The energies lie in one table named ``energies.csv`` (or ``.parquet``, ``.jsonl``), which has a column ``file`` (the
     path of the structure, relative to the table) or ``material_id`` (see
-    :func:`pipeline.snapshot.structure_files.name_of`), or both, and the energies and other columns of a table of
+    :func:`pipeline.snapshot.files.structure_files.name_of`), or both, and the energies and other columns of a table of
     crystals. Beside it may lie ``references.csv`` with the total energies of elements.
 
     Returns:

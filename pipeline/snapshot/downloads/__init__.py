@@ -1,0 +1,1 @@
+"""Downloads that try again, keep what they have, and never fill the memory."""

@@ -1,0 +1,1 @@
+"""Source ``file``: tables and folders of structures in the formats of the field."""

@@ -1,0 +1,1 @@
+"""Source ``materials_project``: the thermo documents of the Materials Project."""

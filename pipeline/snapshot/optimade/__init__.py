@@ -1,0 +1,1 @@
+"""Source ``optimade``: any provider of the OPTIMADE interface, without a key."""
