@@ -1,4 +1,4 @@
-"""Periodic neighbour graphs (vesin)."""
+"""Periodic neighbour graphs (vesin), and what is left of them when symmetry is taken out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.crystals.crystal import Crystal
+from pipeline.crystals.symmetry import orbits_of
 from pipeline.errors import LodestoneError
 
 # A shell of neighbours ends at a gap; equal distances differ by rounding only, so any width well above that keeps the
 # graph the same in every supercell.
 _SHELL_WIDTH = 0.1
 _LARGEST_CUTOFF = 30.0
+_SAME_LENGTH = 0.01  # Å: bonds of the same kind differ by less
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,56 @@ class Graph:
     source: np.ndarray
     target: np.ndarray
     distance: np.ndarray
+
+
+@dataclass(frozen=True)
+class OrbitGraph:
+    """A periodic crystal with one node per orbit of equivalent atoms and one edge per kind of bond between orbits.
+
+    Equivalent atoms see the same neighbours at the same distances, so a network on this graph knows as much as one on
+    all atoms, at a fraction of the work.
+
+    Attributes:
+        atomic_numbers: Shape ``(o,)``.
+        atoms: How many atoms of the cell each orbit has, shape ``(o,)``.
+        source: Orbit each edge comes from, shape ``(e,)``.
+        target: Orbit each edge ends at, shape ``(e,)``, ascending.
+        distance: Mean length of these bonds, shape ``(e,)``, Å.
+        bonds: How many of them end at each atom, on average, shape ``(e,)``.
+    """
+
+    atomic_numbers: np.ndarray
+    atoms: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    distance: np.ndarray
+    bonds: np.ndarray
+
+
+def orbit_graph(crystal: Crystal, cutoff: float, neighbours: int) -> OrbitGraph:
+    """Reduce the neighbour graph by the symmetry of the crystal; see :func:`neighbour_graph`.
+
+    Bonds are averaged over all atoms of an orbit, so that nothing depends on which atom would stand for the others.
+    """
+    graph, orbits = neighbour_graph(crystal, cutoff, neighbours), orbits_of(crystal)
+    atoms = np.bincount(orbits)
+    source, target = orbits[graph.source], orbits[graph.target]
+    order = np.lexsort((graph.distance, source, target))
+    source, target, distance = source[order], target[order], graph.distance[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(target) != 0) | (np.diff(source) != 0) | (np.diff(distance) > _SAME_LENGTH)
+    kind = np.cumsum(first) - 1
+    count = np.bincount(kind)
+    numbers = np.empty(len(atoms), dtype=np.int64)
+    numbers[orbits] = crystal.atomic_numbers
+    return OrbitGraph(
+        numbers,
+        atoms.astype(np.float32),
+        source[first].astype(np.int64),
+        target[first].astype(np.int64),
+        (np.bincount(kind, weights=distance) / count).astype(np.float32),
+        (count / atoms[target[first]]).astype(np.float32),
+    )
 
 
 def neighbour_graph(crystal: Crystal, cutoff: float, neighbours: int) -> Graph:

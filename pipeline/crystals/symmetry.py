@@ -15,6 +15,7 @@ from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.elements import SYMBOLS
 
 SYMPREC = 0.1
+ORBIT_SYMPREC = 0.01
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,39 @@ def symmetry_of(crystal: Crystal, symprec: float = SYMPREC) -> Symmetry:
         crystal: Any cell of the crystal, primitive or not.
         symprec: Tolerance in Å; where moyopy finds no symmetry it is lowered tenfold, then P1 is assumed.
     """
-    import moyopy
-
-    logging.getLogger("moyo").setLevel(
-        logging.ERROR
-    )  # it warns of every cell whose symmetry is higher than its lattice's
-    cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
-    for precision in (symprec, symprec / 10, symprec / 100):
-        try:
-            data = moyopy.MoyoDataset(cell, symprec=precision)
-        except Exception:  # moyopy raises its own error types, none of them public
-            continue
+    data = _dataset(crystal, symprec)
+    if data is not None:
         return _symmetry(data, crystal)
     sizes = zip(*np.unique(crystal.atomic_numbers, return_counts=True), strict=True)
     return _labels(1, f"aP{len(crystal)}", {int(z): [(1, "1")] * int(n) for z, n in sizes})
+
+
+def orbits_of(crystal: Crystal, symprec: float = ORBIT_SYMPREC) -> np.ndarray:
+    """Number the orbits of the atoms under the space group.
+
+    Args:
+        crystal: Any cell of the crystal, primitive or not.
+        symprec: Tolerance in Å; where moyopy finds no symmetry, each atom is an orbit of its own.
+
+    Returns:
+        Shape ``(n,)``, from 0 on; atoms of one orbit are equivalent.
+    """
+    data = _dataset(crystal, symprec)
+    return np.arange(len(crystal)) if data is None else np.unique(data.orbits, return_inverse=True)[1]
+
+
+def _dataset(crystal: Crystal, symprec: float) -> Any:
+    import moyopy
+
+    # It warns of every cell whose symmetry is higher than its lattice's.
+    logging.getLogger("moyo").setLevel(logging.ERROR)
+    cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
+    for precision in (symprec, symprec / 10, symprec / 100):
+        try:
+            return moyopy.MoyoDataset(cell, symprec=precision)
+        except Exception:  # moyopy raises its own error types, none of them public
+            continue
+    return None
 
 
 def _symmetry(data: Any, crystal: Crystal) -> Symmetry:

@@ -7,7 +7,7 @@ import pytest
 from crystal_moves import MOVES, fluorite, hexagonal_metal, perovskite, rocksalt, triclinic
 
 from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.graph import neighbour_graph
+from pipeline.crystals.graph import neighbour_graph, orbit_graph
 from pipeline.errors import LodestoneError
 
 COPPER = Crystal(3.6 * np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]), [29], [[0, 0, 0]])
@@ -76,3 +76,27 @@ def test_an_isolated_atom_widens_the_cutoff():
 def test_an_atom_out_of_reach_is_an_error():
     with pytest.raises(LodestoneError, match="Xe has no neighbour within 30 Å"):
         neighbour_graph(Crystal(np.eye(3) * 60.0, [54], [[0, 0, 0]]), 6.0, 12)
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_the_orbit_graph_of_rock_salt_is_the_same_in_any_cell(move):
+    """Two kinds of atoms; each has 6 of the other at a/2 and 12 of its own at a/sqrt(2)."""
+    crystal = move(rocksalt())
+    graph = orbit_graph(crystal, 4.5, 18)
+    assert sorted(graph.atomic_numbers) == sorted(set(crystal.atomic_numbers.tolist()))
+    assert graph.atoms.tolist() == [len(crystal) / 2] * 2
+    assert graph.target.tolist() == [0, 0, 1, 1]
+    own = graph.source == graph.target
+    assert graph.bonds[own].tolist() == [12, 12]
+    assert graph.bonds[~own].tolist() == [6, 6]
+    assert graph.distance[own] == pytest.approx(np.sqrt(2) * graph.distance[~own], abs=1e-3)
+
+
+def test_without_symmetry_every_atom_and_bond_stays():
+    crystal = triclinic(4)
+    whole, reduced = neighbour_graph(crystal, 6.0, 12), orbit_graph(crystal, 6.0, 12)
+    assert reduced.atoms.tolist() == [1] * len(crystal)
+    assert reduced.bonds.sum() == len(whole.source)
+    for atom in range(len(crystal)):
+        mean = np.average(reduced.distance[reduced.target == atom], weights=reduced.bonds[reduced.target == atom])
+        assert mean == pytest.approx(whole.distance[whole.target == atom].mean(), abs=1e-5)

@@ -34,6 +34,15 @@ def test_both_networks_are_invariant(view, transform, crystals, predict):
     assert np.std(expected) > 1000 * TOLERANCE  # else agreement would mean nothing
 
 
+def test_symmetry_saves_work_and_changes_nothing(crystals, predict, monkeypatch):
+    several = list(crystals.values())
+    reduced = predict("structure", several)
+    monkeypatch.setattr("pipeline.crystals.graph.orbits_of", lambda crystal: np.arange(len(crystal)))
+    monkeypatch.setattr("pipeline.crystals.graph._SAME_LENGTH", -1.0)
+    assert predict("structure", several) == pytest.approx(reduced, abs=2e-3)
+    assert np.std(reduced) > 0.1
+
+
 @pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.__name__)
 def test_a_shell_of_unlike_neighbours_is_not_cut(transform, predict):
     """Ordered rock salt NaFeO2: each sodium has 6 oxygens, then 4 sodiums and 8 irons at one distance."""
