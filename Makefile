@@ -22,7 +22,7 @@ discover: $(VENV)/.installed ## Run the campaign of params.yaml to its report: r
 	@$(BIN)/lodestone discover
 
 test: $(VENV)/.installed ## Run all tests, on two cores; those that run small campaigns take the longest
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
 	@$(BIN)/ruff format --check $(wildcard $(CODE))
