@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from timing import Comparison, best_of
 
-from pipeline.crystals.elements import ATOMIC_NUMBERS
-from pipeline.stability.compositions import N_ELEMENTS
+from pipeline.stability.compositions import fractions_of_formulas
 from pipeline.stability.hull import ConvexHull
 
 EXACT = 1e-9  # eV/atom
@@ -23,7 +22,10 @@ def distances(table: pl.DataFrame, name: str) -> Comparison:
         table: Columns ``formula``, ``chemsys``, ``formation_energy_per_atom``.
         name: What the table is.
     """
-    fractions, energies = _fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy()
+    fractions, energies = (
+        fractions_of_formulas(table["formula"]),
+        table["formation_energy_per_atom"].to_numpy(),
+    )
     found: dict[str, np.ndarray] = {}
 
     def ours() -> None:
@@ -40,7 +42,10 @@ def distances(table: pl.DataFrame, name: str) -> Comparison:
 def arrivals(table: pl.DataFrame) -> Comparison:
     """A thousand random rows that arrive late, against building the hull of all anew."""
     order = np.random.default_rng(0).permutation(len(table))
-    fractions, energies = _fractions(table["formula"])[order], table["formation_energy_per_atom"].to_numpy()[order]
+    fractions, energies = (
+        fractions_of_formulas(table["formula"])[order],
+        table["formation_energy_per_atom"].to_numpy()[order],
+    )
     first = ConvexHull(fractions[:-LATE], energies[:-LATE])
     found: dict[str, np.ndarray] = {}
 
@@ -74,16 +79,6 @@ def _check(ours: np.ndarray, theirs: np.ndarray) -> None:
     difference = float(np.abs(ours - theirs).max())
     if difference > EXACT:
         raise SystemExit(f"the two ways differ by {difference} eV/atom: there is nothing to compare")
-
-
-def _fractions(formulas: pl.Series) -> np.ndarray:
-    from pymatgen.core import Composition
-
-    amounts = np.zeros((len(formulas), N_ELEMENTS))
-    for row, formula in enumerate(formulas):
-        for symbol, amount in Composition(formula).get_el_amt_dict().items():
-            amounts[row, ATOMIC_NUMBERS[symbol]] = amount
-    return amounts / amounts.sum(axis=1, keepdims=True)
 
 
 def _by_pymatgen(table: pl.DataFrame) -> np.ndarray:

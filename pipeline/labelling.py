@@ -156,8 +156,7 @@ def _on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
 def energy_above_hull(crystals: pl.DataFrame, energies: np.ndarray) -> pl.Series:
     """Distance of each crystal to the hull of all of them, never negative."""
     fractions = atomic_fractions(crystals["atomic_numbers"].to_list())
-    distance = ConvexHull(fractions, energies).energies_above_hull(fractions, energies)
-    return pl.Series("energy_above_hull", np.maximum(distance, 0.0))
+    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).distances)
 
 
 def _elements(known: pl.DataFrame) -> set[str]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from pipeline.errors import LodestoneError
-from pipeline.stability.compositions import N_ELEMENTS
+from pipeline.stability.compositions import fractions_of_formulas
 from pipeline.stability.hull import ConvexHull
 from pipeline.stability.references import elemental_references
 
@@ -43,7 +43,7 @@ def complete_energies(outline: pl.DataFrame, references: Mapping[str, float]) ->
     Raises:
         LodestoneError: If an element has no reference.
     """
-    fractions = _fractions(outline["composition"])
+    fractions = fractions_of_formulas(outline["composition"])
     told: dict[str, Any] = {}
     if outline[FORMATION].is_null().all() and not outline[TOTAL].is_null().all():
         found = _references(outline, references)
@@ -90,17 +90,6 @@ def _references(outline: pl.DataFrame, stated: Mapping[str, float]) -> dict[str,
 
 def _systems() -> pl.Expr:
     return pl.col("composition").str.extract_all("[A-Z][a-z]?").list.unique().list.sort().list.join("-")
-
-
-def _fractions(formulas: pl.Series) -> np.ndarray:
-    from pymatgen.core import Composition
-
-    names, inverse = np.unique(formulas.to_numpy().astype(str), return_inverse=True)
-    amounts = np.zeros((len(names), N_ELEMENTS))
-    for row, formula in zip(amounts, names, strict=True):
-        for symbol, amount in Composition(str(formula)).get_el_amt_dict().items():
-            row[ATOMIC_NUMBERS[symbol]] = amount
-    return np.asarray((amounts / amounts.sum(axis=1, keepdims=True))[inverse])
 
 
 def _formation_energies(outline: pl.DataFrame, fractions: np.ndarray, found: Mapping[str, Any]) -> pl.Series:

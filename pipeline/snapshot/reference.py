@@ -40,7 +40,7 @@ def open_reference(params: SnapshotParams, path: Path = REFERENCE_FILE) -> Sourc
 def _hull_distance(table: pl.DataFrame) -> pl.Series:
     fractions = atomic_fractions([row.to_numpy() for row in table["atomic_numbers"]])
     energies = table["formation_energy_per_atom"].to_numpy()
-    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).energies_above_hull(fractions, energies))
+    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).distances)
 
 
 def _metadata(path: Path) -> Any:

@@ -1,11 +1,11 @@
 """Compositions as rows of atomic fractions, and the chemical systems they belong to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, combinations
 
 import numpy as np
 
-from pipeline.crystals.elements import SYMBOLS
+from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 N_ELEMENTS = len(SYMBOLS)
 
@@ -26,6 +26,22 @@ def atomic_fractions(atomic_numbers: Sequence[np.ndarray]) -> np.ndarray:
     columns = np.concatenate([np.asarray(numbers, dtype=np.intp) for numbers in atomic_numbers]) if len(sizes) else rows
     counts = np.bincount(rows * N_ELEMENTS + columns, minlength=len(sizes) * N_ELEMENTS)
     return counts.reshape(-1, N_ELEMENTS) / sizes[:, None]
+
+
+def fractions_of_formulas(formulas: Iterable[str]) -> np.ndarray:
+    """Atomic fractions of each formula, shape ``(n, N_ELEMENTS)``, indexed by atomic number; equal ones are read once.
+
+    Raises:
+        ValueError: If a formula cannot be read, or names an element that does not exist.
+    """
+    from pymatgen.core import Composition
+
+    names, inverse = np.unique(np.array(list(formulas), dtype=str), return_inverse=True)
+    amounts = np.zeros((len(names), N_ELEMENTS))
+    for row, formula in zip(amounts, names, strict=True):
+        for symbol, amount in Composition(str(formula)).get_el_amt_dict().items():
+            row[ATOMIC_NUMBERS[symbol]] = amount
+    return np.asarray((amounts / amounts.sum(axis=1, keepdims=True))[inverse])
 
 
 def without_zeros(fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,16 @@
 import json
 from pathlib import Path
 
-from pipeline.params import Filters, SnapshotParams
+from pipeline.params import Filters, SnapshotParams, ValidateParams
 
 LABELS = {"label_method": "dft-pbe", "correction_scheme": "MP-2019"}
+RULES = ValidateParams(
+    on_bad_rows="fail",
+    min_distance=0.5,
+    volume_per_atom=(2.0, 150.0),
+    formation_energy=(-6.0, 5.0),
+    max_atomic_number=94,
+)
 
 
 def structure(species: list[str], edge: float = 4.0) -> dict:

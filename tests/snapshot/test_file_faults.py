@@ -12,21 +12,13 @@ import pytest
 import structure_sets as sets
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
-from snapshot_rows import file_params
+from snapshot_rows import RULES, file_params
 
 from pipeline.errors import LodestoneError
-from pipeline.params import ValidateParams
 from pipeline.snapshot.files import collection, entries
 from pipeline.snapshot.take import take_snapshot
 from pipeline.validation import check_rows
 
-RULES = ValidateParams(
-    on_bad_rows="fail",
-    min_distance=0.5,
-    volume_per_atom=(2.0, 150.0),
-    formation_energy=(-6.0, 5.0),
-    max_atomic_number=94,
-)
 NACL = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0, 0]])
 FULL = str(CifWriter(NACL, symprec=0.01))
 OPERATIONS = FULL[FULL.index("loop_\n _symmetry") : FULL.index("loop_\n _atom_site")]

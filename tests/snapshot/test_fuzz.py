@@ -23,11 +23,11 @@ import structure_sets as sets
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition
-from snapshot_rows import LABELS
+from snapshot_rows import LABELS, RULES
 
 from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from pipeline.errors import LodestoneError
-from pipeline.params import SnapshotParams, ValidateParams
+from pipeline.params import SnapshotParams
 from pipeline.schemas import Rejections, Snapshot
 from pipeline.snapshot.files.structure_files import parse_structure_file
 from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
@@ -35,13 +35,6 @@ from pipeline.snapshot.take import take_snapshot
 from pipeline.tables import validated
 from pipeline.validation import check_rows
 
-RULES = ValidateParams(
-    on_bad_rows="fail",
-    min_distance=0.5,
-    volume_per_atom=(2.0, 150.0),
-    formation_energy=(-6.0, 5.0),
-    max_atomic_number=94,
-)
 # Stated for every element that a mutation can make: one without a reference would refuse the file and hide the rest.
 REFERENCES = dict.fromkeys(ATOMIC_NUMBERS, 0.0) | {"Na": -1.0, "Cl": -2.0}
 ODD = (

@@ -4,27 +4,17 @@ import math
 
 import polars as pl
 import pytest
-from snapshot_rows import LABELS, structure
+from snapshot_rows import LABELS, RULES, structure
 
 from pipeline.crystals.encoding import describe, encode
 from pipeline.errors import LodestoneError
-from pipeline.params import ValidateParams
 from pipeline.schemas import Rejections, Snapshot, Validated
 from pipeline.snapshot.structures import parse_structure
 from pipeline.tables import read_table, validated
 from pipeline.validation import check_rows, validate_snapshot
 
 NONE = Rejections.empty()
-
-
-def _params(policy="fail") -> ValidateParams:
-    return ValidateParams(
-        on_bad_rows=policy,
-        min_distance=0.5,
-        volume_per_atom=(2.0, 150.0),
-        formation_energy=(-6.0, 5.0),
-        max_atomic_number=94,
-    )
+QUARANTINE = RULES.model_copy(update={"on_bad_rows": "quarantine"})
 
 
 def _table(*crystals: dict) -> pl.DataFrame:
@@ -57,7 +47,7 @@ def _with(**columns) -> pl.DataFrame:
 
 def test_good_rows_pass():
     assert validated(GOOD, Snapshot, "x").equals(GOOD)
-    assert check_rows(GOOD, _params()).is_empty()
+    assert check_rows(GOOD, RULES).is_empty()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +90,7 @@ def test_good_rows_pass():
     ],
 )
 def test_each_fault_is_told_and_nothing_else(table, reason):
-    bad = check_rows(table, _params())
+    bad = check_rows(table, RULES)
     assert validated(bad, Rejections, "x").equals(bad)
     assert bad["material_id"].to_list() == ["mp-0"]
     assert bad["reason"].to_list() == [reason]
@@ -108,28 +98,28 @@ def test_each_fault_is_told_and_nothing_else(table, reason):
 
 def test_corrections_that_add_up_within_rounding_are_no_fault():
     told = {"energy_per_atom": -3.5 + 9e-7, "uncorrected_energy_per_atom": -3.0, "energy_correction_per_atom": -0.5}
-    assert check_rows(_with(**told), _params()).is_empty()
-    assert check_rows(_with(**told | {"energy_correction_per_atom": None}), _params()).is_empty()
+    assert check_rows(_with(**told), RULES).is_empty()
+    assert check_rows(_with(**told | {"energy_correction_per_atom": None}), RULES).is_empty()
 
 
 def test_rounding_below_the_hull_is_no_fault():
-    assert check_rows(_with(energy_above_hull=-5e-7), _params()).is_empty()
+    assert check_rows(_with(energy_above_hull=-5e-7), RULES).is_empty()
 
 
 def test_several_reasons_of_a_row_stand_together():
-    bad = check_rows(_with(formula_pretty="NaF", energy_above_hull=-1.0), _params())
+    bad = check_rows(_with(formula_pretty="NaF", energy_above_hull=-1.0), RULES)
     assert bad["reason"].to_list() == [
         "formula_pretty is NaF, but the structure has NaCl; energy_above_hull is negative: -1.0"
     ]
 
 
 def test_equal_identifiers_are_all_reported():
-    bad = check_rows(_with(material_id="mp-1"), _params())
+    bad = check_rows(_with(material_id="mp-1"), RULES)
     assert bad.rows() == [("mp-1", formula, "material_id is not unique") for formula in ("K", "NaCl")]
 
 
 def test_equal_identifiers_with_different_energies_say_so():
-    bad = check_rows(_with(material_id="mp-1", formation_energy_per_atom=-1.5), _params())
+    bad = check_rows(_with(material_id="mp-1", formation_energy_per_atom=-1.5), RULES)
     assert set(bad["reason"]) == {"material_id is not unique, and its energies differ: -1.5 to -1.0 eV/atom"}
 
 
@@ -146,11 +136,11 @@ def salts(per_cell: bool, column: str = "formation_energy_per_atom") -> pl.DataF
 def test_a_table_in_ev_per_cell_is_refused_as_a_whole(column):
     """Whatever becomes of bad rows: small cells lie in the allowed range, and would go on as good ones."""
     with pytest.raises(LodestoneError, match=f"{column} of the snapshot looks like eV per cell") as refused:
-        check_rows(salts(True, column), _params("quarantine"))
+        check_rows(salts(True, column), QUARANTINE)
     assert f"divide {column} by nsites" in refused.value.remedy
-    low, high = _params().formation_energy
+    low, high = RULES.formation_energy
     assert salts(True, column)[column].is_between(low, high).all()
-    assert check_rows(salts(False, column), _params()).is_empty()
+    assert check_rows(salts(False, column), RULES).is_empty()
 
 
 def _read_shared(folder, every: int) -> pl.DataFrame:
@@ -170,18 +160,18 @@ def _read_shared(folder, every: int) -> pl.DataFrame:
 def test_no_row_of_the_materials_project_is_refused_and_energies_per_cell_are_found(shared_data, every):
     table = _read_shared(shared_data, every)
     assert len(table) == -(-80829 // every)
-    assert check_rows(table, _params()).is_empty()
+    assert check_rows(table, RULES).is_empty()
     validated(table, Validated, "x")
     per_cell = pl.col("formation_energy_per_atom") * pl.col("nsites")
     for part in (table, table.filter(pl.col("chemsys").str.contains("O")), table.sample(200, seed=1)):
         with pytest.raises(LodestoneError, match="looks like eV per cell"):
-            check_rows(part.with_columns(per_cell), _params("quarantine"))
+            check_rows(part.with_columns(per_cell), QUARANTINE)
 
 
 @pytest.mark.parametrize("column", list(LABELS))
 def test_energies_of_different_kinds_are_refused_at_once(column):
     with pytest.raises(LodestoneError, match=f"mixes {column}: .*other"):
-        check_rows(_with(**{column: "other"}), _params("quarantine"))
+        check_rows(_with(**{column: "other"}), QUARANTINE)
 
 
 def test_failing_shows_a_table_and_keeps_the_full_list(tmp_path):
@@ -190,7 +180,7 @@ def test_failing_shows_a_table_and_keeps_the_full_list(tmp_path):
     )
     unread = pl.DataFrame([("mp-9", "?", "no structure")], schema=NONE.schema, orient="row")
     with pytest.raises(LodestoneError) as raised:
-        validate_snapshot(pl.concat([GOOD, many]), unread, _params(), tmp_path / "quarantine.parquet")
+        validate_snapshot(pl.concat([GOOD, many]), unread, RULES, tmp_path / "quarantine.parquet")
     told = str(raised.value)
     assert "13 of 16 rows of the snapshot are bad" in told
     assert "mp-10        NaF      formula_pretty is NaF, but the structure has NaCl" in told
@@ -204,18 +194,18 @@ def test_quarantine_goes_on_with_the_good_rows(tmp_path):
     path = tmp_path / "quarantine.parquet"
     (tmp_path / "offending_rows.csv").write_text("of an earlier run")
     unread = pl.DataFrame([("mp-9", "?", "no structure")], schema=NONE.schema, orient="row")
-    good = validate_snapshot(_with(nsites=4), unread, _params("quarantine"), path)
+    good = validate_snapshot(_with(nsites=4), unread, QUARANTINE, path)
     assert good.equals(GOOD.tail(2))
     assert read_table(path, Rejections)["material_id"].to_list() == ["mp-0", "mp-9"]
     assert not (tmp_path / "offending_rows.csv").exists()
 
 
 def test_quarantine_is_written_even_if_empty(tmp_path):
-    good = validate_snapshot(GOOD, NONE, _params(), tmp_path / "quarantine.parquet")
+    good = validate_snapshot(GOOD, NONE, RULES, tmp_path / "quarantine.parquet")
     assert good.equals(GOOD)
     assert read_table(tmp_path / "quarantine.parquet", Rejections).is_empty()
 
 
 def test_no_good_row_is_an_error_even_with_quarantine(tmp_path):
     with pytest.raises(LodestoneError, match="1 of 1 rows"):
-        validate_snapshot(_with(nsites=4).head(1), NONE, _params("quarantine"), tmp_path / "quarantine.parquet")
+        validate_snapshot(_with(nsites=4).head(1), NONE, QUARANTINE, tmp_path / "quarantine.parquet")

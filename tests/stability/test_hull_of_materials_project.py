@@ -10,8 +10,7 @@ import pytest
 from phases import distances_by_pymatgen, fractions_of
 from pymatgen.core import Composition
 
-from pipeline.crystals.elements import ATOMIC_NUMBERS
-from pipeline.stability.compositions import N_ELEMENTS
+from pipeline.stability.compositions import fractions_of_formulas
 from pipeline.stability.hull import ConvexHull
 
 EXACT = 1e-9  # eV/atom
@@ -49,7 +48,10 @@ def table(shared_data) -> pl.DataFrame:
 
 
 def test_every_row_of_the_materials_project(table):
-    fractions, energies = _fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy()
+    fractions, energies = (
+        fractions_of_formulas(table["formula"]),
+        table["formation_energy_per_atom"].to_numpy(),
+    )
     hull = ConvexHull(fractions, energies)
     assert np.abs(hull.distances - table["energy_above_hull"].to_numpy()).max() < EXACT
     last = len(energies) - 1000  # a thousand crystals arrive late
@@ -59,7 +61,10 @@ def test_every_row_of_the_materials_project(table):
 
 def test_decomposition_energies_of_published_compositions(shared_data):
     table = pl.read_parquet(shared_data / "mp_compositions.parquet")
-    fractions, energies = _fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy()
+    fractions, energies = (
+        fractions_of_formulas(table["formula"]),
+        table["formation_energy_per_atom"].to_numpy(),
+    )
     found = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
     assert np.abs(found - table["decomposition_energy"].to_numpy()).max() < EXACT
 
@@ -70,7 +75,7 @@ def test_random_systems(table):
     rows: dict[frozenset[str], list[int]] = {}
     for row, elements in enumerate(table["elements"].to_list()):
         rows.setdefault(frozenset(elements), []).append(row)
-    hull = ConvexHull(_fractions(table["formula"]), table["formation_energy_per_atom"].to_numpy())
+    hull = ConvexHull(fractions_of_formulas(table["formula"]), table["formation_energy_per_atom"].to_numpy())
     for system in systems:
         symbols = system.split("-")
         subsets = (s for size in range(1, len(symbols) + 1) for s in combinations(symbols, size))
@@ -80,11 +85,3 @@ def test_random_systems(table):
         amounts = np.array([[c[symbol] for symbol in symbols] for c in compositions] + np.eye(len(symbols)).tolist())
         found = hull.energies_above_hull(fractions_of(amounts, symbols), energies)
         assert np.abs(found - distances_by_pymatgen(amounts, energies, symbols)).max() < EXACT, system
-
-
-def _fractions(formulas: pl.Series) -> np.ndarray:
-    amounts = np.zeros((len(formulas), N_ELEMENTS))
-    for row, formula in enumerate(formulas):
-        for symbol, amount in Composition(formula).get_el_amt_dict().items():
-            amounts[row, ATOMIC_NUMBERS[symbol]] = amount
-    return amounts / amounts.sum(axis=1, keepdims=True)
