@@ -5,16 +5,17 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || true)
 CODE := pipeline stages tests benchmarks
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install discover test check bench reference ui docs format lock clean distclean
+.PHONY: help install discover test check bench bench-peers reference ui docs format lock clean distclean
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Create the environment .venv from requirements.lock
 
@@ -32,6 +33,9 @@ check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
 
 bench: $(VENV)/.installed ## Run the benchmarks
 	@$(BIN)/python benchmarks/run.py
+
+bench-peers: $(PEERS)/.installed ## Train ours beside CGCNN, MEGNet, Roost and a forest (an hour; OPTIONS='--sizes 20000')
+	@$(PEERS)/bin/python benchmarks/peers/run.py $(OPTIONS)
 
 reference: $(VENV)/.installed ## Build reference/crystals.parquet anew (hours; goes on where it was interrupted)
 	@$(BIN)/lodestone reference
@@ -58,7 +62,7 @@ clean: ## Remove caches; results, labels and the environment stay
 	@find pipeline stages tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment and all results, too (labels in .lodestone stay: they cost hours)
-	@rm -rf $(VENV) data metrics reports timings mlruns mlflow.db* .dvc/cache .dvc/tmp
+	@rm -rf $(VENV) $(PEERS) .bench data metrics reports timings mlruns mlflow.db* .dvc/cache .dvc/tmp
 
 # The stamp is written last, so an interrupted installation is taken up again.
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -72,4 +76,13 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	    /^Installing collected/ {print "  unpacking"; fflush()} /^ERROR/' \
 	  || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Of its own, as the peers need older packages than ours; ours is trained here, too, so that all have the same torch.
+$(PEERS)/.installed: benchmarks/peers/requirements.lock
+	@test -n '$(PYTHON)' || { echo 'error: no python3 found; install Python 3.11 or newer, or say make PYTHON=/path/to/python' >&2; exit 1; }
+	@echo 'Creating $(PEERS) from $< (a few minutes; log: $(PEERS)/install.log)'
+	@'$(PYTHON)' -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --no-compile --progress-bar off -r $< > $(PEERS)/install.log 2>&1 \
+	  || { tail -n 20 $(PEERS)/install.log >&2; exit 1; }
 	@touch $@

