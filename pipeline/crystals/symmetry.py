@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import SYMBOLS
+from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 SYMPREC = 0.1
 ORBIT_SYMPREC = 0.01
@@ -63,6 +63,17 @@ def orbits_of(crystal: Crystal, symprec: float = ORBIT_SYMPREC) -> np.ndarray:
     """
     data = _dataset(crystal, symprec)
     return np.arange(len(crystal)) if data is None else np.unique(data.orbits, return_inverse=True)[1]
+
+
+def orbits_by_element(decorated: str) -> dict[int, str]:
+    """What a decorated label says of each element: its share of the formula and the orbits it stands on.
+
+    Returns:
+        By atomic number; two elements with equal entries can change places.
+    """
+    heads = (part.split("=", 1) for part in decorated.split("_")[2:])
+    split = ((head.rstrip("0123456789"), head, orbits) for head, orbits in heads)
+    return {ATOMIC_NUMBERS[symbol]: f"{head[len(symbol) :]}={orbits}" for symbol, head, orbits in split}
 
 
 def _dataset(crystal: Crystal, symprec: float) -> Any:

@@ -13,8 +13,8 @@ from pipeline.crystals.charges import ANIONS, is_charge_balanced
 from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from pipeline.crystals.encoding import decode
+from pipeline.crystals.probabilities import substitution_probabilities
 from pipeline.crystals.volumes import AtomicVolumes
-from pipeline.discovery.probabilities import substitution_probabilities
 from pipeline.params import DiscoveryParams
 
 Replacement = tuple[tuple[int, int], ...]  # pairs of atomic numbers (old, new)

@@ -42,6 +42,13 @@ def element_features() -> Tensor:
     return torch.cat([torch.zeros(1, table.shape[1]), table])
 
 
+def covalent_radii() -> Tensor:
+    """Covalent radii (Cordero et al., Dalton Trans. 2832 (2008)), shape ``(N_ELEMENTS,)``, Å, by atomic number."""
+    from ase.data import covalent_radii as radii
+
+    return torch.tensor(radii[: len(SYMBOLS)], dtype=torch.float32)
+
+
 def _number(element: Any, name: str) -> float:
     import warnings
 

@@ -7,9 +7,9 @@ import pytest
 from pipeline.crystals.charges import is_charge_balanced
 from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from pipeline.crystals.encoding import decode
+from pipeline.crystals.probabilities import substitution_probabilities
 from pipeline.crystals.symmetry import symmetry_of
 from pipeline.crystals.volumes import AtomicVolumes
-from pipeline.discovery.probabilities import substitution_probabilities
 from pipeline.discovery.substitution import propose, relabel
 
 ALLOWED = frozenset("Li Na K Mg Ca Sr Ba Al Zn Ti O S Se F Cl Br".split())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from pipeline.discovery.probabilities import substitution_probabilities
+from pipeline.crystals.probabilities import substitution_probabilities
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,54 @@
+"""Parts that both views are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+_FAR = 50.0  # keeps products clear of denormal numbers, which cost a processor many times more
+
+
+class Ragged:
+    """Arrays of different lengths end to end.
+
+    Args:
+        pieces: One array per crystal.
+    """
+
+    def __init__(self, pieces: list[np.ndarray]) -> None:
+        self.values = torch.from_numpy(np.concatenate(pieces)) if pieces else torch.empty(0)
+        self.sizes = torch.tensor([len(piece) for piece in pieces], dtype=torch.long)
+        self.starts = torch.cumsum(self.sizes, 0) - self.sizes
+
+    def take(self, rows: Tensor) -> Tensor:
+        """The pieces of some rows, end to end."""
+        sizes = self.sizes[rows]
+        offset = torch.repeat_interleave(self.starts[rows] - (torch.cumsum(sizes, 0) - sizes), sizes)
+        return self.values[offset + torch.arange(len(offset))]
+
+
+class Residual(nn.Module):
+    """A perceptron added to what it is given, row by row.
+
+    Args:
+        width: Features.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Update features of shape ``(n, width)``."""
+        changed: Tensor = x + self.change(x)
+        return changed
+
+
+def gaussians(values: Tensor, centres: Tensor) -> Tensor:
+    """Values, ``(n,)``, by their nearness to evenly spaced centres, ``(k,)``: shape ``(n, k)``."""
+    squares = ((values[:, None] - centres) / (centres[1] - centres[0])).square()
+    return torch.exp(-0.5 * squares.clamp(max=_FAR))
