@@ -29,6 +29,10 @@ _PREDICTED = [
     "formation_energy_per_atom_pred_composition",
     "formation_energy_per_atom_pred_structure",
     "formation_energy_per_atom_epistemic_std",
+    "formation_energy_per_atom_std",
+    "formation_energy_per_atom_lower",
+    "formation_energy_per_atom_upper",
+    "out_of_distribution",
     "energy_above_hull_pred",
     "stability_probability",
 ]
@@ -108,7 +112,7 @@ def _candidates(
             "lower discovery.min_substitution_probability, raise discovery.max_parent_energy_above_hull, "
             "or widen the snapshot",
         )
-    prediction = ensemble.predict([proposal.crystal for proposal in proposals.items])
+    prediction = ensemble.predict([proposal.crystal for proposal in proposals.items], "unrelaxed")
     table = screen(proposals.items, state.crystals["material_id"].to_list(), prediction, hull, name)
     chosen = acquire(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
@@ -235,6 +239,7 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
         "n_novel": int(verifications["is_novel"].sum()),
         "rejected": dict(sorted(reasons.items())),
         "hit_rate": {how: _hits(verifications, how) for how in ("model", "random")},
+        "claimed_hit_rate": {how: _claimed(verifications, how) for how in ("model", "random")},
         "verified_mae": {"n": len(good)} | {view: errors(values, true)["mae"] for view, values in predicted.items()},
         "n_stable_start": _n_stable(before.crystals),
         "n_stable_end": _n_stable(after.crystals),
@@ -248,6 +253,12 @@ def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
     """Hits over all candidates given to the oracle, refused ones included: each has cost its share of the budget."""
     chosen = verifications.filter(pl.col("acquired_by") == how)
     return hit_rate(int(chosen["is_stable"].sum()), len(chosen))
+
+
+def _claimed(verifications: pl.DataFrame, how: str) -> float | None:
+    """Mean P(stable) of the chosen: the hit rate they promised, before some turn out known or cannot be relaxed."""
+    chosen = verifications.filter(pl.col("acquired_by") == how)["stability_probability"].to_numpy()
+    return float(chosen.mean()) if len(chosen) else None
 
 
 def _n_stable(crystals: pl.DataFrame) -> int:

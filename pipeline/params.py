@@ -149,6 +149,14 @@ class ViewParams(_Section):
     learning_rate: _Positive
     fine_tune_learning_rate: _Positive
     weight_decay: float = Field(ge=0)
+    patience: _Count | None = Field(
+        None,
+        description="stop after so many epochs without a better validation error and keep the best epoch's weights; "
+        "null runs all epochs and keeps the last",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the products in training; bfloat16 saves time on GPUs only"
+    )
 
 
 class StructureParams(ViewParams):
@@ -156,6 +164,20 @@ class StructureParams(ViewParams):
 
     cutoff: _Positive = Field(description="longest edge, Å")
     neighbours: _Count = Field(description="edges per atom; the last shell is kept whole")
+    unrelaxed: _Fraction = Field(
+        0.5,
+        description="share of the training crystals that are shown as guesses at each step: made from another crystal "
+        "of their prototype, as candidates are",
+    )
+
+
+class EnsembleParams(_Section):
+    """How the two views become one prediction."""
+
+    combination: Literal["constant", "spread", "mean", "median", "composition", "structure"] = Field(
+        description="weights fitted on the validation crystals, the same for all (constant) or by the spreads of both "
+        "views (spread); plain mean; median of all members; or one view alone"
+    )
 
 
 class DiscoveryParams(_Section):
@@ -191,6 +213,7 @@ class Params(_Section):
     split: SplitParams
     composition: ViewParams
     structure: StructureParams
+    ensemble: EnsembleParams
     discovery: DiscoveryParams
     views: tuple[Literal["composition", "structure"], ...]
     rounds: dict[_Name, RoundParams]

@@ -1,13 +1,19 @@
 """Progress bars that stay out of the way of logs."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 
 def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
     """Iterate with a progress bar on stderr (about one line a minute where that is no terminal)."""
+    bar: Iterable[T] = progress_bar(total, title, items)
+    return bar
+
+
+def progress_bar(total: int, title: str, items: Iterable[Any] | None = None) -> Any:
+    """A tqdm bar on stderr, to be updated by hand or by iterating; see :func:`track`."""
     import sys
 
     from tqdm import tqdm

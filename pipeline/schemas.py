@@ -13,6 +13,8 @@ import polars as pl
 
 ADDS_UP = 1e-6  # eV/atom: rounding of a source
 PARTS = ("train", "validation", "test", "holdout")
+GEOMETRIES = ("relaxed", "unrelaxed")
+NOVELTY = ("element", "pair", "system", "latent")
 _SHOWN = 5  # failing rows that a check keeps for its message
 
 
@@ -206,26 +208,61 @@ class MemberPredictions(_Contract):
     """Predictions of one view on the validation and test crystals, long form."""
 
     material_id: str = _field("Crystal")
+    geometry: str = _field(
+        "'relaxed', or 'unrelaxed': as screening would see it, made from a training crystal of its prototype",
+        isin=GEOMETRIES,
+    )
     view: str = _field("composition or structure", isin=["composition", "structure"])
     member: pl.Int32 = _field("Member of the ensemble", ge=0)
     split: str = _field("validation or test", isin=["validation", "test"])
     formation_energy_per_atom_pred: pl.Float64 = _field("Prediction", "eV/atom")
 
-    _once = _rule("each member predicts a crystal once", pl.struct("material_id", "view", "member").is_unique())
+    _once = _rule(
+        "each member predicts a geometry once", pl.struct("material_id", "geometry", "view", "member").is_unique()
+    )
 
 
-class Predictions(_Contract):
-    """The weighted average on the validation and test crystals."""
+class _Predicted(_Lenient):
+    """What is predicted of a crystal, with its calibrated error; never rounded."""
 
-    material_id: str = _field("Crystal", unique=True)
-    split: str = _field("validation or test", isin=["validation", "test"])
-    formation_energy_per_atom: pl.Float64 = _field("Label", "eV/atom")
+    formation_energy_per_atom_pred: pl.Float64 = _field("Both views combined as `ensemble.combination` says", "eV/atom")
     formation_energy_per_atom_pred_composition: pl.Float64 = _field("Mean of the composition view", "eV/atom")
     formation_energy_per_atom_pred_structure: pl.Float64 = _field("Mean of the structure view", "eV/atom")
-    formation_energy_per_atom_pred: pl.Float64 = _field("Weighted average of the views", "eV/atom")
     formation_energy_per_atom_epistemic_std: pl.Float64 = _field(
-        "Spread, scaled to the errors on the validation crystals", "eV/atom", ge=0
+        "Spread of the members of both views, not calibrated", "eV/atom", ge=0
     )
+    formation_energy_per_atom_std: pl.Float64 = _field(
+        "Expected size of the error, calibrated on the validation crystals", "eV/atom", gt=0
+    )
+    formation_energy_per_atom_lower: pl.Float64 = _field("Lower end of the calibrated 90 % interval", "eV/atom")
+    formation_energy_per_atom_upper: pl.Float64 = _field("Upper end of the calibrated 90 % interval", "eV/atom")
+    out_of_distribution: str = _field(
+        "Why the crystal is unlike the training crystals, joined by commas: element, pair (of elements) or system "
+        "(chemical system) never seen, latent (far in latent space); an empty text if it is like them"
+    )
+
+    _interval = _rule(
+        "the prediction lies within its interval",
+        pl.col("formation_energy_per_atom_pred").is_between(
+            pl.col("formation_energy_per_atom_lower"), pl.col("formation_energy_per_atom_upper")
+        ),
+    )
+    _reasons = _rule(
+        "out_of_distribution names element, pair, system or latent, or nothing",
+        (pl.col("out_of_distribution") == "")
+        | (pl.col("out_of_distribution").str.split(",").list.set_difference(list(NOVELTY)).list.len() == 0),
+    )
+
+
+class Predictions(_Contract, _Predicted):
+    """Both views combined, on the validation and test crystals."""
+
+    material_id: str = _field("Crystal")
+    geometry: str = _field("What the structure view was shown: 'relaxed' or 'unrelaxed'", isin=GEOMETRIES)
+    split: str = _field("validation or test", isin=["validation", "test"])
+    formation_energy_per_atom: pl.Float64 = _field("Label", "eV/atom")
+
+    _once = _rule("each geometry is predicted once", pl.struct("material_id", "geometry").is_unique())
 
 
 class Attempts(_Contract):
@@ -236,7 +273,7 @@ class Attempts(_Contract):
     is_stable: bool = _field("Whether it was a discovery")
 
 
-class Candidates(_Sound):
+class Candidates(_Sound, _Predicted):
     """Screened candidates of a round, unrelaxed."""
 
     parent_id: str = _field("Known crystal whose elements were substituted")
@@ -244,20 +281,17 @@ class Candidates(_Sound):
     substitution_probability: pl.Float64 = _field(
         "Hautier's conditional probability, product over the replacements", in_range={"min_value": 0, "max_value": 1}
     )
-    formation_energy_per_atom_pred: pl.Float64 = _field("Weighted average of the views", "eV/atom")
-    formation_energy_per_atom_pred_composition: pl.Float64 = _field("Mean of the composition view", "eV/atom")
-    formation_energy_per_atom_pred_structure: pl.Float64 = _field("Mean of the structure view", "eV/atom")
-    formation_energy_per_atom_epistemic_std: pl.Float64 = _field("Scaled spread of the ensemble", "eV/atom", ge=0)
     energy_above_hull_pred: pl.Float64 = _field(
         "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
     )
     stability_probability: pl.Float64 = _field(
-        "P(energy above hull <= 0) under a normal error", in_range={"min_value": 0, "max_value": 1}
+        "P(energy above hull <= 0) by the distribution of the validation errors; the hull is taken as exact",
+        in_range={"min_value": 0, "max_value": 1},
     )
     acquired_by: str = _field("'model', 'random' (the baseline), or 'none'", isin=["model", "random", "none"])
 
 
-class Verifications(_Contract, _Encoded):
+class Verifications(_Contract, _Encoded, _Predicted):
     """What the oracle said about each acquired candidate; rejected ones keep their reason."""
 
     material_id: str = _field("Candidate", unique=True)
@@ -269,10 +303,6 @@ class Verifications(_Contract, _Encoded):
     chemsys: str = _field("Chemical system")
     status: str = _field("'ok', or why the relaxation is refused")
     n_steps: pl.Int32 = _field("Relaxation steps", ge=0)
-    formation_energy_per_atom_pred: pl.Float64 = _field("Predicted before verification", "eV/atom")
-    formation_energy_per_atom_pred_composition: pl.Float64 = _field("Composition view's prediction", "eV/atom")
-    formation_energy_per_atom_pred_structure: pl.Float64 = _field("Structure view's prediction", "eV/atom")
-    formation_energy_per_atom_epistemic_std: pl.Float64 = _field("Scaled spread of the ensemble", "eV/atom", ge=0)
     energy_above_hull_pred: pl.Float64 = _field("Predicted distance to the hull at the start of the round", "eV/atom")
     stability_probability: pl.Float64 = _field(
         "Predicted probability of being stable", in_range={"min_value": 0, "max_value": 1}

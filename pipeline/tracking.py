@@ -185,6 +185,7 @@ def _register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLay
         for view in VIEWS:
             shutil.copytree(files.models(view), RoundLayout(data).models(view))
         shutil.copy(files.ensemble, RoundLayout(data).ensemble)
+        shutil.copy(files.novelty, RoundLayout(data).novelty)
         mlflow.pyfunc.save_model(
             str(model),
             loader_module="pipeline.tracking_model",

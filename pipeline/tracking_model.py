@@ -1,6 +1,7 @@
 """An ensemble as an MLflow pyfunc: registered models name this module as their loader, so it keeps its name.
 
-A registered model holds state dicts and typed configs (``models/<view>/``, ``ensemble.json``), never a pickle.
+A registered model holds state dicts and typed configs (``models/<view>/``, ``ensemble.json``,
+``novelty.safetensors``), never a pickle.
 """
 
 from __future__ import annotations
@@ -29,26 +30,19 @@ class EnsembleModel:
 
         Args:
             model_input: Columns ``lattice`` (9 numbers, Å), ``atomic_numbers`` (n) and ``frac_coords`` (3 n).
-            params: Not used; part of MLflow's signature.
+            params: ``geometry``: ``relaxed`` (default), or ``unrelaxed`` for guesses.
 
         Returns:
-            One row per crystal: the weighted average of the views, the mean of each, and the spread.
+            One row per crystal: the columns of :meth:`pipeline.learning.rule.Prediction.columns`.
         """
         import pandas as pd
 
         from pipeline.crystals.crystal import Crystal
 
         rows = zip(*(model_input[name] for name in ("lattice", "atomic_numbers", "frac_coords")), strict=True)
-        predicted = self.ensemble.predict([Crystal(*row) for row in rows])
-        return pd.DataFrame(
-            {
-                "formation_energy_per_atom_pred": predicted.mean,
-                "formation_energy_per_atom_pred_composition": predicted.composition,
-                "formation_energy_per_atom_pred_structure": predicted.structure,
-                "formation_energy_per_atom_epistemic_std": predicted.std,
-            },
-            index=model_input.index,
-        )
+        geometry = (params or {}).get("geometry", "relaxed")
+        predicted = self.ensemble.predict([Crystal(*row) for row in rows], geometry)
+        return pd.DataFrame(predicted.columns().to_dict(as_series=False), index=model_input.index)
 
 
 def _load_pyfunc(data_path: str) -> EnsembleModel:

@@ -2,23 +2,41 @@
 
 import sys
 
+import polars as pl
+
 from pipeline.layout import METRICS, Layout
-from pipeline.learning.combine import combine_views
+from pipeline.learning.combine import combine_geometries, novelty_of
+from pipeline.learning.guesses import guesses_held_out
+from pipeline.learning.rule import save_rules
+from pipeline.learning.storage import load_view
+from pipeline.params import load_params
 from pipeline.schemas import Crystals, MemberPredictions, Predictions
+from pipeline.seeds import child_seed
 from pipeline.stage import run_stage
 from pipeline.tables import read_table, write_json, write_table
 
 
 def main() -> None:
-    """Read the predictions of both views, write their combination and its metrics."""
+    """Read the predictions of both views, write their combination, its calibration and its metrics."""
     (name,) = sys.argv[1:]
-    files = Layout().round(name)
-    composition = read_table(files.member_predictions("composition"), MemberPredictions)
-    structure = read_table(files.member_predictions("structure"), MemberPredictions)
-    combination, predictions, metrics = combine_views(composition, structure, read_table(files.crystals, Crystals))
-    write_json(combination.as_dict(), files.ensemble)
-    write_table(predictions, files.predictions, Predictions, sort_by="material_id")
-    write_json(metrics, METRICS / name / "ensemble.json")
+    params, files = load_params(), Layout().round(name)
+    crystals = read_table(files.crystals, Crystals)
+    composition, structure = (
+        read_table(files.member_predictions(view), MemberPredictions) for view in ("composition", "structure")
+    )
+    guesses = guesses_held_out(crystals, child_seed(params.seed, name, "structure"))
+    seen, novelty = novelty_of(load_view(files.models("structure")), crystals, guesses)
+    group = "chemsys" if params.split.by == "chemsys" else "formula_pretty"
+    combined = combine_geometries(
+        composition, structure, crystals, guesses, novelty, params.ensemble.combination, group
+    )
+    save_rules({geometry: found.rule for geometry, found in combined.items()}, files.ensemble)
+    seen.save(files.novelty)
+    table = pl.concat(found.table for found in combined.values())
+    write_table(table, files.predictions, Predictions, sort_by=["material_id", "geometry"])
+    write_json(
+        combined["relaxed"].metrics | {"unrelaxed": combined["unrelaxed"].metrics}, METRICS / name / "ensemble.json"
+    )
 
 
 if __name__ == "__main__":

@@ -10,11 +10,13 @@ from pipeline.dataset_facts import FACTS
 from pipeline.errors import LodestoneError
 from pipeline.schemas import (
     CONTRACTS,
+    Candidates,
     Crystals,
     CrystalsByChemsys,
     Discoveries,
     Drift,
     MemberPredictions,
+    Predictions,
     References,
     Snapshot,
     Validated,
@@ -31,6 +33,7 @@ SALT = {
     "created_at": "2012-02-29", "energy_above_hull": 0.0, "status": "ok", "is_novel": True, "is_stable": True,
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
+    "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "geometry": "relaxed",
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 
@@ -92,6 +95,10 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Validated, {"energy_per_atom": -3.4}, "add up"),
         (Crystals, {"energy_above_hull": -1e-9}, "energy_above_hull: "),
         (Crystals, {"split": "exam"}, "split: "),
+        (Predictions, {"formation_energy_per_atom_lower": 0.1}, "the prediction lies within its interval"),
+        (Predictions, {"formation_energy_per_atom_std": 0.0}, "formation_energy_per_atom_std: "),
+        (Candidates, {"out_of_distribution": "pair,odd"}, "out_of_distribution names"),
+        (Candidates, {"out_of_distribution": "odd"}, "out_of_distribution names"),
         (Verifications, {"status": "exploded"}, "refused ones have neither"),
         (Verifications, {"energy_per_atom": None}, "accepted relaxations"),
         (Verifications, {"energy_above_hull": 0.1}, "is_stable says"),
@@ -108,7 +115,7 @@ def test_a_broken_row_is_refused_and_named(contract, change, told):
     assert "breaks the contract" in refused.value.problem
     assert told in refused.value.problem
     assert f" in material_id {change.get('material_id', 'mp-1')}" in refused.value.problem
-    check(contract, good)
+    check(contract, good, {"out_of_distribution": ""} if "out_of_distribution" in change else {})
 
 
 def test_sums_within_the_rounding_of_a_source_pass():
@@ -123,7 +130,7 @@ def test_one_kind_of_energies_in_a_table(column):
 
 def test_a_member_predicts_a_crystal_once():
     check(MemberPredictions, {}, {"member": 1}, {"material_id": "mp-2"})
-    with pytest.raises(LodestoneError, match="each member predicts a crystal once"):
+    with pytest.raises(LodestoneError, match="each member predicts a geometry once"):
         check(MemberPredictions, {}, {"formation_energy_per_atom_pred": 1.0})
 
 

@@ -10,14 +10,17 @@ from report.synthetic import write_campaign
 
 from pipeline.layout import METRICS, REPORTS
 from pipeline.learning.baseline import ElementBaseline
+from pipeline.learning.calibration import Calibration
 from pipeline.learning.networks import make_network
+from pipeline.learning.novelty import Novelty
+from pipeline.learning.rule import Combination, Rule, save_rules
 from pipeline.learning.storage import SavedView, save_view
 from pipeline.params import load_params
 from pipeline.report.collect import collect
 from pipeline.report.discoveries import discoveries, write_cifs
-from pipeline.schemas import Discoveries
+from pipeline.schemas import GEOMETRIES, Discoveries
 from pipeline.stability.compositions import N_ELEMENTS
-from pipeline.tables import write_json, write_table
+from pipeline.tables import write_table
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "explore_campaign.ipynb"
@@ -48,7 +51,11 @@ def finished(tmp_path, monkeypatch):
         weights = {name: value.numpy() for name, value in make_network(view, params.view(view)).state_dict().items()}
         saved = SavedView(view, params.view(view), ElementBaseline(np.zeros(N_ELEMENTS), 1.0), [weights] * 2)
         save_view(saved, layout.round("round_1").models(view))
-    write_json({"weight_structure": 0.7, "std_scale": 1.5}, layout.round("round_1").ensemble)
+    rule = Rule(Combination("constant", {"weight_structure": 0.7}), Calibration.none())
+    save_rules(dict.fromkeys(GEOMETRIES, rule), layout.round("round_1").ensemble)
+    Novelty(frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(GEOMETRIES, 9.0)).save(
+        layout.round("round_1").novelty
+    )
     found = discoveries(collect(params, layout, tmp_path / METRICS))
     write_table(found, tmp_path / REPORTS / "discoveries.parquet", Discoveries)
     write_cifs(found, tmp_path / REPORTS / "cifs")

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.crystals.encoding import describe
 from pipeline.discovery.substitution import Proposal
-from pipeline.learning.ensemble import Prediction
+from pipeline.learning.rule import Prediction
 from pipeline.params import DiscoveryParams, RoundParams
 from pipeline.stability.compositions import atomic_fractions
 from pipeline.stability.hull import ConvexHull
@@ -29,17 +29,15 @@ def screen(
     Args:
         proposals: Candidates.
         parents: ``material_id`` of every known crystal, by row.
-        prediction: Predicted formation energies of the candidates.
-        hull: Hull at the start of the round.
+        prediction: Predicted formation energies of the candidates; P(stable) is that of lying on or below the hull.
+        hull: Hull at the start of the round, taken as exact: what it may lack is not in the probability.
         round_name: Prefix of the new identifiers.
 
     Returns:
         Columns of :class:`pipeline.schemas.Candidates`, ``acquired_by`` set to ``none``.
     """
     table = describe([proposal.crystal for proposal in proposals])
-    distance = hull.energies_above_hull(
-        atomic_fractions([p.crystal.atomic_numbers for p in proposals]), prediction.mean
-    )
+    floor = hull.hull_energies(atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals]))
     derived = pl.DataFrame(
         {
             "material_id": [candidate_id(round_name, proposal.decorated_prototype) for proposal in proposals],
@@ -47,23 +45,12 @@ def screen(
             "parent_id": [parents[proposal.parent] for proposal in proposals],
             "substitution": [proposal.substitution for proposal in proposals],
             "substitution_probability": [proposal.probability for proposal in proposals],
-            "formation_energy_per_atom_pred": prediction.mean,
-            "formation_energy_per_atom_pred_composition": prediction.composition,
-            "formation_energy_per_atom_pred_structure": prediction.structure,
-            "formation_energy_per_atom_epistemic_std": prediction.std,
-            "energy_above_hull_pred": distance,
-            "stability_probability": stability_probability(distance, prediction.std),
+            "energy_above_hull_pred": prediction.mean - floor,
+            "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
             "acquired_by": ["none"] * len(proposals),
         }
     )
-    return table.drop("decorated_prototype").hstack(derived)
-
-
-def stability_probability(distance: np.ndarray, std: np.ndarray) -> np.ndarray:
-    """P(energy above hull <= 0) for a normal error of the predicted distance, both of shape ``(n,)``, eV/atom."""
-    from scipy.stats import norm
-
-    return np.asarray(norm.cdf(-distance / np.maximum(std, 1e-6)))
+    return table.drop("decorated_prototype").hstack(derived).hstack(prediction.columns())
 
 
 def acquire(

@@ -2,171 +2,63 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 import torch
-from torch import Tensor, nn
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.errors import LodestoneError
-from pipeline.learning.baseline import ElementBaseline
-from pipeline.learning.networks import Dataset, evaluate, make_dataset, make_network
-from pipeline.params import ViewParams
-from pipeline.stability.compositions import atomic_fractions
-
-Weights = dict[str, np.ndarray]
-
-_WARM_UP = 0.1
-_EMA_DECAY = 0.99
-_CLIP = 1.0
-
-
-@dataclass(frozen=True)
-class LabelledCrystals:
-    """Crystals and their formation energies, shape ``(n,)``, eV/atom."""
-
-    crystals: Sequence[Crystal]
-    energies: np.ndarray
-
-
-@dataclass(frozen=True)
-class FitTask:
-    """Everything needed to fit one member, picklable.
-
-    Attributes:
-        view: ``composition`` or ``structure``.
-        params: Parameters of the view.
-        member: Number of the member.
-        seed: Its own seed.
-        train: What to learn from.
-        validation: Watched, never learned from.
-        baseline: Linear part, fixed before the fit.
-        start: Weights to fine-tune, or ``None`` to start afresh.
-    """
-
-    view: str
-    params: ViewParams
-    member: int
-    seed: int
-    train: LabelledCrystals
-    validation: LabelledCrystals
-    baseline: ElementBaseline
-    start: Weights | None
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """A fitted member.
-
-    Attributes:
-        weights: Averaged weights, by name.
-        history: One row per epoch: epoch, learning rate, train and validation MAE in eV/atom.
-        seconds_per_step: Wall-clock per optimiser step; kept out of versioned files.
-        structures_per_second: Training throughput; likewise.
-    """
-
-    weights: Weights
-    history: list[dict[str, float]]
-    seconds_per_step: float
-    structures_per_second: float
+from pipeline.learning.checkpoints import CheckpointFile, Scratch, digest_of
+from pipeline.learning.data import TrainingData
+from pipeline.learning.devices import chosen_device, say
+from pipeline.learning.distributed import Ranks, ranks
+from pipeline.learning.reporting import report
+from pipeline.learning.tasks import FitResult, FitTask
+from pipeline.learning.trainer import Trainer
 
 
 def fit_member(task: FitTask) -> FitResult:
-    """Train one network with AdamW, a cosine schedule with warm-up, and an average of its weights.
+    """Train one network, or go on where an earlier call with the same task was killed.
 
     Raises:
-        LodestoneError: If the loss is not a number.
+        LodestoneError: If the loss is not a number, or the device is not there or too small.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    trainer = _Trainer(task, device)
-    train = make_dataset(task.view, task.train.crystals, task.params)
-    validation = make_dataset(task.view, task.validation.crystals, task.params)
-    target, known = (_standardised(part, task.baseline) for part in (task.train, task.validation))
-    history = []
-    for epoch in range(trainer.epochs):
-        train_error = trainer.run_epoch(train, target)
-        validation_error = float(np.abs(evaluate(trainer.averaged.module, validation, device) - known.numpy()).mean())
-        _refuse_divergence(task, validation_error)  # the last step's weights have no training loss that would tell
-        curve = {"train_mae": train_error, "validation_mae": validation_error}
-        history.append(
-            {"epoch": epoch + 1, "learning_rate": trainer.learning_rate}
-            | {name: value * task.baseline.scale for name, value in curve.items()}
-        )
-    steps = trainer.epochs * trainer.steps_per_epoch
+    data, together = task.data.load(), ranks()
+    device = chosen_device(together.local if together.size > 1 else task.member)
+    trainer = Trainer(task, data, device, together)
+    kept = _checkpoint_file(task, data, device, together)
+    _resume(trainer, kept)
+    while not trainer.done:
+        trainer.run_epoch()
+        if together.writes and (trainer.done or kept.is_due()):
+            kept.save(trainer.state())
+        _report(trainer)
     return FitResult(
-        {name: value.detach().cpu().numpy() for name, value in trainer.averaged.module.state_dict().items()},
-        history,
-        trainer.seconds / steps,
-        len(train) * trainer.epochs / trainer.seconds,
+        {name: value.detach().cpu().numpy() for name, value in trainer.weights().items()},
+        trainer.history,
+        trainer.seconds / trainer.steps,
+        len(data.train) * len(trainer.history) / trainer.seconds,
     )
 
 
-class _Trainer:
-    """Network, optimiser and schedule of one fit."""
-
-    def __init__(self, task: FitTask, device: torch.device) -> None:
-        torch.manual_seed(task.seed)
-        self.device, self.task = device, task
-        self.network = make_network(task.view, task.params).to(device)
-        if task.start is not None:
-            self.network.load_state_dict({name: torch.from_numpy(value) for name, value in task.start.items()})
-        fresh = task.start is None
-        self.epochs = task.params.epochs if fresh else task.params.fine_tune_epochs
-        rate = task.params.learning_rate if fresh else task.params.fine_tune_learning_rate
-        self.steps_per_epoch = math.ceil(len(task.train.crystals) / task.params.batch_size)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=rate, weight_decay=task.params.weight_decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
-        average = torch.optim.swa_utils.get_ema_multi_avg_fn(_EMA_DECAY)
-        self.averaged = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=average)
-        self.generator = torch.Generator().manual_seed(task.seed)
-        self.seconds = 0.0
-
-    @property
-    def learning_rate(self) -> float:
-        """Rate of the next step."""
-        return float(self.schedule.get_last_lr()[0])
-
-    def run_epoch(self, dataset: Dataset, target: Tensor) -> float:
-        """One pass over the training set; returns the mean absolute error of the standardised outputs."""
-        began = time.perf_counter()
-        self.network.train()
-        order = torch.randperm(len(dataset), generator=self.generator)
-        total = sum(self._step(dataset, target, rows) * len(rows) for rows in order.split(self.task.params.batch_size))
-        self.seconds += time.perf_counter() - began
-        return total / len(dataset)
-
-    def _step(self, dataset: Dataset, target: Tensor, rows: Tensor) -> float:
-        loss = nn.functional.l1_loss(self.network(dataset.batch(rows).to(self.device)), target[rows].to(self.device))
-        value = float(loss.detach())
-        _refuse_divergence(self.task, value)
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
-        self.optimizer.step()
-        self.schedule.step()
-        self.averaged.update_parameters(self.network)
-        return value
-
-    def _rate(self, step: int) -> float:
-        total = self.epochs * self.steps_per_epoch
-        warm_up = max(1, int(_WARM_UP * total))
-        if step < warm_up:
-            return (step + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
+def _checkpoint_file(task: FitTask, data: TrainingData, device: torch.device, together: Ranks) -> CheckpointFile:
+    """Keyed by all that decides the bits of the result, the kind of device and the number of processes included."""
+    scratch = task.scratch
+    what = (task.view, task.member, task.seed, task.params.model_dump_json(), data.digest)
+    digest = digest_of(task.start, what, device.type, together.size) if scratch else ""
+    path = scratch.checkpoint(task.member) if scratch else None
+    return CheckpointFile(path, digest, scratch.seconds if scratch else 0.0)
 
 
-def _refuse_divergence(task: FitTask, loss: float) -> None:
-    if not math.isfinite(loss):
-        raise LodestoneError(
-            f"training of {task.view} member {task.member} diverged: the loss is {loss}",
-            f"lower {task.view}.learning_rate in params.yaml",
-        )
+def _resume(trainer: Trainer, kept: CheckpointFile) -> None:
+    checkpoint = trainer.ranks.from_first(kept.load() if trainer.ranks.writes else None)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+        if trainer.ranks.writes:
+            task = trainer.task
+            say(f"{task.view} member {task.member} goes on after epoch {len(trainer.history)}, from {kept.path}")
+            _report(trainer)
 
 
-def _standardised(part: LabelledCrystals, baseline: ElementBaseline) -> Tensor:
-    fractions = atomic_fractions([crystal.atomic_numbers for crystal in part.crystals])
-    return torch.from_numpy(baseline.standardise(fractions, part.energies)).float()
+def _report(trainer: Trainer) -> None:
+    """Tell the progress bar; a fit that ends early has come to the end of its part of the bar."""
+    scratch: Scratch | None = trainer.task.scratch
+    if scratch is not None and trainer.ranks.writes:
+        epoch = trainer.task.epochs if trainer.done else len(trainer.history)
+        report(scratch.progress, trainer.task.member, epoch, trainer.history[-1]["validation_mae"])

@@ -11,11 +11,11 @@ import numpy as np
 
 from pipeline.errors import LodestoneError
 from pipeline.learning.baseline import ElementBaseline
-from pipeline.learning.fit import Weights
-from pipeline.params import StructureParams, ViewParams
+from pipeline.learning.tasks import Weights
+from pipeline.params import VIEWS, StructureParams, ViewParams
 from pipeline.tables import read_json, write_atomically, write_json
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,23 @@ def save_view(saved: SavedView, folder: Path) -> None:
         "view": saved.view,
         "params": saved.params.model_dump(),
         "members": len(saved.members),
-        "baseline": {"coefficients": saved.baseline.coefficients.tolist(), "scale": saved.baseline.scale},
+        "baseline": {
+            "coefficients": saved.baseline.coefficients.tolist(),
+            "scale": saved.baseline.scale,
+            "seen": np.flatnonzero(saved.baseline.seen).tolist(),
+        },
     }
     write_json(config, folder / "config.json")
 
 
 def load_view(folder: Path) -> SavedView:
-    """Read what :func:`save_view` wrote.
+    """Read what :func:`save_view` wrote. Nothing in the folder is run, whoever made it.
 
     Raises:
-        LodestoneError: If files are missing, damaged, or of another version.
+        LodestoneError: If files are missing, damaged, of another version, or do not belong together.
     """
-    config = read_json(folder / "config.json")
+    path = folder / "config.json"
+    config = read_json(path)
     found = config.get("format_version") if isinstance(config, dict) else None
     if found != FORMAT_VERSION:
         raise LodestoneError(
@@ -66,13 +71,49 @@ def load_view(folder: Path) -> SavedView:
             "train again with this version, or install the version that wrote them",
         )
     try:
-        kind = StructureParams if config["view"] == "structure" else ViewParams
-        baseline = ElementBaseline(np.array(config["baseline"]["coefficients"]), config["baseline"]["scale"])
+        view, baseline = VIEWS[VIEWS.index(config["view"])], _baseline(config["baseline"])
+        kind = StructureParams if view == "structure" else ViewParams
         params, count = kind.model_validate(config["params"]), int(config["members"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise LodestoneError(f"{folder / 'config.json'} is damaged: {error}", "train again: `dvc repro`") from error
-    members = [_load_weights(folder / f"member_{number}.safetensors") for number in range(count)]
-    return SavedView(config["view"], params, baseline, members)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise LodestoneError(f"{path} is damaged: {error}", "train again: `dvc repro`") from error
+    paths = [folder / f"member_{number}.safetensors" for number in range(count)]
+    members = [_load_weights(one) for one in paths]
+    for one, weights in zip(paths, members, strict=True):
+        check_weights(weights, view, params, one)
+    return SavedView(view, params, baseline, members)
+
+
+def check_weights(weights: Weights, view: str, params: ViewParams, path: Path) -> None:
+    """Refuse weights of another network than the parameters describe.
+
+    Args:
+        weights: Arrays by name.
+        view: ``composition`` or ``structure``.
+        params: Parameters of the network.
+        path: File named in the message.
+
+    Raises:
+        LodestoneError: Names the first array that is missing, too many, of another shape or not finite.
+    """
+    from pipeline.learning.networks import make_network
+
+    expected = {name: tuple(value.shape) for name, value in make_network(view, params).state_dict().items()}
+    for name in sorted(expected.keys() | weights.keys()):
+        found = weights[name].shape if name in weights else "missing"
+        if found != expected.get(name):
+            raise LodestoneError(
+                f"{path} does not fit its parameters: {name} is {found}, should be {expected.get(name, 'absent')}",
+                "weights and parameters are of different networks or versions: train again with these parameters",
+            )
+        if not np.isfinite(weights[name]).all():
+            raise LodestoneError(f"{path} is damaged: {name} is not finite", "train again: `dvc repro`")
+
+
+def _baseline(config: dict[str, Any]) -> ElementBaseline:
+    coefficients = np.array(config["coefficients"], dtype=float)
+    seen = np.zeros(len(coefficients), dtype=bool)
+    seen[np.array(config["seen"], dtype=int)] = True
+    return ElementBaseline(coefficients, float(config["scale"]), seen)
 
 
 def _load_weights(path: Path) -> Weights:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.encoding import decode
 from pipeline.errors import LodestoneError
 from pipeline.learning.baseline import ElementBaseline
+from pipeline.learning.checkpoints import Scratch, scratch_of
+from pipeline.learning.data import LabelledCrystals, TrainingData
+from pipeline.learning.distributed import ranks
 from pipeline.learning.ensemble import predict_members
-from pipeline.learning.fit import FitResult, FitTask, LabelledCrystals, fit_member
-from pipeline.learning.storage import SavedView, load_view
+from pipeline.learning.fit import fit_member
+from pipeline.learning.guesses import HELD_OUT, guesses_held_out, guesses_to_learn_from, part_of
+from pipeline.learning.reporting import reported
+from pipeline.learning.storage import SavedView, check_weights, load_view
+from pipeline.learning.tasks import FitResult, FitTask
 from pipeline.parallel import process_all
-from pipeline.params import ViewParams
-from pipeline.progress import track
+from pipeline.params import StructureParams, ViewParams
 from pipeline.seeds import child_seed
-from pipeline.stability.compositions import atomic_fractions
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,8 @@ def train_view(
 ) -> TrainedView:
     """Fit every member, on all cores, and predict the validation and test crystals.
 
+    Called again after a kill, it goes on from checkpoints (``$LODESTONE_CHECKPOINTS``), to the same result.
+
     Args:
         view: ``composition`` or ``structure``.
         params: Parameters of the view.
@@ -52,46 +61,66 @@ def train_view(
         seed: Seed of this view in this round; each member has its own child.
     """
     parts = {part: _part(crystals, part) for part in ("train", "validation")}
-    start = _start(warm_start, params)
-    baseline = start.baseline if start else _baseline(parts["train"])
-    tasks = {
-        str(member): FitTask(
+    if isinstance(params, StructureParams) and params.unrelaxed > 0:
+        parts["train"] = replace(parts["train"], guesses=guesses_to_learn_from(crystals, seed))
+    start = _start(warm_start, view, params)
+    baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])
+    data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
+    scratch = scratch_of(view, seed)
+    tasks = [
+        FitTask(
             view,
             params,
             member,
             child_seed(seed, "member", member),
-            parts["train"],
-            parts["validation"],
-            baseline,
+            data,
             start.members[member] if start else None,
+            scratch,
         )
         for member in range(params.members)
-    }
-    results = dict(track(process_all(fit_member, tasks), total=len(tasks), title=f"training {view} networks"))
-    ordered = [results[str(member)] for member in range(params.members)]
-    saved = SavedView(view, params, baseline, [result.weights for result in ordered])
-    return TrainedView(saved, _history(view, ordered), _predictions(saved, crystals), _speed(ordered))
+    ]
+    results = _fit_all(tasks, data, scratch, f"training {view} networks")
+    saved = SavedView(view, params, baseline, [result.weights for result in results])
+    trained = TrainedView(saved, _history(view, results), _predictions(saved, crystals, seed), _speed(results))
+    if ranks().writes:
+        scratch.remove()
+    return trained
 
 
-def _start(folder: Path | None, params: ViewParams) -> SavedView | None:
+def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: str) -> list[FitResult]:
+    """Fit all members: side by side on the cores, or one after the other by all processes of a launcher together."""
+    total = sum(task.epochs for task in tasks)
+    if ranks().size > 1:
+        with reported(scratch.progress, total, title) if ranks().writes else nullcontext():
+            return [fit_member(task) for task in tasks]
+    shared = data.share(scratch.data)  # else every process would get, and keep, a copy of its own
+    by_member = {str(task.member): replace(task, data=shared) for task in tasks}
+    with reported(scratch.progress, total, title):
+        results = dict(process_all(fit_member, by_member))
+    return [results[member] for member in by_member]
+
+
+def _start(folder: Path | None, view: str, params: ViewParams) -> SavedView | None:
     if folder is None:
         return None
     saved = load_view(folder)
-    if (len(saved.members), saved.params.width, saved.params.layers) != (params.members, params.width, params.layers):
+    if (saved.view, len(saved.members)) != (view, params.members):
         raise LodestoneError(
-            f"{folder} holds networks of another size than params.yaml asks for ({saved.view})",
-            "members, width and layers must stay the same through a campaign: `dvc repro` from round_0",
+            f"{folder} holds {len(saved.members)} {saved.view} networks, not the {params.members} of {view} asked for",
+            "members must stay the same through a campaign: `dvc repro` from round_0",
         )
+    for number, weights in enumerate(saved.members):
+        check_weights(weights, view, params, folder / f"member_{number}.safetensors")
     return saved
 
 
 def _part(crystals: pl.DataFrame, part: str) -> LabelledCrystals:
-    rows = crystals.filter(pl.col("split") == part).sort("material_id")
+    rows = part_of(crystals, part)
     return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
 
 def _baseline(train: LabelledCrystals) -> ElementBaseline:
-    return ElementBaseline.fit(atomic_fractions([crystal.atomic_numbers for crystal in train.crystals]), train.energies)
+    return ElementBaseline.fit(train.fractions(), train.energies)
 
 
 def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
@@ -99,12 +128,22 @@ def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def _predictions(saved: SavedView, crystals: pl.DataFrame) -> pl.DataFrame:
-    unseen = crystals.filter(pl.col("split").is_in(["validation", "test"])).sort("material_id")
-    members = predict_members(saved, decode(unseen))
+def _predictions(saved: SavedView, crystals: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Of relaxed crystals, and by the structure view of guesses; to the composition view they are the same."""
+    unseen = part_of(crystals, *HELD_OUT)
+    relaxed = _long(saved, unseen, decode(unseen), "relaxed")
+    if saved.view != "structure":
+        return relaxed
+    guessed = guesses_held_out(crystals, seed)
+    return pl.concat([relaxed, _long(saved, guessed.table, guessed.crystals, "unrelaxed")])
+
+
+def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], geometry: str) -> pl.DataFrame:
+    members = predict_members(saved, crystals, geometry)
     return pl.concat(
-        unseen.select(
+        table.select(
             "material_id",
+            pl.lit(geometry).alias("geometry"),
             pl.lit(saved.view).alias("view"),
             pl.lit(member, dtype=pl.Int32).alias("member"),
             "split",

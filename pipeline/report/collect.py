@@ -15,6 +15,7 @@ from pipeline.schemas import Candidates, Crystals, Predictions, References, Veri
 from pipeline.tables import read_json, read_table
 
 PREDICTORS = ("composition", "structure", "ensemble")
+PARTS = ("validation", "test")
 COUNTS = (
     "n_proposed",
     "n_known",
@@ -67,10 +68,14 @@ class RoundData:
         candidates: Screened candidates.
         verifications: What the oracle said.
         n_train: Crystals learned from.
-        weight_structure: Weight of the structure view in the ensemble.
+        strategy: How the views are combined, see `ensemble.combination`.
+        weight_structure: Mean weight of the structure view in the ensemble.
         test: Errors on the test crystals by predictor (see ``PREDICTORS``).
+        uncertainty: Scores of the predicted errors on the validation and test crystals.
+        stability: Scores of P(stable) on the same.
         counts: The counters named in ``COUNTS``.
         hit_rate: By who picked the candidates: ``model`` or ``random``.
+        claimed_hit_rate: Mean P(stable) of these candidates before verification, or ``None``.
         verified_mae: Mean absolute error on the verified candidates by predictor, eV/atom, or ``None``.
         n_verified_mae: Number of candidates behind ``verified_mae``.
     """
@@ -81,10 +86,14 @@ class RoundData:
     candidates: pl.DataFrame
     verifications: pl.DataFrame
     n_train: int
+    strategy: str
     weight_structure: float
     test: dict[str, Errors]
+    uncertainty: dict[str, dict[str, Any]]
+    stability: dict[str, dict[str, Any]]
     counts: dict[str, int]
     hit_rate: dict[str, HitRate]
+    claimed_hit_rate: dict[str, float | None]
     verified_mae: dict[str, float | None]
     n_verified_mae: int
 
@@ -156,10 +165,13 @@ def _metrics(folder: Path) -> dict[str, Any]:
     verified = learning["verified_mae"]
     return {
         "n_train": ensemble["n_train"],
+        "strategy": ensemble["strategy"],
         "weight_structure": ensemble["weight_structure"],
         "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in PREDICTORS},
+        **{name: {part: ensemble[part][name] for part in PARTS} for name in ("uncertainty", "stability")},
         "counts": {name: learning[name] for name in COUNTS},
         "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},
+        "claimed_hit_rate": {who: learning["claimed_hit_rate"][who] for who in ("model", "random")},
         "verified_mae": {name: verified[name] for name in PREDICTORS},
         "n_verified_mae": verified["n"],
     }

@@ -75,7 +75,8 @@ def errors(rounds: Sequence[RoundData]) -> Figure:
 def parity(data: RoundData) -> list[Figure]:
     """Predicted against labelled formation energy of the test crystals: one figure per view, and the ensemble's."""
     formulas = data.crystals.select("material_id", "formula_pretty")
-    test = data.predictions.filter(pl.col("split") == "test").join(formulas, on="material_id", how="left")
+    shown = (pl.col("split") == "test") & (pl.col("geometry") == "relaxed")
+    test = data.predictions.filter(shown).join(formulas, on="material_id", how="left")
     test = test.sort("material_id")
     bounds = _bounds(test, [_ENERGY, *_COLUMNS.values()])
     return [_parity(test, data, name, bounds) for name in PREDICTORS]

@@ -14,6 +14,7 @@ from pipeline.report.hull_figures import binary_figure, ternary_figure
 from pipeline.report.hulls import most_changed_systems, system_hull
 from pipeline.report.markup import milli
 from pipeline.report.summary import campaign_summary
+from pipeline.report.uncertainty_figures import coverage, stability
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -58,6 +59,7 @@ def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
         "labels": _labels(campaign),
         "round_names": [data.name for data in campaign.rounds],
         "rounds": rows.round_rows(campaign),
+        "uncertainty": rows.uncertainty_rows(campaign.rounds[-1]),
         "discoveries": rows.discovery_rows(found),
         "funnel": rows.funnel_rows(campaign),
         "rejections": rows.rejection_rows(campaign),
@@ -89,6 +91,10 @@ def _figures(campaign: CampaignData) -> dict[str, Figure]:
     views = parity(campaign.rounds[-1])
     named = {"hit-rate": hit_rates(campaign.rounds), "errors": errors(campaign.rounds)}
     named |= {"verified": verified_energies(campaign), "verified-hull": verified_hull_distances(campaign)}
+    named |= {
+        "coverage": coverage(campaign.rounds[-1].uncertainty),
+        "stability": stability(campaign.rounds[-1].stability),
+    }
     return named | {f"parity-{index}": drawn for index, drawn in enumerate(views)}
 
 

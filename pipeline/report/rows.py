@@ -13,6 +13,13 @@ from pipeline.report.collect import PREDICTORS, CampaignData, HitRate, RoundData
 from pipeline.report.discoveries import ON_HULL, cif_name
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
+NOVELTY = {
+    "in_distribution": "like the training crystals",
+    "element": "an element never seen",
+    "pair": "two elements never seen together",
+    "system": "a chemical system never seen",
+    "latent": "far in latent space",
+}
 STEPS = (
     ("drawn", "Substitutions drawn"),
     ("proposed", "New: not known, tried or drawn before"),
@@ -37,12 +44,21 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
             "test": [markup.milli(data.test[name].mae) for name in PREDICTORS],
             "verified": markup.milli(data.verified_mae["ensemble"]),
             "hits": {who: hit_rate(rate) for who, rate in data.hit_rate.items()},
+            "claimed": {who: markup.percent(rate) for who, rate in data.claimed_hit_rate.items()},
             "stable": f"{data.counts['n_stable_start']:,} → {data.counts['n_stable_end']:,}",
             "discovered": data.counts["n_discovered"],
             "total": data.counts["n_discovered_total"],
         }
         for data in campaign.rounds
     ]
+
+
+def uncertainty_rows(data: RoundData) -> list[dict[str, Any]]:
+    """One row per set of crystals: all validation and all test crystals, and the latter by novelty."""
+    told = {"validation": data.uncertainty["validation"]["coverage"], "test": data.uncertainty["test"]["coverage"]}
+    by_novelty = data.uncertainty["test"]["by_novelty"].items()
+    told |= {f"test, {NOVELTY[reason]}": rate for reason, rate in by_novelty}
+    return [{"name": name, **hit_rate(HitRate(**rate))} for name, rate in told.items() if rate["n"]]
 
 
 def hit_rate(rate: HitRate) -> dict[str, str]:

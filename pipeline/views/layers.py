@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-
 _FAR = 50.0  # keeps products clear of denormal numbers, which cost a processor many times more
 
 

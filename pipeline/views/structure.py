@@ -24,6 +24,7 @@ from pipeline.views.layers import Ragged, Residual, gaussians
 _N_RADIAL = 32
 _SHORTEST = 0.8  # Å: the first radial function
 _RELATIVE = (0.6, 2.8)  # sums of covalent radii
+_MARK = 0.1  # size of a vector that is added to an element's
 _PART = 0.1  # brings sums over a dozen bonds to the size of means
 
 
@@ -33,9 +34,13 @@ class StructureDataset:
     Args:
         crystals: Crystals to describe.
         params: ``cutoff`` and ``neighbours`` define the graphs.
+        unrelaxed: Which crystals are guesses, shape ``(n,)``; none by default. Where ``params.unrelaxed`` is 0 the
+            networks have not learned what the mark means, and it is not set.
     """
 
-    def __init__(self, crystals: Sequence[Crystal], params: StructureParams) -> None:
+    def __init__(
+        self, crystals: Sequence[Crystal], params: StructureParams, unrelaxed: Sequence[bool] | None = None
+    ) -> None:
         graphs = [orbit_graph(crystal, params.cutoff, params.neighbours) for crystal in crystals]
         self.numbers = Ragged([graph.atomic_numbers for graph in graphs])
         self.atoms = Ragged([graph.atoms for graph in graphs])
@@ -43,6 +48,8 @@ class StructureDataset:
         self.target = Ragged([graph.target for graph in graphs])
         self.distance = Ragged([graph.distance for graph in graphs])
         self.bonds = Ragged([graph.bonds for graph in graphs])
+        marked = unrelaxed is not None and params.unrelaxed > 0
+        self.unrelaxed = torch.tensor(unrelaxed if marked else [False] * len(graphs), dtype=torch.long)
 
     def __len__(self) -> int:
         return len(self.numbers.sizes)
@@ -57,6 +64,7 @@ class StructureDataset:
             edge_index=torch.stack([self.source.take(rows) + first, self.target.take(rows) + first]),
             distance=self.distance.take(rows),
             bonds=self.bonds.take(rows),
+            unrelaxed=self.unrelaxed[rows],
             batch=torch.repeat_interleave(torch.arange(len(rows)), sizes),
             n_crystals=len(rows),
         )
@@ -141,6 +149,8 @@ class StructureNetwork(nn.Module):
         super().__init__()
         width = params.width
         self.embedding = ElementEmbedding(width)
+        self.mark = nn.Embedding(2, width)  # relaxed or not
+        nn.init.normal_(self.mark.weight, std=_MARK)
         self.bonds = BondFeatures(params.cutoff, width)
         self.layers = nn.ModuleList(GatedConvolution(width, i == params.layers - 1) for i in range(params.layers))
         self.norm = nn.LayerNorm(width)
@@ -155,7 +165,7 @@ class StructureNetwork(nn.Module):
         return _mean_over_atoms(self._atoms(batch), batch)
 
     def _atoms(self, batch: Data) -> Tensor:
-        x = self.embedding(batch.z)
+        x = self.embedding(batch.z) + self.mark(batch.unrelaxed)[batch.batch]
         edges = self.bonds(batch.z, batch.edge_index, batch.distance)
         for layer in self.layers:
             x, edges = layer(x, batch.edge_index, edges, batch.bonds)

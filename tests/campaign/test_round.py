@@ -42,7 +42,8 @@ def test_verifications_are_of_the_acquired_candidates(first, world):
     assert told["energy_per_atom"].fill_null(np.nan).to_numpy() == pytest.approx(energies, nan_ok=True)
     offsets = np.where(fails, np.nan, world.offsets(crystals))  # from the hull at the start
     assert told["energy_above_hull"].fill_null(np.nan).to_numpy() == pytest.approx(offsets, nan_ok=True)
-    for column in ("substitution", "parent_id", "formula_pretty", "energy_above_hull_pred"):
+    predicted = ("energy_above_hull_pred", "formation_energy_per_atom_upper", "out_of_distribution")
+    for column in ("substitution", "parent_id", "formula_pretty", *predicted):
         assert told[column].to_list() == acquired[column].to_list()
 
 
@@ -102,6 +103,13 @@ def test_errors_of_predictions_are_measured_on_what_was_verified(first, world):
     mae = first.metrics["verified_mae"]
     assert mae["ensemble"] == pytest.approx(np.abs(prediction.mean - true).mean())
     assert (mae["composition"], mae["structure"]) == pytest.approx((0.1, 0.2))
+
+
+def test_the_hit_rate_that_was_claimed_is_the_mean_probability_of_the_chosen(first):
+    claimed = first.metrics["claimed_hit_rate"]
+    for how in ("model", "random"):
+        assert claimed[how] == pytest.approx(acquired_of(first, [how])["stability_probability"].mean())
+    assert claimed["model"] > claimed["random"] > 0
 
 
 def test_metrics_are_plain_json(campaign):

@@ -56,4 +56,5 @@ def test_without_a_baseline_its_hit_rate_is_unknown(start, world, params):
     alone = {"round_0": RoundParams(next="round_1", budget=5, random_baseline=0)}
     result = run_round("round_0", start, world, params.model_copy(update={"rounds": alone}), world.label)
     assert result.metrics["hit_rate"]["random"] == {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
+    assert result.metrics["claimed_hit_rate"]["random"] is None
     assert result.metrics["hit_rate"]["model"]["n"] == 5

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from pipeline.learning.ensemble import Prediction
+from pipeline.learning.calibration import Calibration
+from pipeline.learning.rule import Prediction
 from pipeline.oracles.protocol import Label
 from pipeline.stability.compositions import atomic_fractions
 from pipeline.stability.hull import ConvexHull
@@ -41,10 +42,12 @@ class World:
         reference = np.array([np.mean([mu[symbol] for symbol in crystal.species]) for crystal in crystals])
         return self.formation_energies(crystals) + reference
 
-    def predict(self, crystals):
+    def predict(self, crystals, geometry="unrelaxed"):
+        assert geometry == "unrelaxed"
         true = self.formation_energies(crystals)
         error = 0.05 * np.sin(1e4 * true)
-        return Prediction(true + error, np.full(len(true), 0.05), true - 0.1, true + 0.2)
+        std, novelty = np.full(len(true), 0.05), ["system"] * len(true)
+        return Prediction(true + error, std, true - 0.1, true + 0.2, std, novelty, Calibration.none())
 
     def fails(self, crystal):
         return int(crystal.digest()[-2:], 16) % 6 == 0

@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import norm
 
 from pipeline.crystals.symmetry import symmetry_of
-from pipeline.discovery.screening import acquire, candidate_id, screen, stability_probability
+from pipeline.discovery.screening import acquire, candidate_id, screen
 from pipeline.discovery.substitution import propose
-from pipeline.learning.ensemble import Prediction
+from pipeline.learning.calibration import Calibration
+from pipeline.learning.rule import Prediction
 from pipeline.params import RoundParams
 from pipeline.schemas import Candidates
 from pipeline.stability.compositions import atomic_fractions
@@ -35,7 +39,8 @@ def predicted(proposals, hull):
     fractions = atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals])
     distance = 1e-3 * np.arange(len(proposals)) * np.where(np.arange(len(proposals)) < 40, 1, -1)
     mean = hull.hull_energies(fractions) + distance
-    return Prediction(mean, np.full(len(mean), 0.02), mean - 0.1, mean + 0.1), distance
+    std, novelty = np.full(len(mean), 0.02), ["", "pair"] * (len(mean) // 2)
+    return Prediction(mean, std, mean - 0.1, mean + 0.1, 0.5 * std, novelty, Calibration.none()), distance
 
 
 @pytest.fixture
@@ -70,9 +75,24 @@ def test_identifiers_follow_from_what_the_candidate_is():
     assert candidate_id("round_0", "a") == candidate_id("round_0", "a")
 
 
-def test_stability_probability_is_the_normal_one():
-    found = stability_probability(np.array([0.0, -0.05, 0.05, 0.1, -0.1]), np.array([0.05, 0.05, 0.05, 0.0, 0.0]))
-    assert found == pytest.approx([0.5, 0.8413447, 0.1586553, 0.0, 1.0], abs=1e-7)
+def test_stability_probability_is_that_of_lying_on_or_below_the_hull(table, predicted, proposals, known, hull):
+    prediction, distance = predicted
+    found = table["stability_probability"].to_numpy()
+    assert found == pytest.approx(norm.cdf(-distance / 0.02), abs=3e-3)  # uncalibrated errors are normal
+    cal = prediction.calibration
+    higher = replace(prediction, calibration=replace(cal, errors=tuple(error + 2 for error in cal.errors)))
+    again = screen(proposals, known["material_id"].to_list(), higher, hull, "round_7")["stability_probability"]
+    assert again.to_numpy() == pytest.approx(norm.cdf(-distance / 0.02 - 2), abs=3e-3)  # labels were found higher
+
+
+def test_what_is_predicted_is_told_with_its_error(table, predicted):
+    prediction = predicted[0]
+    for end, sign in (("lower", -1), ("upper", 1)):
+        half = table[f"formation_energy_per_atom_{end}"] - table["formation_energy_per_atom_pred"]
+        assert half.to_numpy() == pytest.approx(sign * 1.6449 * prediction.std, abs=1e-5)
+    assert table["out_of_distribution"].to_list() == prediction.novelty
+    assert table["formation_energy_per_atom_std"].to_numpy() == pytest.approx(prediction.std)
+    assert table["formation_energy_per_atom_epistemic_std"].to_numpy() == pytest.approx(prediction.spread)
 
 
 @pytest.fixture
@@ -85,7 +105,7 @@ def candidates():
             "material_id": [f"c-{number:03d}" for number in generator.permutation(N)],
             "chemsys": [f"A{number % 10}-B" for number in range(N)],
             "energy_above_hull_pred": distance,
-            "stability_probability": stability_probability(distance, generator.uniform(0.01, 0.3, N)),
+            "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
             "acquired_by": ["none"] * N,
         }
     )

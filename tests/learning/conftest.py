@@ -7,11 +7,12 @@ import pytest
 from pipeline.crystals.encoding import decode
 from pipeline.labelling import energy_above_hull
 from pipeline.learning.baseline import ElementBaseline
-from pipeline.learning.fit import FitTask, LabelledCrystals, fit_member
+from pipeline.learning.data import LabelledCrystals, TrainingData
+from pipeline.learning.fit import fit_member
+from pipeline.learning.tasks import FitTask
 from pipeline.params import load_params
 from pipeline.schemas import Crystals
 from pipeline.splits import split_snapshot
-from pipeline.stability.compositions import atomic_fractions
 
 ROOT = Path(__file__).parents[2]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2}
@@ -45,20 +46,36 @@ def tiny():
     }
 
 
+@pytest.fixture(autouse=True)
+def _files_of_their_own(tmp_path, monkeypatch):
+    """No test finds the checkpoints of another, nor leaves any."""
+    monkeypatch.setenv("LODESTONE_CHECKPOINTS", str(tmp_path / "checkpoints"))
+    monkeypatch.setenv("LODESTONE_DEVICE", "cpu")
+
+
 @pytest.fixture(scope="session")
-def task(known, tiny):
-    """Makes the task of fitting one member to some 150 crystals."""
+def labelled(known):
+    """Some 150 crystals to learn from and 30 to validate on."""
 
     def part(name, n):
         rows = known.filter(pl.col("split") == name).head(n)
         return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
-    train, validation = part("train", 150), part("validation", 30)
-    fractions = atomic_fractions([crystal.atomic_numbers for crystal in train.crystals])
-    baseline = ElementBaseline.fit(fractions, train.energies)
+    return part("train", 150), part("validation", 30)
+
+
+@pytest.fixture(scope="session")
+def baseline(labelled):
+    return ElementBaseline.fit(labelled[0].fractions(), labelled[0].energies)
+
+
+@pytest.fixture(scope="session")
+def task(labelled, baseline, tiny):
+    """Makes the task of fitting one member to these crystals."""
+    data = {view: TrainingData.prepare(view, params, *labelled, baseline) for view, params in tiny.items()}
 
     def _task(view, **changes):
-        return replace(FitTask(view, tiny[view], 0, 7, train, validation, baseline, None), **changes)
+        return replace(FitTask(view, tiny[view], 0, 7, data[view]), **changes)
 
     return _task
 

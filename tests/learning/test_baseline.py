@@ -21,15 +21,33 @@ def test_a_sum_over_elements_is_recovered(mixtures):
 
 
 def test_elements_never_seen_contribute_nothing(mixtures):
-    coefficients = ElementBaseline.fit(*mixtures).coefficients
-    assert np.count_nonzero(coefficients) == 3
+    baseline = ElementBaseline.fit(*mixtures)
+    assert np.count_nonzero(baseline.coefficients) == 3
+    assert np.flatnonzero(baseline.seen).tolist() == [3, 8, 26]
 
 
-def test_residuals_have_unit_spread_and_are_restored(mixtures):
+def test_compositions_of_elements_never_seen_are_told_until_they_are_learned_from(mixtures):
+    baseline = ElementBaseline.fit(*mixtures)
+    asked = np.zeros((3, N_ELEMENTS))
+    asked[0, [3, 8]], asked[1, [3, 11]], asked[2, 11] = 0.5, 0.5, 1.0
+    assert baseline.knows(asked).tolist() == [True, False, False]
+    later = baseline.including(asked[1:2])
+    assert later.knows(asked).tolist() == [True, True, True]
+    assert np.array_equal(later.coefficients, baseline.coefficients)
+
+
+def test_a_single_crystal_has_a_scale(mixtures):
+    fractions, energies = mixtures
+    one = ElementBaseline.fit(fractions[:1], energies[:1])
+    assert one.scale > 0.1
+    assert abs(one.standardise(fractions[:1], energies[:1])[0]) == pytest.approx(1)
+
+
+def test_residuals_have_unit_size_and_are_restored(mixtures):
     fractions, energies = mixtures
     energies = energies + np.random.default_rng(1).normal(0, 0.3, len(energies))
     baseline = ElementBaseline.fit(fractions, energies)
     outputs = baseline.standardise(fractions, energies)
-    assert outputs.std() == pytest.approx(1.0)
+    assert np.sqrt(np.mean(outputs**2)) == pytest.approx(1.0)
     assert baseline.restore(fractions, outputs) == pytest.approx(energies)
     assert baseline.restore(fractions, np.stack([outputs, 2 * outputs])).shape == (2, len(energies))

@@ -1,27 +1,38 @@
 """From known crystals to an ensemble on disk and back."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from pipeline.crystals.encoding import decode
 from pipeline.errors import LodestoneError
 from pipeline.layout import RoundLayout
-from pipeline.learning.combine import combine_views
-from pipeline.learning.ensemble import load_ensemble, predict_members
+from pipeline.learning.combine import combine_geometries, novelty_of
+from pipeline.learning.ensemble import latents, load_ensemble, predict_members
+from pipeline.learning.guesses import guesses_held_out
+from pipeline.learning.networks import make_dataset
+from pipeline.learning.rule import save_rules
 from pipeline.learning.storage import save_view
 from pipeline.learning.train import train_view
-from pipeline.schemas import MemberPredictions
-from pipeline.tables import validated, write_json
+from pipeline.schemas import GEOMETRIES, MemberPredictions
+from pipeline.tables import validated
 
 VIEWS = ("composition", "structure")
 
 
 @pytest.fixture(scope="module")
-def trained(known, tiny):
+def trained(known, tiny, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LODESTONE_WORKERS", "1")
-        return {view: train_view(view, tiny[view], known, None, seed=11) for view in VIEWS}
+        patch.chdir(tmp_path_factory.mktemp("cwd"))
+        patch.delenv("LODESTONE_CHECKPOINTS", raising=False)
+        made = {view: train_view(view, tiny[view], known, None, seed=11) for view in VIEWS}
+        assert not list(Path(".lodestone/checkpoints").iterdir())  # nothing is left of a training that ended well
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +41,18 @@ def round_folder(trained, known, tmp_path_factory):
     files = RoundLayout(tmp_path_factory.mktemp("data") / "round_0")
     for view in VIEWS:
         save_view(trained[view].saved, files.models(view))
-    combination, table, _ = combine_views(*(trained[view].predictions for view in VIEWS), known)
-    write_json(combination.as_dict(), files.ensemble)
-    return files, table
+    guesses = guesses_held_out(known, 11)
+    seen, novelty = novelty_of(trained["structure"].saved, known, guesses)
+    combined = combine_geometries(*(trained[view].predictions for view in VIEWS), known, guesses, novelty)
+    save_rules({geometry: found.rule for geometry, found in combined.items()}, files.ensemble)
+    seen.save(files.novelty)
+    return files, {geometry: found.table for geometry, found in combined.items()}
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_member_predicts_every_unseen_crystal(view, trained, known, tiny, tmp_path):
-    rows = validated(trained[view].predictions, MemberPredictions, tmp_path)
+    predicted = validated(trained[view].predictions, MemberPredictions, tmp_path)
+    rows = predicted.filter(pl.col("geometry") == "relaxed")
     unseen = known.filter(pl.col("split").is_in(["validation", "test"]))
     assert rows.group_by("member").len().sort("member").rows() == [(0, len(unseen)), (1, len(unseen))]
     assert set(rows.select("material_id", "split").iter_rows()) == set(
@@ -49,16 +64,54 @@ def test_every_member_predicts_every_unseen_crystal(view, trained, known, tiny, 
     assert len(trained[view].history) == tiny[view].members * tiny[view].epochs
 
 
-def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, round_folder):
-    files, table = round_folder
+def test_only_the_structure_view_tells_a_guess_from_the_relaxed_crystal(trained, known):
+    guesses = guesses_held_out(known, 11)
+    assert 20 < len(guesses.crystals) < len(known)
+    assert set(trained["composition"].predictions["geometry"]) == {"relaxed"}
+    parts = trained["structure"].predictions.partition_by("geometry", as_dict=True)
+    guessed, relaxed = parts["unrelaxed",], parts["relaxed",]
+    assert sorted(set(guessed["material_id"])) == guesses.table["material_id"].to_list()
+    both = guessed.join(relaxed, on=["material_id", "member"])
+    name = "formation_energy_per_atom_pred"
+    assert (both[name] - both[f"{name}_right"]).abs().mean() > 1e-3
+
+
+def test_guesses_of_held_out_crystals_come_from_training_crystals(known):
+    """Moving the atoms of held-out crystals changes no guess; without training crystals there is none."""
+    here = guesses_held_out(known, 11)
+    spoilt = pl.when(pl.col("split") == "train").then(pl.col("lattice")).otherwise(pl.col("lattice") * 1.3)
+    moved = guesses_held_out(known.with_columns(spoilt), 11)
+    assert [crystal.digest() for crystal in moved.crystals] == [crystal.digest() for crystal in here.crystals]
+    train = pl.col("split") == "train"
+    assert set(guesses_held_out(known.filter(~train | (pl.col("nsites") == 2)), 11).table["nsites"]) == {2}
+
+
+def test_without_guesses_the_mark_is_not_set(known, tiny):
+    plain = tiny["structure"].model_copy(update={"unrelaxed": 0.0})
+    crystals = decode(known.head(6))
+    for params, expected in ((tiny["structure"], [0, 1, 0, 1, 0, 1]), (plain, [0] * 6)):
+        dataset = make_dataset("structure", crystals, params, [False, True] * 3)
+        assert dataset.batch(torch.arange(6)).unrelaxed.tolist() == expected
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, round_folder, geometry):
+    files, tables = round_folder
     ensemble = load_ensemble(files.folder)
+    guesses = guesses_held_out(known, 11)
     rows = known.filter(pl.col("split").is_in(["validation", "test"])).sort("material_id", descending=True)
-    found = ensemble.predict(decode(rows))
+    shown = {"relaxed": (rows, decode(rows)), "unrelaxed": (guesses.table, guesses.crystals)}
+    rows, crystals = shown[geometry]
+    table = tables[geometry]
+    found = ensemble.predict(crystals, geometry)
     written = rows.select("material_id").join(table, on="material_id", maintain_order="left")
-    columns = {"mean": "pred", "composition": "pred_composition", "structure": "pred_structure", "std": "epistemic_std"}
+    columns = {"mean": "pred", "composition": "pred_composition", "structure": "pred_structure"}
+    columns |= {"spread": "epistemic_std", "std": "std", "lower": "lower", "upper": "upper"}
     for name, column in columns.items():
         expected = written[f"formation_energy_per_atom_{column}"].to_numpy()
         assert getattr(found, name) == pytest.approx(expected, abs=1e-5, rel=1e-6)
+    assert found.novelty == written["out_of_distribution"].to_list()
+    assert 0 < sum(told != "" for told in found.novelty) < len(rows)
 
 
 def test_predictions_are_the_combination_of_the_members(trained, known, round_folder):
@@ -66,15 +119,25 @@ def test_predictions_are_the_combination_of_the_members(trained, known, round_fo
     ensemble = load_ensemble(round_folder[0].folder)
     members = {view: predict_members(trained[view].saved, crystals) for view in VIEWS}
     assert members["structure"].shape == (2, 20)
-    expected = ensemble.combination.combine(members["composition"], members["structure"])
+    expected = ensemble.rules["relaxed"].combination.combine(members["composition"], members["structure"])
     found = ensemble.predict(crystals)
     assert np.array_equal(found.mean, expected.mean)
-    assert np.array_equal(found.std, expected.std)
+    assert np.array_equal(found.spread, expected.spread)
+
+
+def test_latent_vectors_are_those_of_the_first_member(trained, known):
+    crystals = decode(known.head(20))
+    saved = trained["structure"].saved
+    found = latents(saved, crystals)
+    assert found.shape == (20, saved.params.width)
+    assert np.ptp(found, axis=0).max() > 1e-3
+    assert not np.allclose(latents(replace(saved, members=saved.members[::-1]), crystals), found)
+    assert np.allclose(latents(saved, crystals[::-1])[::-1], found, atol=1e-4)
 
 
 def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):
     wider = tiny["composition"].model_copy(update={"width": 32})
-    with pytest.raises(LodestoneError, match=r"another size than params\.yaml"):
+    with pytest.raises(LodestoneError, match=r"member_0\.safetensors does not fit .* is \(16,\), should be \(32,\)"):
         train_view("composition", wider, known, round_folder[0].models("composition"), seed=1)
 
 

@@ -149,7 +149,13 @@ def _predicted(energies: pl.Series, generator: np.random.Generator) -> dict[str,
         f"formation_energy_per_atom_pred{view}": energies + generator.normal(0, s, len(energies))
         for view, s in noise.items()
     }
-    return made | {"formation_energy_per_atom_epistemic_std": pl.Series(np.full(len(energies), 0.05))}
+    made |= {f"formation_energy_per_atom_{kind}std": pl.lit(0.05) for kind in ("", "epistemic_")}
+    ends = {"lower": -0.08, "upper": 0.08}
+    made |= {
+        f"formation_energy_per_atom_{end}": made["formation_energy_per_atom_pred"] + shift
+        for end, shift in ends.items()
+    }
+    return made | {"out_of_distribution": pl.lit("system,latent")}
 
 
 def _verifications(
@@ -208,7 +214,7 @@ def _write_round(
     files = layout.round(name)
     write_table(known, files.crystals, Crystals, "material_id")
     test = known.filter(pl.col("split") == "test").select("material_id", "split", "formation_energy_per_atom")
-    test = test.with_columns(**_predicted(test["formation_energy_per_atom"], generator))
+    test = test.with_columns(**_predicted(test["formation_energy_per_atom"], generator), geometry=pl.lit("relaxed"))
     write_table(test, files.predictions, Predictions, "material_id")
     candidates = chosen.with_columns(
         **_predicted(chosen["formation_energy_per_atom"], generator),
@@ -228,7 +234,23 @@ def _ensemble_metrics(test: pl.DataFrame, known: pl.DataFrame) -> dict[str, Any]
         error = test[f"formation_energy_per_atom_pred{suffix}"] - test["formation_energy_per_atom"]
         errors[name] = {"mae": error.abs().mean(), "rmse": float(np.sqrt((error**2).mean())), "n": test.height}
     n_train = known.filter(pl.col("split") == "train").height
-    return {"n_train": n_train, "weight_structure": 0.7, "std_scale": 1.2, "test": errors, "validation": errors}
+    part = errors | {"uncertainty": _uncertainty(test.height), "stability": _stability(test.height)}
+    facts = {"n_train": n_train, "strategy": "constant", "weight_structure": 0.7}
+    return facts | {"test": part, "validation": part}
+
+
+def _uncertainty(n: int) -> dict[str, Any]:
+    rate = {"hits": n - 1, "n": n, "rate": (n - 1) / n, "low": 0.8, "high": 1.0}
+    none = {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
+    by_novelty = {"in_distribution": rate, "system": rate, "latent": none}
+    curve = {"expected": [0.25, 0.5, 0.75], "observed": [0.3, 0.5, 0.7]}
+    return {"coverage": rate, "miscalibration_area": 0.03, "by_novelty": by_novelty, **curve}
+
+
+def _stability(n: int) -> dict[str, Any]:
+    rates = {"hits": 1, "n": n, "rate": 0.3, "low": 0.1, "high": 0.5}
+    bins = [{"claimed": claimed, **rates} for claimed in (0.1, 0.4, 0.9)]
+    return {"brier": 0.1, "calibration_error": 0.05, "claimed": 0.4, "bins": bins}
 
 
 def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
@@ -239,6 +261,7 @@ def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
         "n_stable_start": 60, "n_stable_end": 60 + total, "n_discovered": int(verified["is_stable"].sum()),
         "n_discovered_total": total, "rejected": {},
         "hit_rate": {who: _hit_rate(verified.filter(pl.col("acquired_by") == who)) for who in ("model", "random")},
+        "claimed_hit_rate": {"model": 0.42, "random": None if verified.is_empty() else 0.11},
         "verified_mae": {"n": done.height, "composition": error, "structure": error, "ensemble": error},
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from pipeline.report import markup, rows
 from pipeline.report.collect import CampaignData, collect
 from pipeline.report.discoveries import discoveries
 from pipeline.report.page import render
+from pipeline.report.uncertainty_figures import coverage, stability
 
 from .synthetic import write_campaign
 
@@ -54,8 +55,18 @@ def test_each_discovery_is_a_row_with_its_cif(page: str, found: pl.DataFrame) ->
 
 def test_every_figure_has_a_place_and_a_fixed_name(page: str) -> None:
     names = re.findall(r'<div id="plot-([^"]+)" class="plotly-graph-div"', _own(page))
-    assert len(names) == len(set(names)) == 10
-    assert {"hit-rate", "errors", "parity-0", "parity-1", "parity-2", "verified", "verified-hull"} < set(names)
+    assert len(names) == len(set(names)) == 12
+    assert {
+        "hit-rate",
+        "errors",
+        "parity-0",
+        "parity-1",
+        "parity-2",
+        "verified",
+        "verified-hull",
+        "coverage",
+        "stability",
+    } < set(names)
 
 
 def test_labels_are_said_to_be_no_dft(page: str) -> None:
@@ -95,6 +106,24 @@ def test_a_campaign_without_discoveries_is_told_plainly(tmp_path: Path, kind: st
     assert not re.search(r">\s*(None|nan)\b", own)
     assert ("no candidate was verified" in own) == (kind == "nothing")
     assert "no relaxation was accepted" in own
+
+
+def test_coverage_is_told_for_all_crystals_and_by_novelty(campaign: CampaignData) -> None:
+    told = {row["name"]: row["counts"] for row in rows.uncertainty_rows(campaign.rounds[-1])}
+    assert set(told) == {"validation", "test", "test, like the training crystals", "test, a chemical system never seen"}
+    n = campaign.rounds[-1].test["ensemble"].n
+    assert told["test"] == f"{n - 1} of {n}"
+
+
+def test_claimed_hit_rates_stand_beside_the_true_ones(page: str) -> None:
+    assert _own(page).count('<td class="number">42%</td>') == 3
+    assert _own(page).count('<td class="number">11%</td>') == 3
+
+
+def test_figures_of_uncertainty_without_anything_measured() -> None:
+    empty = {"observed": [], "expected": [], "bins": []}
+    for draw in (coverage, stability):
+        assert "nothing was measured" in draw({"test": empty}).to_json()
 
 
 def test_funnel_narrows_to_the_discoveries(campaign: CampaignData) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.layout import METRICS, REPORTS, TIMINGS, Layout
 from pipeline.params import Params, parse_params
+from pipeline.schemas import GEOMETRIES
 from pipeline.tables import write_json
 from pipeline.tracking import tracking_uri
 
@@ -28,7 +29,10 @@ def tiny_params() -> Params:
 
 def write_round(root: Path, name: str, params: Params) -> None:
     from pipeline.learning.baseline import ElementBaseline
+    from pipeline.learning.calibration import Calibration
     from pipeline.learning.networks import make_network
+    from pipeline.learning.novelty import Novelty
+    from pipeline.learning.rule import Combination, Rule, save_rules
     from pipeline.learning.storage import SavedView, save_view
     from pipeline.stability.compositions import N_ELEMENTS
 
@@ -45,7 +49,11 @@ def write_round(root: Path, name: str, params: Params) -> None:
             )
         timing = {"seconds": 3.5, "seconds_per_step": 0.02}
         write_json(timing, root / TIMINGS / f"train-{view}-{name}.json")
-    write_json({"weight_structure": 0.7, "std_scale": 1.5}, files.ensemble)
+    rule = Rule(Combination("constant", {"weight_structure": 0.7}), Calibration.none())
+    save_rules(dict.fromkeys(GEOMETRIES, rule), files.ensemble)
+    Novelty(frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(GEOMETRIES, 9.0)).save(
+        files.novelty
+    )
     errors = {"ensemble": {"mae": VALIDATION_MAE[name], "rmse": 0.2, "n": 5}}
     write_json({"n_train": 9, "validation": errors, "test": errors}, root / METRICS / name / "ensemble.json")
     learning = {"n_verified": 6, "hit_rate": {"model": {"hits": 3, "rate": 0.75}, "random": {"hits": 0, "rate": None}}}

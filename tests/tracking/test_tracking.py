@@ -57,6 +57,8 @@ def _predicts_like_the_round(campaign, uri):
     answer = mlflow.pyfunc.load_model(uri).predict(pd.DataFrame([ROCK_SALT]))
     direct = load_ensemble(Layout(campaign / "data").round("round_0").folder).predict([Crystal(*ROCK_SALT.values())])
     np.testing.assert_allclose(answer["formation_energy_per_atom_pred"], direct.mean, atol=1e-6)
+    np.testing.assert_allclose(answer["formation_energy_per_atom_upper"], direct.upper, atol=1e-6)
+    assert answer["out_of_distribution"].to_list() == list(direct.novelty)
 
 
 def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypatch):

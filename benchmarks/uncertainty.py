@@ -1,0 +1,237 @@
+"""How far the uncertainty of the structure view can be trusted: on crystals like the training set, and unlike it.
+
+One ensemble is trained on crystals of the Materials Project. Validation crystals calibrate it, and three sets judge it:
+other formulas of the same draw, chemical systems that were left out, and all crystals of two elements that were left
+out. Each is measured three times: with the spread taken at its word, calibrated, and widened where out of distribution.
+
+    python benchmarks/uncertainty.py --train 6000 --members 10 --epochs 20
+
+Writes `table.md`, `scores.json` and `reliability.html` to `.bench/uncertainty`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import md5
+from pathlib import Path
+from typing import Any
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"  # before numpy is imported; every member is trained in a process of one thread
+
+import numpy as np  # noqa: E402
+import polars as pl  # noqa: E402
+
+from pipeline.crystals.crystal import Crystal  # noqa: E402
+from pipeline.crystals.elements import ATOMIC_NUMBERS  # noqa: E402
+from pipeline.crystals.encoding import decode, encode  # noqa: E402
+from pipeline.learning.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
+from pipeline.learning.ensemble import latents, predict_members  # noqa: E402
+from pipeline.learning.metrics import errors  # noqa: E402
+from pipeline.learning.novelty import Novelty  # noqa: E402
+from pipeline.learning.reliability import probability_scores, uncertainty_scores  # noqa: E402
+from pipeline.learning.rule import Combination, Prediction, Rule  # noqa: E402
+from pipeline.learning.storage import SavedView  # noqa: E402
+from pipeline.learning.train import train_view  # noqa: E402
+from pipeline.params import load_params  # noqa: E402
+from pipeline.report.uncertainty_figures import coverage, stability  # noqa: E402
+from pipeline.schemas import NOVELTY  # noqa: E402
+from pipeline.stability.compositions import atomic_fractions, fractions_of_formulas  # noqa: E402
+from pipeline.stability.hull import ConvexHull  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
+TESTS = {"formulas": "other formulas", "systems": "unseen systems", "elements": "unseen elements"}
+STEPS = ("spread as it is", "calibrated", "and widened")
+ENERGY = "formation_energy_per_atom"
+
+
+def main() -> None:
+    """Train, calibrate, measure, and write the table and the plot."""
+    asked = _arguments()
+    table = deal(pl.read_parquet(asked.data / "mp_structures.parquet"), asked)
+    params = load_params(ROOT / "params.yaml").structure.model_copy(
+        update={"members": asked.members, "epochs": asked.epochs}
+    )
+    trained = train_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
+    hull = _hull(asked.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))
+    scores, widening = measure(trained.saved, table, hull)
+    write(scores, widening, asked.out)
+
+
+def deal(table: pl.DataFrame, asked: argparse.Namespace) -> pl.DataFrame:
+    """Crystals in the columns of training, with their part in `split`.
+
+    All crystals of some elements and a tenth of the chemical systems are left out. Of the other systems, whole ones are
+    drawn until there are enough training crystals, and their formulas are dealt by hash.
+    """
+    system, formula = (pl.col(name).map_elements(_hash, return_dtype=pl.Int64) for name in ("chemsys", "formula"))
+    strange = pl.col("chemsys").str.split("-").list.set_intersection(asked.elements.split(",")).list.len() > 0
+    is_element = ~pl.col("chemsys").str.contains("-", literal=True)
+    part = (
+        pl.when(strange).then(pl.lit("elements"))
+        .when(is_element).then(pl.lit("train"))
+        .when(system % 10 == 0).then(pl.lit("systems"))
+        .when(formula % 100 < 10).then(pl.lit("formulas"))
+        .when(formula % 100 < 25).then(pl.lit("validation"))
+        .otherwise(pl.lit("train"))
+    )  # fmt: skip
+    dealt = table.filter(pl.col("nsites") <= asked.max_sites).with_columns(
+        part.alias("split"), pl.when(is_element).then(0).otherwise(system).alias("draw")
+    )
+    dealt = dealt.sort("draw", "material_id")
+    last = dealt.filter(pl.col("split") == "train")["draw"].head(asked.train).max()
+    near = dealt.filter(~pl.col("split").is_in(["elements", "systems"]) & (pl.col("draw") <= last))
+    far = [dealt.filter(pl.col("split") == part).head(asked.test) for part in ("elements", "systems")]
+    rows = pl.concat([near, *far]).sort("material_id")
+    return rows.select("material_id", "formula", "chemsys", "split", ENERGY).hstack(encode(_crystals(rows)))
+
+
+def measure(
+    saved: SavedView, table: pl.DataFrame, hull: ConvexHull
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Scores by set of crystals and step; and how much each reason would have had to be widened."""
+    crystals = {part: decode(table.filter(pl.col("split") == part)) for part in ("train", "validation", *TESTS)}
+    vectors = {part: latents(saved, found) for part, found in crystals.items()}
+    seen = Novelty.fit(crystals["train"], vectors["train"], vectors["validation"])
+    rule, predicted = None, {}
+    for part in ("validation", *TESTS):
+        rows = table.filter(pl.col("split") == part)
+        members, novelty = predict_members(saved, crystals[part]), seen.reasons(crystals[part], vectors[part])
+        rule = rule or calibrated(members, rows, novelty)
+        predicted[part] = rule.predict(members, members, novelty), rows
+    assert rule is not None
+    scores = {part: dict(_steps(*predicted[part], hull, rule.calibration)) for part in TESTS}
+    return scores, {"used": dict(rule.calibration.widening), "needed": _needed([predicted[part] for part in TESTS])}
+
+
+def calibrated(members: np.ndarray, rows: pl.DataFrame, novelty: list[str]) -> Rule:
+    """The rule of one view alone, fitted on the validation crystals."""
+    combination = Combination("structure", {})
+    average = combination.combine(members, members)
+    error = rows[ENERGY].to_numpy() - average.mean
+    return Rule(combination, Calibration.fit(error, average.spread, rows["formula"].to_list(), novelty))
+
+
+def _steps(
+    prediction: Prediction, rows: pl.DataFrame, hull: ConvexHull, calibration: Calibration
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Scores with the spread as it is, calibrated, and widened."""
+    true = rows[ENERGY].to_numpy()
+    floor = hull.hull_energies(atomic_fractions(rows["atomic_numbers"].to_list()))
+    narrow = replace(calibration, widening=dict.fromkeys(NOVELTY, 1.0))
+    for step, rule in zip(STEPS, (Calibration.none(), narrow, calibration), strict=True):
+        std = rule.std(prediction.spread, prediction.novelty)
+        told = replace(prediction, std=std, calibration=rule)
+        probability = told.probability_below(floor)
+        yield (
+            step,
+            errors(told.mean, true)
+            | {
+                "uncertainty": uncertainty_scores(told, true),
+                "stability": probability_scores(probability, true <= floor),
+            },
+        )
+
+
+def _needed(predicted: list[tuple[Prediction, pl.DataFrame]]) -> dict[str, Any]:
+    """Conformal quantile of all test crystals with a reason to be out of distribution, over the one fitted without."""
+    score = np.concatenate([
+        np.abs(rows[ENERGY].to_numpy() - told.mean) / told.calibration.std(told.spread, [""] * len(rows))
+        for told, rows in predicted
+    ])  # fmt: skip
+    groups = np.concatenate([rows["formula"].to_numpy() for _, rows in predicted])
+    novelty = np.concatenate([np.array(list(told.novelty), dtype=object) for told, _ in predicted])
+    quantile = predicted[0][0].calibration.quantile
+    found = {}
+    for reason in NOVELTY:
+        mine = np.array([reason in text.split(",") for text in novelty], dtype=bool)
+        enough = len(set(groups[mine])) >= ENOUGH
+        factor = conformal_quantile(score[mine], groups[mine]) / quantile if enough else None
+        found[reason] = {"n": int(mine.sum()), "factor": factor}
+    return found
+
+
+def write(scores: dict[str, dict[str, Any]], widening: dict[str, Any], out: Path) -> None:
+    """Table, numbers and plot."""
+    out.mkdir(parents=True, exist_ok=True)
+    lines = [
+        "| test crystals | uncertainty | MAE | n | 90 % covers | 95 % CI | area | width | NLL | rank | ECE | Brier |"
+    ]
+    lines += ["|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|"]
+    lines += [_row(part, step, found) for part, steps in scores.items() for step, found in steps.items()]
+    lines += ["", "| out of distribution by | widened by | needed here | n |", "|---|---:|---:|---:|"]
+    for reason, factor in widening["used"].items():
+        needed = widening["needed"][reason]
+        told = "too few" if needed["factor"] is None else f"{needed['factor']:.2f}"
+        lines += [f"| {reason} | {factor:.2f} | {told} | {needed['n']} |"]
+    text = "\n".join(lines)
+    print(text)
+    (out / "table.md").write_text(text + "\n")
+    (out / "scores.json").write_text(json.dumps({"scores": scores, "widening": widening}, indent=1))
+    (out / "reliability.html").write_text(_page(scores))
+
+
+def _row(part: str, step: str, found: dict[str, Any]) -> str:
+    told, stable = found["uncertainty"], found["stability"]
+    inside = told["coverage"]
+    return (
+        f"| {TESTS[part]} | {step} | {found['mae']:.3f} | {inside['n']} | {inside['rate']:.1%} | "
+        f"{inside['low']:.1%} to {inside['high']:.1%} | {told['miscalibration_area']:.3f} | {told['sharpness']:.3f} | "
+        f"{told['nll']:.2f} | {told['spearman']:.2f} | {stable['calibration_error']:.3f} | {stable['brier']:.3f} |"
+    )
+
+
+def _page(scores: dict[str, dict[str, Any]]) -> str:
+    """Two figures for each step, in one page that loads nothing."""
+    from plotly.offline import get_plotlyjs
+
+    figures = []
+    for step in STEPS:
+        named = {TESTS[part]: steps[step] for part, steps in scores.items()}
+        pair = (
+            coverage({name: found["uncertainty"] for name, found in named.items()}),
+            stability({name: found["stability"] for name, found in named.items()}),
+        )
+        plain = {"full_html": False, "include_plotlyjs": False, "config": {"displayModeBar": False}}
+        drawn = "".join(f"<div>{one.to_html(**plain)}</div>" for one in pair)
+        figures.append(f"<h2>{step.capitalize()}</h2><section>{drawn}</section>")
+    style = "<style>body{font-family:sans-serif}section{display:grid;grid-template-columns:520px 520px}</style>"
+    return f'<meta charset="utf-8">{style}<script>{get_plotlyjs()}</script>{"".join(figures)}'
+
+
+def _crystals(rows: pl.DataFrame) -> list[Crystal]:
+    found = (json.loads(text) for text in rows["structure"])
+    return [Crystal(one["lattice"], [ATOMIC_NUMBERS[s] for s in one["species"]], one["frac_coords"]) for one in found]
+
+
+def _hull(path: Path, held_out: pl.DataFrame) -> ConvexHull:
+    """The hull of everything but the formulas on trial."""
+    table = pl.read_parquet(path, columns=["formula", ENERGY])
+    others = table.filter(~pl.col("formula").is_in(held_out["formula"].implode()))
+    return ConvexHull(fractions_of_formulas(others["formula"]), others[ENERGY].to_numpy())
+
+
+def _hash(text: str) -> int:
+    return int(md5(text.encode(), usedforsecurity=False).hexdigest()[:12], 16)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--train", type=int, default=6000, help="training crystals")
+    parser.add_argument("--test", type=int, default=1500, help="crystals of unseen systems and elements, at most")
+    parser.add_argument("--members", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--max-sites", type=int, default=20)
+    parser.add_argument("--elements", default="Mn,Te", help="elements that are left out")
+    parser.add_argument("--data", type=Path, default=SHARED, help="folder with mp_structures.parquet")
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "uncertainty")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
