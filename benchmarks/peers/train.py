@@ -53,25 +53,47 @@ def train_network(learner: Learner, training: Training, parts: dict[str, Part], 
     prepared = {name: learner.prepare(value) for name, value in inputs.items()}
     preparation = clock() - began
     del inputs
-    session = _Session(learner, training, parts, prepared)
     curve = Curve(parts["validation"].energies, parts["test"].energies)
-    marks = iter(seconds * np.geomspace(_FIRST_POINT, 1.0, POINTS))
-    mark = next(marks)
-    stream = _rows(prepared["train"].usable, training.batch_size)
-    while session.seconds < seconds:
-        session.step(stream, seconds)
-        if session.seconds >= mark:
-            curve.add(session.seconds, *session.best_predictions())
-            mark = next((later for later in marks if later > session.seconds), math.inf)
+    marks = seconds * np.geomspace(_FIRST_POINT, 1.0, POINTS)
+    sessions: list[_Session] = []
+    for _ in range(training.members):
+        sessions.append(_Session(learner, training, parts, prepared))
+        _fit(sessions, seconds / training.members, curve, marks)
+    seen, spent = (sum(getattr(session, name) for session in sessions) for name in ("seen", "seconds"))
     return Trained(
         curve,
         preparation,
-        session.seen / len(prepared["train"].usable),
-        session.seen / session.seconds,
-        session.inference_per_second(),
-        sum(p.numel() for p in session.network.parameters() if p.requires_grad),
+        seen / len(prepared["train"].usable),
+        seen / spent,
+        sessions[-1].inference_per_second() / training.members,
+        sum(p.numel() for session in sessions for p in session.network.parameters() if p.requires_grad),
         sum(part.size - len(part.usable) for part in prepared.values()),
     )
+
+
+def _fit(sessions: list[_Session], budget: float, curve: Curve, marks: np.ndarray) -> None:
+    """Train the last member, and note on the way what the mean of all of them predicts."""
+    session, before = sessions[-1], sum(earlier.seconds for earlier in sessions[:-1])
+    stream = _rows(session.prepared["train"].usable, session.training.batch_size)
+    mark = _mark_after(marks, before)
+    while session.seconds < budget:
+        session.step(stream, budget)
+        spent = before + session.seconds
+        if spent >= mark or session.seconds >= budget:
+            curve.add(spent, *_means(sessions))
+            mark = _mark_after(marks, spent)
+    session.best = session.best_predictions()
+
+
+def _mark_after(marks: np.ndarray, spent: float) -> float:
+    return float(min((mark for mark in marks if mark > spent), default=math.inf))
+
+
+def _means(sessions: list[_Session]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean predictions for validation and test crystals, of the members that are ready and the one in training."""
+    found = [session.best or session.best_predictions() for session in sessions]
+    validation, test = (np.mean([predicted[part] for predicted in found], axis=0) for part in (0, 1))
+    return validation, test
 
 
 def rate_factor(progress: float) -> float:
@@ -112,6 +134,7 @@ class _Session:
             self.network.parameters(), lr=training.rate, weight_decay=training.weight_decay, fused=True
         )
         self.seconds, self.seen = 0.0, 0
+        self.best: tuple[np.ndarray, np.ndarray] | None = None  # predictions at the end
 
     def step(self, stream: Iterator[Tensor], budget: float) -> None:
         """One step of the optimiser, on the clock."""

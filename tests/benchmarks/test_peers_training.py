@@ -1,5 +1,7 @@
 """The driver that trains every network, with a toy network and a clock of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,6 +75,18 @@ def test_only_steps_count_towards_the_budget(clock):
     assert trained.epochs == pytest.approx(200 * 8 / 65)
     assert trained.training_per_second == 8.0
     assert trained.inference_per_second == pytest.approx(12 / 100)
+
+
+def test_members_share_the_budget_and_are_averaged(clock):
+    alone = train.train_network(Toy(clock), SETTINGS, parts(), seconds=100.0, seed=0)
+    trained = train.train_network(Toy(clock), replace(SETTINGS, members=2), parts(), seconds=200.0, seed=0)
+    seconds = [point["seconds"] for point in trained.curve.points]
+    assert (seconds[-1], max(second for second in seconds if second <= 100)) == (200.0, 100.0)
+    assert trained.parameters == 2 * alone.parameters
+    assert trained.inference_per_second == pytest.approx(alone.inference_per_second / 2)
+    first = next(said for said, at in zip(trained.curve.predictions, seconds, strict=True) if at == 100.0)
+    assert first["test"] == pytest.approx(alone.curve.predictions[-1]["test"])
+    assert trained.curve.predictions[-1]["test"] != first["test"]
 
 
 def test_it_learns(clock):
