@@ -28,7 +28,7 @@ import polars as pl  # noqa: E402
 
 from pipeline.crystals.crystal import Crystal  # noqa: E402
 from pipeline.crystals.elements import ATOMIC_NUMBERS  # noqa: E402
-from pipeline.crystals.encoding import decode, encode  # noqa: E402
+from pipeline.crystals.encoding import decode, describe  # noqa: E402
 from pipeline.learning.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
 from pipeline.learning.ensemble import latents, predict_members  # noqa: E402
 from pipeline.learning.metrics import errors  # noqa: E402
@@ -55,7 +55,7 @@ def main() -> None:
     asked = _arguments()
     table = deal(pl.read_parquet(asked.data / "mp_structures.parquet"), asked)
     params = load_params(ROOT / "params.yaml").structure.model_copy(
-        update={"members": asked.members, "epochs": asked.epochs}
+        update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0}
     )
     trained = train_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
     hull = _hull(asked.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))
@@ -88,7 +88,8 @@ def deal(table: pl.DataFrame, asked: argparse.Namespace) -> pl.DataFrame:
     near = dealt.filter(~pl.col("split").is_in(["elements", "systems"]) & (pl.col("draw") <= last))
     far = [dealt.filter(pl.col("split") == part).head(asked.test) for part in ("elements", "systems")]
     rows = pl.concat([near, *far]).sort("material_id")
-    return rows.select("material_id", "formula", "chemsys", "split", ENERGY).hstack(encode(_crystals(rows)))
+    described = describe(_crystals(rows)).drop("formula_pretty", "chemsys", "spacegroup_number", "nsites")
+    return rows.select("material_id", "formula", "chemsys", "split", ENERGY).hstack(described)
 
 
 def measure(
@@ -97,7 +98,7 @@ def measure(
     """Scores by set of crystals and step; and how much each reason would have had to be widened."""
     crystals = {part: decode(table.filter(pl.col("split") == part)) for part in ("train", "validation", *TESTS)}
     vectors = {part: latents(saved, found) for part, found in crystals.items()}
-    seen = Novelty.fit(crystals["train"], vectors["train"], vectors["validation"])
+    seen = Novelty.fit(crystals["train"], vectors["train"], {"relaxed": vectors["validation"]})
     rule, predicted = None, {}
     for part in ("validation", *TESTS):
         rows = table.filter(pl.col("split") == part)

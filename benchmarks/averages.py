@@ -1,0 +1,115 @@
+"""What the weighted average of the views is worth, and what it is worth to learn from guesses: one table.
+
+Both views are trained on crystals of the Materials Project, the structure view twice: on relaxed crystals only, and
+with guesses of them (`structure.unrelaxed`). Every way to combine the views is fitted on validation crystals, once as
+they are and once as guesses, and tested on other formulas, on unseen chemical systems, and on guesses of the latter.
+
+    python benchmarks/averages.py --train 6000 --members 4 --epochs 40
+
+Writes `table.md` to `.bench/averages`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import uncertainty  # first: it sets one thread per process
+from uncertainty import ENERGY, ROOT, SHARED
+
+import numpy as np  # isort: skip
+import polars as pl  # isort: skip
+
+from pipeline.crystals.encoding import decode
+from pipeline.learning.averages import STRATEGIES
+from pipeline.learning.ensemble import predict_members
+from pipeline.learning.guesses import Guesses, guesses_held_out
+from pipeline.learning.rule import Combination
+from pipeline.learning.storage import SavedView
+from pipeline.learning.train import train_view
+from pipeline.params import ViewParams, load_params
+
+PARTS = ("validation", "formulas", "systems")
+TRAININGS = {0.0: "relaxed crystals only", 0.5: "relaxed crystals and guesses"}
+SETS = {
+    "other formulas": ("formulas", "relaxed"),
+    "unseen systems": ("systems", "relaxed"),
+    "unseen systems, guessed geometry": ("systems", "unrelaxed"),
+}
+
+
+def main() -> None:
+    """Train, combine, measure, and write the table."""
+    asked = _arguments()
+    table = uncertainty.deal(pl.read_parquet(asked.data / "mp_structures.parquet"), asked)
+    shown = {part: _shown(table, part) for part in PARTS}
+    lines: list[str] = []
+    composition = _members(_trained("composition", table, asked), shown)
+    for share, told in TRAININGS.items():
+        structure = _members(_trained("structure", table, asked, unrelaxed=share), shown)
+        lines += [f"Structure view trained on {told}:", "", *_table(composition, structure, shown), ""]
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "table.md").write_text("\n".join(lines))
+    print("\n".join(lines))
+
+
+def _shown(table: pl.DataFrame, part: str) -> dict[str, Guesses]:
+    """The crystals of a part, as they are and as training crystals suggest them."""
+    rows = table.filter(pl.col("split") == part).sort("material_id")
+    known = table.filter(pl.col("split") == "train")
+    test = pl.concat([known, rows.with_columns(split=pl.lit("test"))])
+    return {"relaxed": Guesses(rows, decode(rows)), "unrelaxed": guesses_held_out(test, 0)}
+
+
+def _trained(view: str, table: pl.DataFrame, asked: argparse.Namespace, **changes: float) -> SavedView:
+    params: ViewParams = load_params(ROOT / "params.yaml").view(view)
+    sizes = {"members": asked.members, "epochs": asked.epochs}
+    known = table.filter(pl.col("split").is_in(["train", "validation"]))
+    return train_view(view, params.model_copy(update=sizes | changes), known, None, 0).saved
+
+
+def _members(saved: SavedView, shown: dict[str, dict[str, Guesses]]) -> dict[tuple[str, str], np.ndarray]:
+    return {
+        (part, geometry): predict_members(saved, held.crystals, geometry)
+        for part, geometries in shown.items()
+        for geometry, held in geometries.items()
+    }
+
+
+def _table(
+    composition: dict[tuple[str, str], np.ndarray],
+    structure: dict[tuple[str, str], np.ndarray],
+    shown: dict[str, dict[str, Guesses]],
+) -> Iterator[str]:
+    """MAE in meV/atom of every strategy on every set."""
+    counts = [f"{name} (n = {len(shown[part][geometry].crystals):,})" for name, (part, geometry) in SETS.items()]
+    yield f"| MAE, meV/atom | {' | '.join(counts)} |"
+    yield "|---|" + "---:|" * len(SETS)
+    for strategy in STRATEGIES:
+        maes = []
+        for key in SETS.values():
+            fitting = "validation", key[1]
+            true = shown[fitting[0]][fitting[1]].table[ENERGY].to_numpy()
+            combination = Combination.fit(strategy, composition[fitting], structure[fitting], true)
+            error = combination.combine(composition[key], structure[key]).mean
+            error = error - shown[key[0]][key[1]].table[ENERGY].to_numpy()
+            maes.append(f"{1e3 * np.abs(error).mean():.1f}")
+        yield f"| {strategy} | {' | '.join(maes)} |"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--train", type=int, default=6000, help="training crystals")
+    parser.add_argument("--test", type=int, default=1500, help="test crystals of unseen systems, at most")
+    parser.add_argument("--members", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--elements", default="Mn,Te", help="elements that are left out")
+    parser.add_argument("--max-sites", type=int, default=20)
+    parser.add_argument("--data", type=Path, default=SHARED)
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "averages")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
