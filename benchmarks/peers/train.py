@@ -56,16 +56,17 @@ def train_network(learner: Learner, training: Training, parts: dict[str, Part], 
     curve = Curve(parts["validation"].energies, parts["test"].energies)
     marks = seconds * np.geomspace(_FIRST_POINT, 1.0, POINTS)
     sessions: list[_Session] = []
-    for _ in range(training.members):
+    members = training.members(seconds, len(prepared["train"].usable))
+    for _ in range(members):
         sessions.append(_Session(learner, training, parts, prepared))
-        _fit(sessions, seconds / training.members, curve, marks)
+        _fit(sessions, seconds / members, curve, marks)
     seen, spent = (sum(getattr(session, name) for session in sessions) for name in ("seen", "seconds"))
     return Trained(
         curve,
         preparation,
         seen / len(prepared["train"].usable),
         seen / spent,
-        sessions[-1].inference_per_second() / training.members,
+        sessions[-1].inference_per_second() / members,
         sum(p.numel() for session in sessions for p in session.network.parameters() if p.requires_grad),
         sum(part.size - len(part.usable) for part in prepared.values()),
     )

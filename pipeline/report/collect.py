@@ -71,6 +71,7 @@ class RoundData:
         strategy: How the views are combined, see `ensemble.combination`.
         weight_structure: Mean weight of the structure view in the ensemble.
         test: Errors on the test crystals by predictor (see ``PREDICTORS``).
+        guessed: The same where the structure view is shown guesses, as it is in screening.
         uncertainty: Scores of the predicted errors on the validation and test crystals.
         stability: Scores of P(stable) on the same.
         counts: The counters named in ``COUNTS``.
@@ -89,6 +90,7 @@ class RoundData:
     strategy: str
     weight_structure: float
     test: dict[str, Errors]
+    guessed: dict[str, Errors]
     uncertainty: dict[str, dict[str, Any]]
     stability: dict[str, dict[str, Any]]
     counts: dict[str, int]
@@ -168,6 +170,7 @@ def _metrics(folder: Path) -> dict[str, Any]:
         "strategy": ensemble["strategy"],
         "weight_structure": ensemble["weight_structure"],
         "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in PREDICTORS},
+        "guessed": {name: Errors(**_only(ensemble["unrelaxed"]["test"][name], Errors)) for name in PREDICTORS},
         **{name: {part: ensemble[part][name] for part in PARTS} for name in ("uncertainty", "stability")},
         "counts": {name: learning[name] for name in COUNTS},
         "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},

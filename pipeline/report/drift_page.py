@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import polars as pl
 from pipeline.drift import Drift
 from pipeline.report import markup
 from pipeline.report.drift_text import WARNING, counts
+from pipeline.report.html import page, plot
 from pipeline.report.theme import BELOW, BLUE, GREEN, VERMILLION, figure, say_empty, title
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 _ROWS = 200  # of each table; the whole list is what --table writes
 _BARS = 20
 _BINS = 60
-_PLOT = {"displayModeBar": False, "responsive": True}
 
 
 def render(drift: Drift, old: str, new: str) -> str:
@@ -30,18 +29,7 @@ def render(drift: Drift, old: str, new: str) -> str:
         old: Name of the old snapshot.
         new: Name of the new one.
     """
-    import jinja2
-    from plotly.offline import get_plotlyjs
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("drift.html.j2")
-    return template.render(plotly=get_plotlyjs(), **_content(drift, old, new)) + "\n"
+    return page("drift.html.j2", _content(drift, old, new))
 
 
 def energy_changes(drift: Drift) -> Figure:
@@ -107,7 +95,7 @@ def _content(drift: Drift, old: str, new: str) -> dict[str, Any]:
         "changed": [_crystal(row) for row in changed.head(_ROWS).iter_rows(named=True)],
         "flipped": [_crystal(row) for row in flipped.head(_ROWS).iter_rows(named=True)],
         "systems": drift.systems.head(_ROWS).rows(named=True),
-        "plots": {name: _html(drawn, name) for name, drawn in figures.items()},
+        "plots": {name: plot(drawn, name) for name, drawn in figures.items()},
     }
 
 
@@ -125,7 +113,3 @@ def _crystal(row: dict[str, Any]) -> dict[str, Any]:
         "hull_old_text": markup.milli(hull[0], 1),
         "hull_new_text": markup.milli(hull[1], 1),
     }
-
-
-def _html(drawn: Figure, name: str) -> str:
-    return str(drawn.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=_PLOT))

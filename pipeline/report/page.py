@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from pipeline.report import rows
 from pipeline.report.collect import CampaignData
 from pipeline.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
+from pipeline.report.html import page, plot
 from pipeline.report.hull_figures import binary_figure, ternary_figure
 from pipeline.report.hulls import most_changed_systems, system_hull
 from pipeline.report.markup import milli
@@ -23,7 +23,6 @@ NOT_DFT = {
     "chgnet-0.3.0": "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, "
     "not DFT calculations and not measurements; its energies already include the MP2020 corrections.",
 }
-_PLOT = {"displayModeBar": False, "responsive": True}
 
 
 def render(campaign: CampaignData, found: pl.DataFrame) -> str:
@@ -33,18 +32,7 @@ def render(campaign: CampaignData, found: pl.DataFrame) -> str:
         campaign: The campaign.
         found: Its discoveries, as :func:`pipeline.report.discoveries.discoveries` gives them.
     """
-    import jinja2
-    from plotly.offline import get_plotlyjs
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("template.html.j2")
-    return template.render(plotly=get_plotlyjs(), **_content(campaign, found)) + "\n"
+    return page("template.html.j2", _content(campaign, found))
 
 
 def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
@@ -68,8 +56,8 @@ def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
         "label_metrics": rows.flattened(campaign.labels),
         "settings": rows.flattened(campaign.params.model_dump(mode="json", by_alias=True)),
         "n_references": campaign.references.height,
-        "plots": {name: _html(drawn, name) for name, drawn in _figures(campaign).items()},
-        "hulls": [_html(drawn, name) for name, drawn in _hulls(campaign, found).items()],
+        "plots": {name: plot(drawn, name) for name, drawn in _figures(campaign).items()},
+        "hulls": [plot(drawn, name) for name, drawn in _hulls(campaign, found).items()],
     }
 
 
@@ -112,7 +100,3 @@ def _hulls(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Figure]:
             drawn[f"{name}-before"] = ternary_figure(before, f"{heading}, before", after)
             drawn[f"{name}-after"] = ternary_figure(after, f"{heading}, after", before)
     return drawn
-
-
-def _html(drawn: Figure, name: str) -> str:
-    return str(drawn.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=_PLOT))

@@ -42,6 +42,7 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
             "name": data.name,
             "n_train": f"{data.n_train:,}",
             "test": [markup.milli(data.test[name].mae) for name in PREDICTORS],
+            "guessed": [markup.milli(data.guessed[name].mae) for name in PREDICTORS[1:]],
             "verified": markup.milli(data.verified_mae["ensemble"]),
             "hits": {who: hit_rate(rate) for who, rate in data.hit_rate.items()},
             "claimed": {who: markup.percent(rate) for who, rate in data.claimed_hit_rate.items()},

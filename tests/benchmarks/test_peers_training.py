@@ -79,7 +79,7 @@ def test_only_steps_count_towards_the_budget(clock):
 
 def test_members_share_the_budget_and_are_averaged(clock):
     alone = train.train_network(Toy(clock), SETTINGS, parts(), seconds=100.0, seed=0)
-    trained = train.train_network(Toy(clock), replace(SETTINGS, members=2), parts(), seconds=200.0, seed=0)
+    trained = train.train_network(Toy(clock), replace(SETTINGS, useful=100 / 65), parts(), seconds=200.0, seed=0)
     seconds = [point["seconds"] for point in trained.curve.points]
     assert (seconds[-1], max(second for second in seconds if second <= 100)) == (200.0, 100.0)
     assert trained.parameters == 2 * alone.parameters

@@ -236,7 +236,7 @@ def _ensemble_metrics(test: pl.DataFrame, known: pl.DataFrame) -> dict[str, Any]
     n_train = known.filter(pl.col("split") == "train").height
     part = errors | {"uncertainty": _uncertainty(test.height), "stability": _stability(test.height)}
     facts = {"n_train": n_train, "strategy": "constant", "weight_structure": 0.7}
-    return facts | {"test": part, "validation": part}
+    return facts | {"test": part, "validation": part, "unrelaxed": facts | {"test": part, "validation": part}}
 
 
 def _uncertainty(n: int) -> dict[str, Any]:

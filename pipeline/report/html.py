@@ -1,0 +1,37 @@
+"""Self-contained HTML: a template of this folder, filled; figures as parts of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+_PLOT = {"displayModeBar": False, "responsive": True}
+
+
+def page(template: str, content: Mapping[str, Any]) -> str:
+    """A template with its content: no request leaves the page, and equal content gives equal bytes.
+
+    Args:
+        template: File name in this folder.
+        content: What the template asks for; a name that is missing is an error.
+    """
+    import jinja2
+    from plotly.offline import get_plotlyjs
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(plotly=get_plotlyjs(), **content) + "\n"
+
+
+def plot(drawn: Figure, name: str) -> str:
+    """A figure as a part of a page, with an identifier that does not change from run to run."""
+    return str(drawn.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=_PLOT))
