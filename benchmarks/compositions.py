@@ -1,0 +1,112 @@
+"""The composition view against the published predictions of its peers, five-fold by composition as these were made.
+
+    python benchmarks/compositions.py --members 2 --epochs 60
+
+Reads `mp_compositions.parquet`: energies of ground states by composition, and what seven models predicted out of fold
+(Bartel et al., npj Comput. Mater. 6, 97 (2020)). A composition is stable if its decomposition energy is not positive;
+that of a model follows from its own predictions for all compositions. Writes the predictions of each fold, which are
+not computed again, and `table.md` to `.bench/compositions`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from hashlib import md5
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"  # before numpy is imported; every member is trained in a process of one thread
+
+import numpy as np  # noqa: E402
+import polars as pl  # noqa: E402
+
+from pipeline.crystals.crystal import Crystal  # noqa: E402
+from pipeline.crystals.encoding import decode, encode  # noqa: E402
+from pipeline.learning.ensemble import predict_members  # noqa: E402
+from pipeline.learning.metrics import errors, stability_scores  # noqa: E402
+from pipeline.learning.train import train_view  # noqa: E402
+from pipeline.params import load_params  # noqa: E402
+from pipeline.stability.compositions import fractions_of_formulas  # noqa: E402
+from pipeline.stability.hull import ConvexHull  # noqa: E402
+from pipeline.tables import write_table  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
+FOLDS = 5
+WATCHED = 20  # one composition in so many is watched, not learned from
+ENERGY = "formation_energy_per_atom"
+PEERS = {"Roost": "roost_ef", "CGCNN (saw structures)": "cgcnn_ef", "ElemNet": "elemnet_ef", "AutoMat": "automat_ef"}
+PEERS |= {"Magpie": "magpie_ef", "Meredig": "meredig_ef", "ElFrac": "elfrac_ef"}
+
+
+def main() -> None:
+    """Predict every composition out of fold, then compare."""
+    asked = _arguments()
+    table = pl.read_parquet(asked.data / "mp_compositions.parquet").sort("formula")
+    hashes = pl.Series([int(md5(formula.encode()).hexdigest(), 16) % 10**6 for formula in table["formula"]])
+    table = table.with_columns(fold=hashes % FOLDS, watched=hashes // FOLDS % WATCHED == 0)
+    folds = [_fold(table, fold, asked) for fold in range(asked.folds)]
+    both = table.join(pl.concat(folds), on="formula", maintain_order="left")  # rows of the folds that were done
+    lines = list(_lines(both, {"**ours, composition view**": "ours_ef"} | PEERS))
+    (asked.out / "table.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def _fold(table: pl.DataFrame, fold: int, asked: argparse.Namespace) -> pl.DataFrame:
+    """Predictions for the compositions of one fold."""
+    path = asked.out / f"fold_{fold}_of_{FOLDS}_{asked.members}x{asked.epochs}.parquet"
+    if path.is_file():
+        return pl.read_parquet(path)
+    part = pl.when(pl.col("fold") == fold).then(pl.lit("out"))
+    part = part.when(pl.col("watched")).then(pl.lit("validation")).otherwise(pl.lit("train"))
+    dealt = table.select(pl.col("formula").alias("material_id"), ENERGY, part.alias("split"))
+    dealt = dealt.hstack(encode([_cell(formula) for formula in table["formula"]]))
+    sizes = {"members": asked.members, "epochs": asked.epochs, "layers": 3, "batch_size": 256}
+    params = load_params(ROOT / "params.yaml").composition.model_copy(update=sizes)
+    saved = train_view("composition", params, dealt.filter(pl.col("split") != "out"), None, fold).saved
+    out = dealt.filter(pl.col("split") == "out")
+    predicted = predict_members(saved, decode(out)).mean(axis=0)
+    found = pl.DataFrame({"formula": out["material_id"], "ours_ef": predicted})
+    write_table(found, path)
+    return found
+
+
+def _cell(formula: str) -> Crystal:
+    """A cell with the atoms of a formula; the composition view sees no more."""
+    from pymatgen.core import Composition
+
+    numbers = [element.Z for element, n in Composition(formula).items() for _ in range(round(n))]
+    return Crystal(np.eye(3), numbers, np.zeros((len(numbers), 3)))
+
+
+def _lines(table: pl.DataFrame, models: dict[str, str]) -> list[str]:
+    """One row per model, the best first."""
+    fractions, true = fractions_of_formulas(table["formula"]), table[ENERGY].to_numpy()
+    known = ConvexHull(fractions, true).decomposition_energies(fractions, true)
+    rows = []
+    for name, column in models.items():
+        energies = table[column].to_numpy()
+        predicted = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
+        told, stable = errors(energies, true), stability_scores(predicted, known)
+        rows.append((told["mae"], name, told["rmse"], *(stable[key] for key in ("f1", "precision", "recall"))))
+    head = f"| n = {len(table):,} | MAE, eV/atom | RMSE | F1 of stability | precision | recall |"
+    body = [
+        f"| {name} | {mae:.4f} | {rmse:.3f} | {' | '.join(f'{x:.3f}' for x in rest)} |"
+        for mae, name, rmse, *rest in sorted(rows)
+    ]
+    return [head, "|---|" + "---:|" * 5, *body]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--folds", type=int, default=FOLDS, help="do so many of the five; the table is of these rows")
+    parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--data", type=Path, default=SHARED)
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "compositions")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
