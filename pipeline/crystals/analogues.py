@@ -36,6 +36,8 @@ def analogues(targets: pl.DataFrame, parents: pl.DataFrame, generator: np.random
         For each target the parent with its elements replaced, at the volume that the new elements suggest, or ``None``
         where no other crystal has the prototype.
     """
+    if parents.is_empty():
+        return [None] * len(targets)
     crystals, labels = decode(parents), parents["decorated_prototype"].to_list()
     volumes = AtomicVolumes.fit(crystals)
     rows: dict[str, list[int]] = defaultdict(list)

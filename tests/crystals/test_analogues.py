@@ -46,6 +46,7 @@ def test_the_likeliest_parent_is_chosen():
 def test_the_own_composition_and_other_prototypes_are_no_parents():
     only_itself = PARENTS.head(1)
     assert analogues(only_itself, only_itself, RNG) == [None]
+    assert analogues(only_itself, only_itself.clear(), RNG) == [None]
     assert analogues(describe([fluorite(20, CL, 6.9)]), PARENTS.filter(pl.col("nsites") == 2), RNG) == [None]
 
 

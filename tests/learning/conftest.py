@@ -16,7 +16,8 @@ from pipeline.splits import split_snapshot
 
 ROOT = Path(__file__).parents[2]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2}
-TINY |= {"batch_size": 8, "learning_rate": 0.01, "fine_tune_learning_rate": 0.002}
+# An odd batch: the gradient of the last bias is a sum of signs, and where they cancel Adam makes a step of rounding.
+TINY |= {"batch_size": 9, "learning_rate": 0.01, "fine_tune_learning_rate": 0.002}
 
 
 @pytest.fixture(scope="session")

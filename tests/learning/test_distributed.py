@@ -24,13 +24,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def campaign(tmp_path, known, tiny):
-    """Folder of a campaign before its first training: 41 crystals in batches of 8, the last of which has one row."""
+    """Folder of a campaign before its first training: 46 crystals in batches of 9, the last of which has one row."""
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     content["structure"] = tiny["structure"].model_dump()
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     files = Layout(tmp_path / "data").round("round_0")
     parts = known.partition_by("split", as_dict=True)
-    crystals = parts[("train",)].head(41).vstack(parts[("validation",)].head(9)).vstack(parts[("test",)])
+    crystals = parts[("train",)].head(46).vstack(parts[("validation",)].head(9)).vstack(parts[("test",)])
     write_table(crystals, files.crystals, Crystals, sort_by="material_id")
     write_json({"round": None}, files.warm_start / "origin.json")
     return tmp_path, crystals
