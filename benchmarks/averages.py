@@ -13,22 +13,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
-import uncertainty  # first: it sets one thread per process
-from uncertainty import ENERGY, ROOT, SHARED
+from options import ROOT, one_thread, parser
 
-import numpy as np  # isort: skip
-import polars as pl  # isort: skip
+one_thread()
 
-from pipeline.crystals.encoding import decode
-from pipeline.learning.averages import STRATEGIES
-from pipeline.learning.ensemble import predict_members
-from pipeline.learning.guesses import Guesses, guesses_held_out
-from pipeline.learning.rule import Combination
-from pipeline.learning.storage import SavedView
-from pipeline.learning.train import train_view
-from pipeline.params import ViewParams, load_params
+import numpy as np  # noqa: E402
+import polars as pl  # noqa: E402
+from materials_project import ENERGY, deal, described, read_crystals  # noqa: E402
+
+from pipeline.crystals.encoding import decode  # noqa: E402
+from pipeline.learning.averages import STRATEGIES  # noqa: E402
+from pipeline.learning.ensemble import predict_members  # noqa: E402
+from pipeline.learning.guesses import Guesses, guesses_held_out  # noqa: E402
+from pipeline.learning.rule import Combination  # noqa: E402
+from pipeline.learning.storage import SavedView  # noqa: E402
+from pipeline.learning.train import train_view  # noqa: E402
+from pipeline.params import ViewParams, load_params  # noqa: E402
 
 PARTS = ("validation", "formulas", "systems")
 TRAININGS = {0.0: "relaxed crystals only", 0.5: "relaxed crystals and guesses"}
@@ -42,7 +43,8 @@ SETS = {
 def main() -> None:
     """Train, combine, measure, and write the table."""
     asked = _arguments()
-    table = uncertainty.deal(pl.read_parquet(asked.data / "mp_structures.parquet"), asked)
+    elements = asked.elements.split(",")
+    table = described(deal(read_crystals(asked.data), asked.train, asked.test, elements, asked.max_sites), "split")
     shown = {part: _shown(table, part) for part in PARTS}
     lines: list[str] = []
     composition = _members(_trained("composition", table, asked), shown)
@@ -99,16 +101,14 @@ def _table(
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--train", type=int, default=6000, help="training crystals")
-    parser.add_argument("--test", type=int, default=1500, help="test crystals of unseen systems, at most")
-    parser.add_argument("--members", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--elements", default="Mn,Te", help="elements that are left out")
-    parser.add_argument("--max-sites", type=int, default=20)
-    parser.add_argument("--data", type=Path, default=SHARED)
-    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "averages")
-    return parser.parse_args()
+    found = parser(__doc__, "averages")
+    found.add_argument("--train", type=int, default=6000, help="training crystals")
+    found.add_argument("--test", type=int, default=1500, help="test crystals of unseen systems, at most")
+    found.add_argument("--members", type=int, default=4)
+    found.add_argument("--epochs", type=int, default=40)
+    found.add_argument("--elements", default="Mn,Te", help="elements that are left out")
+    found.add_argument("--max-sites", type=int, default=20)
+    return found.parse_args()
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ not computed again, and `table.md` to `.bench/compositions`.
 from __future__ import annotations
 
 import argparse
-import os
-from hashlib import md5
-from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"  # before numpy is imported; every member is trained in a process of one thread
+from options import ROOT, one_thread, parser
+
+one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
+from materials_project import ENERGY, hash_of  # noqa: E402
 
 from pipeline.crystals.crystal import Crystal  # noqa: E402
 from pipeline.crystals.encoding import decode, encode  # noqa: E402
@@ -31,11 +30,8 @@ from pipeline.stability.compositions import fractions_of_formulas  # noqa: E402
 from pipeline.stability.hull import ConvexHull  # noqa: E402
 from pipeline.tables import write_table  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
-SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
 FOLDS = 5
 WATCHED = 20  # one composition in so many is watched, not learned from
-ENERGY = "formation_energy_per_atom"
 PEERS = {"Roost": "roost_ef", "CGCNN (saw structures)": "cgcnn_ef", "ElemNet": "elemnet_ef", "AutoMat": "automat_ef"}
 PEERS |= {"Magpie": "magpie_ef", "Meredig": "meredig_ef", "ElFrac": "elfrac_ef"}
 
@@ -44,8 +40,7 @@ def main() -> None:
     """Predict every composition out of fold, then compare."""
     asked = _arguments()
     table = pl.read_parquet(asked.data / "mp_compositions.parquet").sort("formula")
-    hashes = pl.Series([int(md5(formula.encode()).hexdigest(), 16) % 10**6 for formula in table["formula"]])
-    table = table.with_columns(fold=hashes % FOLDS, watched=hashes // FOLDS % WATCHED == 0)
+    table = table.with_columns(fold=hash_of("formula") % FOLDS, watched=hash_of("formula") // FOLDS % WATCHED == 0)
     folds = [_fold(table, fold, asked) for fold in range(asked.folds)]
     both = table.join(pl.concat(folds), on="formula", maintain_order="left")  # rows of the folds that were done
     lines = list(_lines(both, {"**ours, composition view**": "ours_ef"} | PEERS))
@@ -99,13 +94,11 @@ def _lines(table: pl.DataFrame, models: dict[str, str]) -> list[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--folds", type=int, default=FOLDS, help="do so many of the five; the table is of these rows")
-    parser.add_argument("--members", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--data", type=Path, default=SHARED)
-    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "compositions")
-    return parser.parse_args()
+    found = parser(__doc__, "compositions")
+    found.add_argument("--folds", type=int, default=FOLDS, help="do so many of the five; the table is of these rows")
+    found.add_argument("--members", type=int, default=2)
+    found.add_argument("--epochs", type=int, default=60)
+    return found.parse_args()
 
 
 if __name__ == "__main__":

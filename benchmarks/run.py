@@ -3,22 +3,19 @@
 On the reference set, and on the energies of the Materials Project where ``LODESTONE_SHARED_DATA`` names their folder.
 """
 
-import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
-    os.environ[_name] = "1"  # before numpy and polars are imported
+from options import ROOT, SHARED, one_thread
+
+one_thread()
 
 import crystals  # noqa: E402
 import hull  # noqa: E402
 import polars as pl  # noqa: E402
 from timing import HEADER, Comparison  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "reference" / "crystals.parquet"
-SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
 
 
 def main() -> None:

@@ -13,24 +13,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import md5
 from pathlib import Path
 from typing import Any
 
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-    os.environ[_name] = "1"  # before numpy is imported; every member is trained in a process of one thread
+from options import ROOT, one_thread, parser
+
+one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
+from materials_project import ENERGY, deal, described, read_crystals  # noqa: E402
 
-from pipeline.crystals.crystal import Crystal  # noqa: E402
-from pipeline.crystals.elements import ATOMIC_NUMBERS  # noqa: E402
-from pipeline.crystals.encoding import decode, describe  # noqa: E402
+from pipeline.crystals.encoding import decode  # noqa: E402
 from pipeline.learning.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
-from pipeline.learning.ensemble import latents, predict_members  # noqa: E402
+from pipeline.learning.ensemble import Shown  # noqa: E402
 from pipeline.learning.metrics import errors  # noqa: E402
 from pipeline.learning.novelty import Novelty  # noqa: E402
 from pipeline.learning.reliability import probability_scores, uncertainty_scores  # noqa: E402
@@ -43,17 +41,16 @@ from pipeline.schemas import NOVELTY  # noqa: E402
 from pipeline.stability.compositions import atomic_fractions, fractions_of_formulas  # noqa: E402
 from pipeline.stability.hull import ConvexHull  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
-SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
 TESTS = {"formulas": "other formulas", "systems": "unseen systems", "elements": "unseen elements"}
 STEPS = ("spread as it is", "calibrated", "and widened")
-ENERGY = "formation_energy_per_atom"
 
 
 def main() -> None:
     """Train, calibrate, measure, and write the table and the plot."""
     asked = _arguments()
-    table = deal(pl.read_parquet(asked.data / "mp_structures.parquet"), asked)
+    elements = asked.elements.split(",")
+    table = deal(read_crystals(asked.data), asked.train, asked.test, elements, asked.max_sites)
+    table = described(table, "split")
     params = load_params(ROOT / "params.yaml").structure.model_copy(
         update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0}
     )
@@ -63,46 +60,18 @@ def main() -> None:
     write(scores, widening, asked.out)
 
 
-def deal(table: pl.DataFrame, asked: argparse.Namespace) -> pl.DataFrame:
-    """Crystals in the columns of training, with their part in `split`.
-
-    All crystals of some elements and a tenth of the chemical systems are left out. Of the other systems, whole ones are
-    drawn until there are enough training crystals, and their formulas are dealt by hash.
-    """
-    system, formula = (pl.col(name).map_elements(_hash, return_dtype=pl.Int64) for name in ("chemsys", "formula"))
-    strange = pl.col("chemsys").str.split("-").list.set_intersection(asked.elements.split(",")).list.len() > 0
-    is_element = ~pl.col("chemsys").str.contains("-", literal=True)
-    part = (
-        pl.when(strange).then(pl.lit("elements"))
-        .when(is_element).then(pl.lit("train"))
-        .when(system % 10 == 0).then(pl.lit("systems"))
-        .when(formula % 100 < 10).then(pl.lit("formulas"))
-        .when(formula % 100 < 25).then(pl.lit("validation"))
-        .otherwise(pl.lit("train"))
-    )  # fmt: skip
-    dealt = table.filter(pl.col("nsites") <= asked.max_sites).with_columns(
-        part.alias("split"), pl.when(is_element).then(0).otherwise(system).alias("draw")
-    )
-    dealt = dealt.sort("draw", "material_id")
-    last = dealt.filter(pl.col("split") == "train")["draw"].head(asked.train).max()
-    near = dealt.filter(~pl.col("split").is_in(["elements", "systems"]) & (pl.col("draw") <= last))
-    far = [dealt.filter(pl.col("split") == part).head(asked.test) for part in ("elements", "systems")]
-    rows = pl.concat([near, *far]).sort("material_id")
-    described = describe(_crystals(rows)).drop("formula_pretty", "chemsys", "spacegroup_number", "nsites")
-    return rows.select("material_id", "formula", "chemsys", "split", ENERGY).hstack(described)
-
-
 def measure(
     saved: SavedView, table: pl.DataFrame, hull: ConvexHull
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Scores by set of crystals and step; and how much each reason would have had to be widened."""
     crystals = {part: decode(table.filter(pl.col("split") == part)) for part in ("train", "validation", *TESTS)}
-    vectors = {part: latents(saved, found) for part, found in crystals.items()}
+    shown = {part: Shown.to(saved, found) for part, found in crystals.items()}
+    vectors = {part: found.latents() for part, found in shown.items()}
     seen = Novelty.fit(crystals["train"], vectors["train"], {"relaxed": vectors["validation"]})
     rule, predicted = None, {}
     for part in ("validation", *TESTS):
         rows = table.filter(pl.col("split") == part)
-        members, novelty = predict_members(saved, crystals[part]), seen.reasons(crystals[part], vectors[part])
+        members, novelty = shown[part].members(), seen.reasons(crystals[part], vectors[part])
         rule = rule or calibrated(members, rows, novelty)
         predicted[part] = rule.predict(members, members, novelty), rows
     assert rule is not None
@@ -205,11 +174,6 @@ def _page(scores: dict[str, dict[str, Any]]) -> str:
     return f'<meta charset="utf-8">{style}<script>{get_plotlyjs()}</script>{"".join(figures)}'
 
 
-def _crystals(rows: pl.DataFrame) -> list[Crystal]:
-    found = (json.loads(text) for text in rows["structure"])
-    return [Crystal(one["lattice"], [ATOMIC_NUMBERS[s] for s in one["species"]], one["frac_coords"]) for one in found]
-
-
 def _hull(path: Path, held_out: pl.DataFrame) -> ConvexHull:
     """The hull of everything but the formulas on trial."""
     table = pl.read_parquet(path, columns=["formula", ENERGY])
@@ -217,21 +181,15 @@ def _hull(path: Path, held_out: pl.DataFrame) -> ConvexHull:
     return ConvexHull(fractions_of_formulas(others["formula"]), others[ENERGY].to_numpy())
 
 
-def _hash(text: str) -> int:
-    return int(md5(text.encode(), usedforsecurity=False).hexdigest()[:12], 16)
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--train", type=int, default=6000, help="training crystals")
-    parser.add_argument("--test", type=int, default=1500, help="crystals of unseen systems and elements, at most")
-    parser.add_argument("--members", type=int, default=10)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--max-sites", type=int, default=20)
-    parser.add_argument("--elements", default="Mn,Te", help="elements that are left out")
-    parser.add_argument("--data", type=Path, default=SHARED, help="folder with mp_structures.parquet")
-    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "uncertainty")
-    return parser.parse_args()
+    found = parser(__doc__, "uncertainty")
+    found.add_argument("--train", type=int, default=6000, help="training crystals")
+    found.add_argument("--test", type=int, default=1500, help="crystals of unseen systems and elements, at most")
+    found.add_argument("--members", type=int, default=10)
+    found.add_argument("--epochs", type=int, default=20)
+    found.add_argument("--max-sites", type=int, default=20)
+    found.add_argument("--elements", default="Mn,Te", help="elements that are left out")
+    return found.parse_args()
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
-    os.environ[_name] = "1"  # before numpy and polars are imported
+from options import ROOT, one_thread
+
+one_thread()
 
 import polars as pl  # noqa: E402
 
@@ -24,7 +25,6 @@ from pipeline.params import ViewParams, load_params  # noqa: E402
 from pipeline.seeds import child_seed  # noqa: E402
 from pipeline.splits import split_snapshot  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
 MEMBERS, FIRST, LATER = 2, 16, 5  # what fits into three minutes on two cores
 
 

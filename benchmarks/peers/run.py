@@ -8,8 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:1] = [str(ROOT / "benchmarks"), str(ROOT)]
+sys.path[:1] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+
+from options import parser  # noqa: E402
 
 from peers.ensemble import average  # noqa: E402
 from peers.plot import write_plot  # noqa: E402
@@ -78,20 +79,17 @@ def _told(run: Run) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
+    found = parser(__doc__, "peers")
+    add = found.add_argument
     add("--sizes", type=int, nargs="+", default=[2000, 6000], help="training crystals")
     add("--seconds", type=float, default=300.0, help="budget of each run, CPU time of one thread")
     add("--models", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="MODEL", help=", ".join(SETTINGS))
     add("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="runs at once")
-    shared = os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data")
-    add("--data", type=Path, default=Path(shared), help="folder of mp_structures.parquet")
-    add("--out", type=Path, default=ROOT / ".bench" / "peers", help="folder for results")
     add("--seed", type=int, default=0, help="of the split, the weights and the batches")
     add("--again", action="store_true", help="compute runs again that are there already")
-    options = parser.parse_args()
+    options = found.parse_args()
     if min(options.sizes) < 1 or options.seconds <= 0 or options.jobs < 1:
-        parser.error("--sizes, --seconds and --jobs must be positive")
+        found.error("--sizes, --seconds and --jobs must be positive")
     return options
 
 

@@ -13,12 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from peers.settings import ROOT, Ours, as_json, settings_of
+from options import ONE_THREAD, ROOT
+
+from peers.settings import Ours, as_json, settings_of
 from pipeline.errors import LodestoneError
 from pipeline.tables import read_json, write_json
 
 PROTOCOL = 1  # raise it when a change of the driver makes old results another experiment
-_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
 _OUR_CODE = ("crystals", "views", "learning")
 
 
@@ -83,7 +84,7 @@ def _do(run: Run) -> str:
     with run.log.open("w") as log:
         done = subprocess.run(
             [sys.executable, "-m", "peers.worker", str(run.task)],
-            env={**os.environ, **_THREADS, "PYTHONPATH": paths},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": paths},
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,

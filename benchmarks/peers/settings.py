@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Literal
+
+from options import ROOT
 
 from pipeline.errors import LodestoneError
 from pipeline.params import ViewParams, load_params
 
-ROOT = Path(__file__).parents[2]
 OURS = "ours-"
 ENSEMBLE = "ours-ensemble"
 

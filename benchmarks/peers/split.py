@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from materials_project import packed, read_crystals
 
 from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import ATOMIC_NUMBERS
-from pipeline.crystals.encoding import decode, encode
+from pipeline.crystals.encoding import decode
 from pipeline.errors import LodestoneError
 from pipeline.seeds import child_generator
 from pipeline.tables import read_table, write_table
 
-FILE = "mp_structures.parquet"
 MAX_SITES = 20
 N_TEST = 1500
 N_VALIDATION = 500
@@ -54,14 +52,7 @@ def read_source(folder: Path) -> pl.DataFrame:
     Raises:
         LodestoneError: If the file is missing or lacks columns.
     """
-    path = folder / FILE
-    if not path.is_file():
-        remedy = "name the folder of mp_structures.parquet with --data or the variable LODESTONE_SHARED_DATA"
-        raise LodestoneError(f"{path} does not exist", remedy)
-    table = read_table(path)
-    if missing := sorted({*_COLUMNS, "nsites"} - set(table.columns)):
-        raise LodestoneError(f"{path} has no column {', '.join(missing)}", "take the file that its README describes")
-    return table.filter(pl.col("nsites") <= MAX_SITES).select(_COLUMNS)
+    return read_crystals(folder).filter(pl.col("nsites") <= MAX_SITES).select(_COLUMNS)
 
 
 def draw_split(
@@ -114,9 +105,9 @@ def _systems_for(crystals: int, ends: np.ndarray) -> int:
 def write_parts(split: Split, sizes: list[int], folder: Path) -> None:
     """Write ``test``, ``validation`` and one training file per size, structures packed, for the workers to read."""
     for size in sizes:
-        write_table(_packed(split.train.head(size)), training_file(folder, size))
-    write_table(_packed(split.validation), folder / "validation.parquet")
-    write_table(_packed(split.test), folder / "test.parquet")
+        write_table(packed(split.train.head(size)), training_file(folder, size))
+    write_table(packed(split.validation), folder / "validation.parquet")
+    write_table(packed(split.test), folder / "test.parquet")
 
 
 def training_file(folder: Path, size: int) -> Path:
@@ -135,13 +126,3 @@ def digest(split: Split, size: int) -> str:
     parts = (split.train.head(size), split.validation, split.test)
     columns = [part.select("material_id", "formation_energy_per_atom").write_csv() for part in parts]
     return hashlib.blake2b("\n".join(columns).encode(), digest_size=8).hexdigest()
-
-
-def _packed(table: pl.DataFrame) -> pl.DataFrame:
-    return table.drop("structure").hstack(encode([_crystal(text) for text in table["structure"]]))
-
-
-def _crystal(text: str) -> Crystal:
-    content = json.loads(text)
-    numbers = np.array([ATOMIC_NUMBERS[symbol] for symbol in content["species"]])
-    return Crystal(content["lattice"], numbers, content["frac_coords"])

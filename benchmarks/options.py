@@ -1,0 +1,29 @@
+"""What the benchmarks have in common: one thread per process, where the crystals are, their command lines."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+
+
+def one_thread() -> None:
+    """One thread per process, of this one and of those it starts; to be called before numpy is imported."""
+    os.environ |= ONE_THREAD
+
+
+def parser(about: str | None, out: str) -> argparse.ArgumentParser:
+    """A command line with ``--data`` and ``--out``.
+
+    Args:
+        about: Docstring of the benchmark.
+        out: Folder below ``.bench`` that it writes to.
+    """
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, default=SHARED, help="folder of mp_structures.parquet")
+    made.add_argument("--out", type=Path, default=ROOT / ".bench" / out, help="folder for results")
+    return made
