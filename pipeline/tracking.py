@@ -179,7 +179,10 @@ def _register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLay
     """Keep the state dicts and configs of a round as a pyfunc, and register it as a version of the model."""
     import mlflow.pyfunc
     from mlflow.exceptions import MlflowException
+    from mlflow.models import ModelSignature
+    from mlflow.types import DataType, ParamSchema, ParamSpec
 
+    geometry = ParamSchema([ParamSpec("geometry", DataType.string, "relaxed")])  # without it MLflow drops the parameter
     with tempfile.TemporaryDirectory() as scratch:
         data, model = Path(scratch, "data"), Path(scratch, "model")
         for view in VIEWS:
@@ -190,6 +193,7 @@ def _register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLay
             str(model),
             loader_module="pipeline.tracking_model",
             data_path=str(data),
+            signature=ModelSignature(params=geometry),
             pip_requirements=["lodestone-materials"],
         )
         client.log_artifacts(run_id, str(model), "model")
