@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.report.markup import percent
@@ -21,23 +21,18 @@ def coverage(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
     Args:
         scores: By name of the set of crystals, what :func:`pipeline.learning.reliability.uncertainty_scores` gives.
     """
-    axes = {"xaxis": _share("expected coverage"), "yaxis": _share("observed coverage")}
-    told = "share of labels within the predicted interval"
-    drawn = _diagonal(figure(400, title=title("Coverage of intervals", told), **axes, **_LOOK))
-    shown = {name: score for name, score in scores.items() if score["observed"]}
-    for index, (name, score) in enumerate(shown.items()):
-        inside = percent(score["coverage"]["rate"])
-        drawn.add_scatter(
-            x=[0, *score["expected"], 1],
-            y=[0, *score["observed"], 1],
-            name=f"{name}: {inside} of n = {score['coverage']['n']:,} within 90 %",
-            showlegend=True,
-            mode="lines+markers",
-            line={"color": ROUND_COLOURS[index % len(ROUND_COLOURS)], "width": 2},
-            marker={"size": 6, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
-            hovertemplate="expected %{x:.0%}<br>observed %{y:.1%}<extra>" + name + "</extra>",
-        )
-    return drawn if shown else say_empty(drawn, "nothing was measured")
+    lines = {
+        name: {
+            "x": [0, *score["expected"], 1],
+            "y": [0, *score["observed"], 1],
+            "name": f"{name}: {percent(score['coverage']['rate'])} of n = {score['coverage']['n']:,} within 90 %",
+            "hovertemplate": "expected %{x:.0%}<br>observed %{y:.1%}<extra>" + name + "</extra>",
+        }
+        for name, score in scores.items()
+        if score["observed"]
+    }
+    told = title("Coverage of intervals", "share of labels within the predicted interval")
+    return _against_diagonal(told, "expected coverage", "observed coverage", lines)
 
 
 def stability(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
@@ -46,38 +41,43 @@ def stability(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
     Args:
         scores: By name of the set of crystals, what :func:`pipeline.learning.reliability.probability_scores` gives.
     """
-    axes = {"xaxis": _share("mean P(stable)"), "yaxis": _share("share that is stable")}
-    told = "crystals in ten bins of predicted probability"
-    drawn = _diagonal(figure(400, title=title("Reliability of P(stable)", told), **axes, **_LOOK))
-    shown = {name: score for name, score in scores.items() if score["bins"]}
-    for index, (name, score) in enumerate(shown.items()):
-        rows, colour = score["bins"], ROUND_COLOURS[index % len(ROUND_COLOURS)]
-        drawn.add_scatter(
-            x=[row["claimed"] for row in rows],
-            y=[row["rate"] for row in rows],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [row["high"] - row["rate"] for row in rows],
-                "arrayminus": [row["rate"] - row["low"] for row in rows],
-                "color": colour,
-                "thickness": 1.2,
-            },
-            text=[f"{row['hits']} of {row['n']}" for row in rows],
-            name=f"{name}: calibration error {percent(score['calibration_error'])}, Brier {score['brier']:.3f}",
-            showlegend=True,
-            mode="lines+markers",
-            line={"color": colour, "width": 2},
-            marker={"size": 7, "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
-            hovertemplate="P(stable) %{x:.0%}<br>stable %{y:.0%} (%{text})<extra>" + name + "</extra>",
-        )
-    return drawn if shown else say_empty(drawn, "nothing was measured")
+    lines = {
+        name: {
+            "x": [row["claimed"] for row in score["bins"]],
+            "y": [row["rate"] for row in score["bins"]],
+            "error_y": _intervals(score["bins"]),
+            "text": [f"{row['hits']} of {row['n']}" for row in score["bins"]],
+            "name": f"{name}: calibration error {percent(score['calibration_error'])}, Brier {score['brier']:.3f}",
+            "hovertemplate": "P(stable) %{x:.0%}<br>stable %{y:.0%} (%{text})<extra>" + name + "</extra>",
+        }
+        for name, score in scores.items()
+        if score["bins"]
+    }
+    told = title("Reliability of P(stable)", "crystals in ten bins of predicted probability")
+    return _against_diagonal(told, "mean P(stable)", "share that is stable", lines)
+
+
+def _intervals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [row["high"] - row["rate"] for row in rows],
+        "arrayminus": [row["rate"] - row["low"] for row in rows],
+        "thickness": 1.2,
+    }
+
+
+def _against_diagonal(heading: Mapping[str, Any], x: str, y: str, lines: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Shares against shares, one line per set of crystals; what is promised and kept lies on the diagonal."""
+    drawn = figure(400, title=heading, xaxis=_share(x), yaxis=_share(y), **_LOOK)
+    promised = {"color": MUTED, "width": 1, "dash": "dash"}
+    drawn.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=promised, hoverinfo="skip", showlegend=False)
+    for index, line in enumerate(lines.values()):
+        colour, symbol = ROUND_COLOURS[index % len(ROUND_COLOURS)], _SYMBOLS[index % len(_SYMBOLS)]
+        look = {"line": {"color": colour, "width": 2}, "marker": {"size": 7, "symbol": symbol}}
+        drawn.add_scatter(mode="lines+markers", showlegend=True, **look, **line)
+    return drawn if lines else say_empty(drawn, "nothing was measured")
 
 
 def _share(name: str) -> dict[str, object]:
     return {"title": name, "tickformat": ".0%", "range": [-0.02, 1.02], "showgrid": True}
-
-
-def _diagonal(drawn: Figure) -> Figure:
-    line = {"color": MUTED, "width": 1, "dash": "dash"}
-    return drawn.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=line, hoverinfo="skip", showlegend=False)
