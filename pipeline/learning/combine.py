@@ -117,7 +117,7 @@ def combine_views(
     rule = rule or _fitted(members, unseen, novelty, strategy, group)
     prediction = rule.predict(*members, novelty)
     on_trial = (unseen["split"] == "validation").to_numpy()
-    weight = rule.combination.combine(*members).weight_structure[on_trial]
+    weight = prediction.weight_structure[on_trial]
     fitted = {name: value for name, value in rule.calibration.as_dict().items() if name != "errors"}
     facts = {
         "n_train": int((crystals["split"] == "train").sum()),

@@ -39,34 +39,54 @@ class Ensemble:
             crystals: Crystals, or guesses of them.
             geometry: ``relaxed``, or ``unrelaxed`` for guesses, which are predicted as what they would relax to.
         """
-        novelty = self.seen.reasons(crystals, latents(self.structure, crystals, geometry), geometry)
-        composition, structure = (predict_members(v, crystals, geometry) for v in (self.composition, self.structure))
-        return self.rules[geometry].predict(composition, structure, novelty)
+        composition = predict_members(self.composition, crystals, geometry)
+        shown = Shown.to(self.structure, crystals, geometry)
+        novelty = self.seen.reasons(crystals, shown.latents(), geometry)
+        return self.rules[geometry].predict(composition, shown.members(), novelty)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Crystals as a view sees them: their graphs are built once, whatever is asked of the networks."""
+
+    saved: SavedView
+    crystals: Sequence[Crystal]
+    dataset: Dataset
+
+    @classmethod
+    def to(cls, saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> Shown:
+        """Show crystals to a view, as ``relaxed`` or as ``unrelaxed`` ones."""
+        from pipeline.learning.networks import make_dataset
+
+        unrelaxed = [geometry == "unrelaxed"] * len(crystals)
+        return cls(saved, crystals, make_dataset(saved.view, crystals, saved.params, unrelaxed))
+
+    def members(self) -> np.ndarray:
+        """Predictions of every member, shape ``(m, n)``, eV/atom."""
+        from pipeline.learning.networks import evaluate
+
+        outputs = np.stack([evaluate(network, self.dataset, device) for network, device in _networks(self.saved)])
+        fractions = atomic_fractions([crystal.atomic_numbers for crystal in self.crystals])
+        return self.saved.baseline.restore(fractions, outputs)
+
+    def latents(self) -> np.ndarray:
+        """Latent vectors in the first member, shape ``(n, width)``, float32."""
+        from pipeline.learning.networks import in_batches
+
+        network, device = next(_networks(self.saved))
+        network.eval()
+        found = in_batches(cast(Any, network).latent, self.dataset, device)
+        return found.reshape(len(self.crystals), -1).astype(np.float32)
 
 
 def predict_members(saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> np.ndarray:
     """Predictions of every member of a view, shape ``(m, n)``, eV/atom."""
-    from pipeline.learning.networks import evaluate
-
-    dataset = _dataset(saved, crystals, geometry)
-    outputs = np.stack([evaluate(network, dataset, device) for network, device in _networks(saved)])
-    return saved.baseline.restore(atomic_fractions([crystal.atomic_numbers for crystal in crystals]), outputs)
+    return Shown.to(saved, crystals, geometry).members()
 
 
 def latents(saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> np.ndarray:
     """Latent vectors of crystals in the first member of a view, shape ``(n, width)``, float32."""
-    from pipeline.learning.networks import in_batches
-
-    network, device = next(_networks(saved))
-    network.eval()
-    found = in_batches(cast(Any, network).latent, _dataset(saved, crystals, geometry), device)
-    return found.reshape(len(crystals), -1).astype(np.float32)
-
-
-def _dataset(saved: SavedView, crystals: Sequence[Crystal], geometry: str) -> Dataset:
-    from pipeline.learning.networks import make_dataset
-
-    return make_dataset(saved.view, crystals, saved.params, [geometry == "unrelaxed"] * len(crystals))
+    return Shown.to(saved, crystals, geometry).latents()
 
 
 def _networks(saved: SavedView) -> Iterator[tuple[nn.Module, torch.device]]:

@@ -13,8 +13,9 @@ import polars as pl
 from pipeline.errors import LodestoneError
 from pipeline.learning.averages import STRATEGIES, Average
 from pipeline.learning.calibration import Calibration
+from pipeline.learning.storage import read_versioned
 from pipeline.schemas import GEOMETRIES
-from pipeline.tables import read_json, write_json
+from pipeline.tables import write_json
 
 FORMAT_VERSION = 3
 
@@ -29,6 +30,7 @@ class Prediction:
         composition: Mean of the composition view.
         structure: Mean of the structure view.
         spread: Of the members, not calibrated.
+        weight_structure: Share of the structure view in the mean, 0 to 1.
         novelty: Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
         calibration: What the errors look like in units of ``std``.
     """
@@ -38,6 +40,7 @@ class Prediction:
     composition: np.ndarray
     structure: np.ndarray
     spread: np.ndarray
+    weight_structure: np.ndarray
     novelty: Sequence[str]
     calibration: Calibration
 
@@ -74,7 +77,7 @@ class Prediction:
 
     def of(self, rows: np.ndarray) -> Prediction:
         """The predictions of some crystals, chosen by a mask of shape ``(n,)``."""
-        names = ("mean", "std", "composition", "structure", "spread")
+        names = ("mean", "std", "composition", "structure", "spread", "weight_structure")
         novelty = [told for told, chosen in zip(self.novelty, rows, strict=True) if chosen]
         return replace(self, **{name: getattr(self, name)[rows] for name in names}, novelty=novelty)
 
@@ -113,7 +116,8 @@ class Rule:
         average = self.combination.combine(composition, structure)
         std = self.calibration.std(average.spread, novelty)
         means = composition.mean(axis=0), structure.mean(axis=0)
-        return Prediction(average.mean, std, *means, average.spread, novelty, self.calibration)
+        of_members = average.spread, average.weight_structure
+        return Prediction(average.mean, std, *means, *of_members, novelty, self.calibration)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -140,13 +144,7 @@ def load_rules(path: Path) -> dict[str, Rule]:
     Raises:
         LodestoneError: If the file is missing, damaged or of another version.
     """
-    content = read_json(path)
-    found = content.get("format_version") if isinstance(content, dict) else None
-    if found != FORMAT_VERSION:
-        raise LodestoneError(
-            f"{path} has format {found}, this version reads {FORMAT_VERSION}",
-            "combine the views again: `dvc repro`, or install the version that wrote it",
-        )
+    content = read_versioned(path, FORMAT_VERSION)
     try:
         return {geometry: Rule.from_dict(content[geometry]) for geometry in GEOMETRIES}
     except (KeyError, TypeError) as error:

@@ -63,13 +63,7 @@ def load_view(folder: Path) -> SavedView:
         LodestoneError: If files are missing, damaged, of another version, or do not belong together.
     """
     path = folder / "config.json"
-    config = read_json(path)
-    found = config.get("format_version") if isinstance(config, dict) else None
-    if found != FORMAT_VERSION:
-        raise LodestoneError(
-            f"{folder} holds models of format {found}, this version reads {FORMAT_VERSION}",
-            "train again with this version, or install the version that wrote them",
-        )
+    config = read_versioned(path, FORMAT_VERSION)
     try:
         view, baseline = VIEWS[VIEWS.index(config["view"])], _baseline(config["baseline"])
         kind = StructureParams if view == "structure" else ViewParams
@@ -81,6 +75,22 @@ def load_view(folder: Path) -> SavedView:
     for one, weights in zip(paths, members, strict=True):
         check_weights(weights, view, params, one)
     return SavedView(view, params, baseline, members)
+
+
+def read_versioned(path: Path, version: int) -> dict[str, Any]:
+    """Read JSON that says in ``format_version`` which version it is of.
+
+    Raises:
+        LodestoneError: If the file is missing, no JSON or of another version.
+    """
+    content = read_json(path)
+    found = content.get("format_version") if isinstance(content, dict) else None
+    if found != version:
+        raise LodestoneError(
+            f"{path} has format {found}, this version reads {version}",
+            "make it again with this version: `dvc repro`, or install the version that wrote it",
+        )
+    return dict(content)
 
 
 def check_weights(weights: Weights, view: str, params: ViewParams, path: Path) -> None:

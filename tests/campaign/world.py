@@ -47,7 +47,9 @@ class World:
         true = self.formation_energies(crystals)
         error = 0.05 * np.sin(1e4 * true)
         std, novelty = np.full(len(true), 0.05), ["system"] * len(true)
-        return Prediction(true + error, std, true - 0.1, true + 0.2, std, novelty, Calibration.none())
+        return Prediction(
+            true + error, std, true - 0.1, true + 0.2, std, np.zeros(len(true)), novelty, Calibration.none()
+        )
 
     def fails(self, crystal):
         return int(crystal.digest()[-2:], 16) % 6 == 0

@@ -40,7 +40,9 @@ def predicted(proposals, hull):
     distance = 1e-3 * np.arange(len(proposals)) * np.where(np.arange(len(proposals)) < 40, 1, -1)
     mean = hull.hull_energies(fractions) + distance
     std, novelty = np.full(len(mean), 0.02), ["", "pair"] * (len(mean) // 2)
-    return Prediction(mean, std, mean - 0.1, mean + 0.1, 0.5 * std, novelty, Calibration.none()), distance
+    return Prediction(
+        mean, std, mean - 0.1, mean + 0.1, 0.5 * std, np.zeros(len(mean)), novelty, Calibration.none()
+    ), distance
 
 
 @pytest.fixture

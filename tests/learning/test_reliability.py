@@ -15,7 +15,7 @@ from pipeline.learning.rule import Prediction
 
 def predicted(mean, std, novelty=None):
     zero = np.zeros(len(mean))
-    return Prediction(mean, std, zero, zero, std, novelty or [""] * len(mean), Calibration.none())
+    return Prediction(mean, std, zero, zero, std, zero, novelty or [""] * len(mean), Calibration.none())
 
 
 def test_a_normal_prediction_of_normal_errors_is_calibrated_and_an_overconfident_one_is_not():
