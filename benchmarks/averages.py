@@ -28,7 +28,7 @@ from pipeline.learning.ensemble import predict_members  # noqa: E402
 from pipeline.learning.guesses import Guesses, guesses_held_out  # noqa: E402
 from pipeline.learning.rule import Combination  # noqa: E402
 from pipeline.learning.storage import SavedView  # noqa: E402
-from pipeline.learning.train import train_view  # noqa: E402
+from pipeline.learning.train import fit_view  # noqa: E402
 from pipeline.params import ViewParams, load_params  # noqa: E402
 
 PARTS = ("validation", "formulas", "systems")
@@ -68,7 +68,7 @@ def _trained(view: str, table: pl.DataFrame, asked: argparse.Namespace, **change
     params: ViewParams = load_params(ROOT / "params.yaml").view(view)
     sizes = {"members": asked.members, "epochs": asked.epochs}
     known = table.filter(pl.col("split").is_in(["train", "validation"]))
-    return train_view(view, params.model_copy(update=sizes | changes), known, None, 0).saved
+    return fit_view(view, params.model_copy(update=sizes | changes), known, None, 0)
 
 
 def _members(saved: SavedView, shown: dict[str, dict[str, Guesses]]) -> dict[tuple[str, str], np.ndarray]:

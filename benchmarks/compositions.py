@@ -24,7 +24,7 @@ from pipeline.crystals.crystal import Crystal  # noqa: E402
 from pipeline.crystals.encoding import decode, encode  # noqa: E402
 from pipeline.learning.ensemble import predict_members  # noqa: E402
 from pipeline.learning.metrics import errors, stability_scores  # noqa: E402
-from pipeline.learning.train import train_view  # noqa: E402
+from pipeline.learning.train import fit_view  # noqa: E402
 from pipeline.params import load_params  # noqa: E402
 from pipeline.stability.compositions import fractions_of_formulas  # noqa: E402
 from pipeline.stability.hull import ConvexHull  # noqa: E402
@@ -59,7 +59,7 @@ def _fold(table: pl.DataFrame, fold: int, asked: argparse.Namespace) -> pl.DataF
     dealt = dealt.hstack(encode([_cell(formula) for formula in table["formula"]]))
     sizes = {"members": asked.members, "epochs": asked.epochs, "layers": 3, "batch_size": 256}
     params = load_params(ROOT / "params.yaml").composition.model_copy(update=sizes)
-    saved = train_view("composition", params, dealt.filter(pl.col("split") != "out"), None, fold).saved
+    saved = fit_view("composition", params, dealt.filter(pl.col("split") != "out"), None, fold)
     out = dealt.filter(pl.col("split") == "out")
     predicted = predict_members(saved, decode(out)).mean(axis=0)
     found = pl.DataFrame({"formula": out["material_id"], "ours_ef": predicted})

@@ -13,6 +13,7 @@ from pipeline.crystals.crystal import Crystal
 from pipeline.crystals.elements import ATOMIC_NUMBERS
 from pipeline.crystals.encoding import describe, encode
 from pipeline.errors import LodestoneError
+from pipeline.seeds import child_generator
 from pipeline.tables import read_table
 
 FILE = "mp_structures.parquet"
@@ -85,6 +86,27 @@ def deal(table: pl.DataFrame, train: int, test: int, elements: Sequence[str], ma
     near = dealt.filter(~pl.col("split").is_in(["elements", "systems"]) & (pl.col("draw") <= last))
     far = [dealt.filter(pl.col("split") == part).head(test) for part in ("elements", "systems")]
     return pl.concat([near, *far]).sort("material_id")
+
+
+def split_by_system(table: pl.DataFrame, max_sites: int, n_validation: int = 2000) -> pl.DataFrame:
+    """A tenth of the chemical systems to test on, some of a twentieth to watch, the rest and the elements for training.
+
+    The first ``n`` training crystals by ``rank`` are the training set of size ``n``.
+
+    Args:
+        table: What :func:`read_crystals` gives.
+        max_sites: Larger cells are left out of everything.
+        n_validation: Crystals to watch, at most.
+    """
+    system = hash_of("chemsys") % 20
+    is_element = ~pl.col("chemsys").str.contains("-", literal=True)
+    part = pl.when(is_element | (system > 2)).then(pl.lit("train"))
+    part = part.when(system < 2).then(pl.lit("test")).otherwise(pl.lit("validation"))
+    rows = table.filter(pl.col("nsites") <= max_sites).sort("material_id")
+    rank = pl.Series(child_generator(0, "scaling").permutation(len(rows)))
+    rows = rows.with_columns(part.alias("split"), rank=rank)
+    watched = rows.filter(pl.col("split") == "validation").sort("rank").head(n_validation)
+    return pl.concat([rows.filter(pl.col("split") != "validation"), watched])
 
 
 def hash_of(column: str) -> pl.Expr:

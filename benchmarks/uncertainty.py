@@ -34,7 +34,7 @@ from pipeline.learning.novelty import Novelty  # noqa: E402
 from pipeline.learning.reliability import probability_scores, uncertainty_scores  # noqa: E402
 from pipeline.learning.rule import Combination, Prediction, Rule  # noqa: E402
 from pipeline.learning.storage import SavedView  # noqa: E402
-from pipeline.learning.train import train_view  # noqa: E402
+from pipeline.learning.train import fit_view  # noqa: E402
 from pipeline.params import load_params  # noqa: E402
 from pipeline.report.uncertainty_figures import coverage, stability  # noqa: E402
 from pipeline.schemas import NOVELTY  # noqa: E402
@@ -54,9 +54,9 @@ def main() -> None:
     params = load_params(ROOT / "params.yaml").structure.model_copy(
         update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0}
     )
-    trained = train_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
+    saved = fit_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
     hull = _hull(asked.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))
-    scores, widening = measure(trained.saved, table, hull)
+    scores, widening = measure(saved, table, hull)
     write(scores, widening, asked.out)
 
 

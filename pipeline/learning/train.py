@@ -48,7 +48,20 @@ class TrainedView:
 def train_view(
     view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int
 ) -> TrainedView:
-    """Fit every member, on all cores, and predict the validation and test crystals.
+    """Fit every member, on all cores, and predict the validation and test crystals and guesses of them.
+
+    See :func:`fit_view`.
+    """
+    scratch = scratch_of(view, seed)
+    saved, results = _fit_view(view, params, crystals, warm_start, seed, scratch)
+    trained = TrainedView(saved, _history(view, results), _predictions(saved, crystals, seed), _speed(results))
+    if ranks().writes:
+        scratch.remove()
+    return trained
+
+
+def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int) -> SavedView:
+    """Fit every member, on all cores.
 
     Called again after a kill, it goes on from checkpoints (``$LODESTONE_CHECKPOINTS``), to the same result.
 
@@ -60,13 +73,22 @@ def train_view(
         warm_start: Networks of the previous round to fine-tune, or ``None``.
         seed: Seed of this view in this round; each member has its own child.
     """
+    scratch = scratch_of(view, seed)
+    saved, _ = _fit_view(view, params, crystals, warm_start, seed, scratch)
+    if ranks().writes:
+        scratch.remove()
+    return saved
+
+
+def _fit_view(
+    view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int, scratch: Scratch
+) -> tuple[SavedView, list[FitResult]]:
     parts = {part: _part(crystals, part) for part in ("train", "validation")}
     if isinstance(params, StructureParams) and params.unrelaxed > 0:
         parts["train"] = replace(parts["train"], guesses=guesses_to_learn_from(crystals, seed))
     start = _start(warm_start, view, params)
     baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])
     data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
-    scratch = scratch_of(view, seed)
     tasks = [
         FitTask(
             view,
@@ -80,11 +102,7 @@ def train_view(
         for member in range(params.members)
     ]
     results = _fit_all(tasks, data, scratch, f"training {view} networks")
-    saved = SavedView(view, params, baseline, [result.weights for result in results])
-    trained = TrainedView(saved, _history(view, results), _predictions(saved, crystals, seed), _speed(results))
-    if ranks().writes:
-        scratch.remove()
-    return trained
+    return SavedView(view, params, baseline, [result.weights for result in results]), results
 
 
 def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: str) -> list[FitResult]:
