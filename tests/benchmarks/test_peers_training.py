@@ -1,6 +1,7 @@
 """The driver that trains every network, with a toy network and a clock of its own."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -86,7 +87,18 @@ def test_members_share_the_budget_and_are_averaged(clock):
     assert trained.inference_per_second == pytest.approx(alone.inference_per_second / 2)
     first = next(said for said, at in zip(trained.curve.predictions, seconds, strict=True) if at == 100.0)
     assert first["test"] == pytest.approx(alone.curve.predictions[-1]["test"])
-    assert trained.curve.predictions[-1]["test"] != first["test"]
+    watched = {point["seconds"]: point["validation_mae"] for point in trained.curve.points}
+    assert all(mae <= watched[100.0] for second, mae in watched.items() if second > 100)
+
+
+@pytest.mark.parametrize(("second", "expected"), [(-1.0, 0.0), (9.0, 1.0)])
+def test_a_member_counts_from_when_it_helps(second, expected):
+    """The first errs by 1 eV/atom; one that errs by as much the other way helps, one that has just begun does not."""
+    known = {"validation": SimpleNamespace(energies=np.zeros(3))}
+    sessions = [SimpleNamespace(parts=known, best=(np.full(3, error), np.full(2, error))) for error in (1.0, second)]
+    validation, test = train._means(sessions)
+    assert validation.tolist() == [expected] * 3
+    assert test.tolist() == [expected] * 2
 
 
 def test_it_learns(clock):
