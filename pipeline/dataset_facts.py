@@ -10,7 +10,7 @@ from pipeline.layout import REPORTS, Layout, RoundLayout
 HEAD = """# Data
 
 Every table that crosses a stage of the campaign. Each is a parquet file (zstd), checked against its contract in
-`pipeline/schemas.py` when it is written and again when it is read; a row that breaks it is named, and nothing is
+`pipeline/schemas/` when it is written and again when it is read; a row that breaks it is named, and nothing is
 written. This page is generated from the contracts by `make docs`, and a test compares the two.
 
 Energies are eV/atom and never rounded, lengths are Å. Numbers are finite: neither NaN nor infinite (only `Snapshot`,

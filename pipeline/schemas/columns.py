@@ -1,0 +1,52 @@
+"""What contracts are made of: columns with units, checks of several columns, and words that tables share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+
+PARTS = ("train", "validation", "test", "holdout")
+GEOMETRIES = ("relaxed", "unrelaxed")
+NOVELTY = ("element", "pair", "system", "latent")
+SHOWN = 5  # failing rows that a check keeps for its message
+
+
+def field(description: str, unit: str = "-", **checks: Any) -> Any:
+    """A column with its description and unit, which stand in `DATASET.md`."""
+    return pa.Field(description=description, metadata={"unit": unit}, **checks)
+
+
+def rule(error: str, holds: pl.Expr) -> Any:
+    """A check of several columns, or of all rows at once; the text stands in `DATASET.md`."""
+
+    def check(_: Any, data: pa.PolarsData) -> pl.LazyFrame:
+        return data.lazyframe.select(holds)
+
+    return pa.dataframe_check(error=error, n_failure_cases=SHOWN)(check)
+
+
+def _finite(_: Any, data: pa.PolarsData) -> pl.LazyFrame:
+    dtype, values = data.lazyframe.collect_schema()[data.key], pl.col(data.key)
+    if dtype == pl.List(pl.Float64):
+        values = values.list.sum()  # of numbers that are not finite, no sum is
+    elif not dtype.is_float():
+        return data.lazyframe.select(pl.repeat(value=True, n=pl.len()))
+    return data.lazyframe.select(values.is_finite())
+
+
+class Lenient(pa.DataFrameModel):
+    """A table with these columns, of these types, and no others."""
+
+    class Config:
+        """Nothing is converted."""
+
+        strict = True
+        coerce = False
+
+
+class Contract(Lenient):
+    """Likewise, and all numbers are finite."""
+
+    _finite = pa.check(".*", regex=True, name="finite", error="finite", n_failure_cases=SHOWN)(_finite)
