@@ -95,7 +95,7 @@ Settings = Network | Forest | Ours
 SETTINGS: dict[str, Settings] = {
     "ours-structure": Ours("structure", Training(0.002, 64, "l1", weight_decay=1e-4, clip=1.0, useful=0.03)),
     "ours-composition": Ours(
-        "composition", Training(0.002, 128, "l1", weight_decay=1e-4, clip=1.0, useful=0.017), {"layers": 3}
+        "composition", Training(0.002, 128, "l1", weight_decay=1e-4, clip=1.0, useful=0.0085), {"layers": 3}
     ),
     "cgcnn2": Network("cgcnn2", Training(0.01, 64, "mse", useful=0.075), cutoff=8.0),
     "aviary-cgcnn": Network("aviary-models", Training(0.005, 128, "mse"), cutoff=5.0),
