@@ -24,7 +24,7 @@ _PEERS = {
 _OTHER = "#57534e"
 _GAP = 0.052  # least distance of two labels, as a share of the height
 _TALLEST = 2.5  # height of the panels over the worst final MAE
-_SECONDS = (1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 3600)
+_SECONDS = (1, 3, 10, 30, 100, 300, 1000, 3000)
 _TICKS = (0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 
 
