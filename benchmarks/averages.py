@@ -14,13 +14,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from options import ROOT, one_thread, parser
+from options import ROOT, ensemble_parser, one_thread
 
 one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
-from materials_project import ENERGY, deal, described, read_crystals  # noqa: E402
+from materials_project import ENERGY, deal  # noqa: E402
 
 from pipeline.crystals.encoding import decode  # noqa: E402
 from pipeline.learning.averages import STRATEGIES  # noqa: E402
@@ -42,9 +42,8 @@ SETS = {
 
 def main() -> None:
     """Train, combine, measure, and write the table."""
-    asked = _arguments()
-    elements = asked.elements.split(",")
-    table = described(deal(read_crystals(asked.data), asked.train, asked.test, elements, asked.max_sites), "split")
+    asked = ensemble_parser(__doc__, "averages", members=4, epochs=40).parse_args()
+    table = deal(asked)
     shown = {part: _shown(table, part) for part in PARTS}
     lines: list[str] = []
     composition = _members(_trained("composition", table, asked), shown)
@@ -98,17 +97,6 @@ def _table(
             error = error - shown[key[0]][key[1]].table[ENERGY].to_numpy()
             maes.append(f"{1e3 * np.abs(error).mean():.1f}")
         yield f"| {strategy} | {' | '.join(maes)} |"
-
-
-def _arguments() -> argparse.Namespace:
-    found = parser(__doc__, "averages")
-    found.add_argument("--train", type=int, default=6000, help="training crystals")
-    found.add_argument("--test", type=int, default=1500, help="test crystals of unseen systems, at most")
-    found.add_argument("--members", type=int, default=4)
-    found.add_argument("--epochs", type=int, default=40)
-    found.add_argument("--elements", default="Mn,Te", help="elements that are left out")
-    found.add_argument("--max-sites", type=int, default=20)
-    return found.parse_args()
 
 
 if __name__ == "__main__":

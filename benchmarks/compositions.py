@@ -41,6 +41,7 @@ def main() -> None:
     asked = _arguments()
     table = pl.read_parquet(asked.data / "mp_compositions.parquet").sort("formula")
     table = table.with_columns(fold=hash_of("formula") % FOLDS, watched=hash_of("formula") // FOLDS % WATCHED == 0)
+    table = table.hstack(encode([_cell(formula) for formula in table["formula"]]))
     folds = [_fold(table, fold, asked) for fold in range(asked.folds)]
     both = table.join(pl.concat(folds), on="formula", maintain_order="left")  # rows of the folds that were done
     lines = list(_lines(both, {"**ours, composition view**": "ours_ef"} | PEERS))
@@ -55,8 +56,8 @@ def _fold(table: pl.DataFrame, fold: int, asked: argparse.Namespace) -> pl.DataF
         return pl.read_parquet(path)
     part = pl.when(pl.col("fold") == fold).then(pl.lit("out"))
     part = part.when(pl.col("watched")).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    dealt = table.select(pl.col("formula").alias("material_id"), ENERGY, part.alias("split"))
-    dealt = dealt.hstack(encode([_cell(formula) for formula in table["formula"]]))
+    cells = ("lattice", "atomic_numbers", "frac_coords")
+    dealt = table.select(pl.col("formula").alias("material_id"), ENERGY, part.alias("split"), *cells)
     sizes = {"members": asked.members, "epochs": asked.epochs, "layers": 3, "batch_size": 256}
     params = load_params(ROOT / "params.yaml").composition.model_copy(update=sizes)
     saved = fit_view("composition", params, dealt.filter(pl.col("split") != "out"), None, fold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from argparse import Namespace
 from collections.abc import Sequence
 from hashlib import md5
 from pathlib import Path
@@ -54,7 +55,13 @@ def described(rows: pl.DataFrame, *kept: str) -> pl.DataFrame:
     return rows.select("material_id", "formula", "chemsys", ENERGY, *kept).hstack(found)
 
 
-def deal(table: pl.DataFrame, train: int, test: int, elements: Sequence[str], max_sites: int) -> pl.DataFrame:
+def deal(asked: Namespace) -> pl.DataFrame:
+    """Crystals drawn as the options of :func:`options.ensemble_parser` say, ready to train on; see :func:`draw`."""
+    drawn = draw(read_crystals(asked.data), asked.train, asked.test, asked.elements.split(","), asked.max_sites)
+    return described(drawn, "split")
+
+
+def draw(table: pl.DataFrame, train: int, test: int, elements: Sequence[str], max_sites: int) -> pl.DataFrame:
     """Draw crystals with their part in `split`, sorted by ``material_id``.
 
     All crystals of some elements and a tenth of the chemical systems are left out. Of the other systems, whole ones are

@@ -27,3 +27,22 @@ def parser(about: str | None, out: str) -> argparse.ArgumentParser:
     made.add_argument("--data", type=Path, default=SHARED, help="folder of mp_structures.parquet")
     made.add_argument("--out", type=Path, default=ROOT / ".bench" / out, help="folder for results")
     return made
+
+
+def ensemble_parser(about: str | None, out: str, members: int, epochs: int) -> argparse.ArgumentParser:
+    """Likewise, for a benchmark that trains one ensemble on crystals that :func:`materials_project.deal` draws.
+
+    Args:
+        about: Docstring of the benchmark.
+        out: Folder below ``.bench`` that it writes to.
+        members: How many networks, unless the command line says otherwise.
+        epochs: How long, likewise.
+    """
+    made = parser(about, out)
+    made.add_argument("--train", type=int, default=6000, help="training crystals")
+    made.add_argument("--test", type=int, default=1500, help="crystals of unseen systems and elements, at most")
+    made.add_argument("--members", type=int, default=members)
+    made.add_argument("--epochs", type=int, default=epochs)
+    made.add_argument("--max-sites", type=int, default=20)
+    made.add_argument("--elements", default="Mn,Te", help="elements that are left out")
+    return made

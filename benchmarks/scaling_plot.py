@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from drawing import BOTH, COMPOSITION, STRUCTURE, panels, plain_logarithms, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLOURS = {"composition": COMPOSITION, "structure": STRUCTURE, "both": BOTH}
 _SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
@@ -60,7 +64,7 @@ def write_plot(curves: dict[str, Curve], published: dict[str, float], path: Path
         save(figure, path)
 
 
-def _draw(panel, curve: Curve, colour: str) -> None:  # type: ignore[no-untyped-def]
+def _draw(panel: Axes, curve: Curve, colour: str) -> None:
     mae, low, high = curve.maes.T
     a, b = curve.power_law()
     told = f"{curve.name}: {curve.told()}" if np.isfinite(a) else curve.name

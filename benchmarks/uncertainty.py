@@ -11,20 +11,19 @@ Writes `table.md`, `scores.json` and `reliability.html` to `.bench/uncertainty`.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from options import ROOT, one_thread, parser
+from options import ROOT, ensemble_parser, one_thread
 
 one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
-from materials_project import ENERGY, deal, described, read_crystals  # noqa: E402
+from materials_project import ENERGY, deal  # noqa: E402
 
 from pipeline.crystals.encoding import decode  # noqa: E402
 from pipeline.learning.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
@@ -47,10 +46,8 @@ STEPS = ("spread as it is", "calibrated", "and widened")
 
 def main() -> None:
     """Train, calibrate, measure, and write the table and the plot."""
-    asked = _arguments()
-    elements = asked.elements.split(",")
-    table = deal(read_crystals(asked.data), asked.train, asked.test, elements, asked.max_sites)
-    table = described(table, "split")
+    asked = ensemble_parser(__doc__, "uncertainty", members=10, epochs=20).parse_args()
+    table = deal(asked)
     params = load_params(ROOT / "params.yaml").structure.model_copy(
         update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0}
     )
@@ -179,17 +176,6 @@ def _hull(path: Path, held_out: pl.DataFrame) -> ConvexHull:
     table = pl.read_parquet(path, columns=["formula", ENERGY])
     others = table.filter(~pl.col("formula").is_in(held_out["formula"].implode()))
     return ConvexHull(fractions_of_formulas(others["formula"]), others[ENERGY].to_numpy())
-
-
-def _arguments() -> argparse.Namespace:
-    found = parser(__doc__, "uncertainty")
-    found.add_argument("--train", type=int, default=6000, help="training crystals")
-    found.add_argument("--test", type=int, default=1500, help="crystals of unseen systems and elements, at most")
-    found.add_argument("--members", type=int, default=10)
-    found.add_argument("--epochs", type=int, default=20)
-    found.add_argument("--max-sites", type=int, default=20)
-    found.add_argument("--elements", default="Mn,Te", help="elements that are left out")
-    return found.parse_args()
 
 
 if __name__ == "__main__":

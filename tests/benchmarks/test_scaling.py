@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from materials_project import deal, read_crystals, split_by_system
+from materials_project import draw, read_crystals, split_by_system
 from scaling_plot import Curve, write_plot
 
 from pipeline.errors import LodestoneError
@@ -40,7 +40,7 @@ def test_systems_are_on_one_side_and_training_sets_are_nested(table):
 
 
 def test_what_is_left_out_is_left_out_of_everything(table):
-    dealt = deal(table, train=300, test=50, elements=["Te"], max_sites=20)
+    dealt = draw(table, train=300, test=50, elements=["Te"], max_sites=20)
     parts = {name: rows for (name,), rows in dealt.group_by("split")}
     assert all("Te" in system for system in parts["elements"]["chemsys"])
     seen = pl.concat([rows for name, rows in parts.items() if name not in ("elements", "systems")])
