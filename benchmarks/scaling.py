@@ -23,7 +23,7 @@ one_thread()
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
 from materials_project import ENERGY, packed, read_crystals, split_by_system  # noqa: E402
-from peers.scores import mae_interval  # noqa: E402
+from resampling import mae_interval  # noqa: E402
 from scaling_plot import Curve, write_plot  # noqa: E402
 
 from pipeline.crystals.encoding import decode  # noqa: E402

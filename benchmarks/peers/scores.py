@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from resampling import mae_interval
 
 from pipeline.learning.metrics import errors, stability_scores
-from pipeline.seeds import child_generator
-
-N_RESAMPLED = 2000
 
 
 def score(predicted: np.ndarray, test: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
@@ -48,13 +46,3 @@ def stability(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     prevalence = scores["n_stable"] / scores["n"]
     daf = scores["precision"] / prevalence if prevalence else 0.0
     return scores | {"prevalence": prevalence, "daf": daf, "n_called_stable": int((predicted <= 0).sum())}
-
-
-def mae_interval(absolute: np.ndarray, systems: list[str], seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval of the MAE by resampling chemical systems: crystals of one system err alike."""
-    _, numbers = np.unique(systems, return_inverse=True)
-    sums, counts = np.bincount(numbers, weights=absolute), np.bincount(numbers)
-    generator = child_generator(seed, "peers", "bootstrap")
-    drawn = generator.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=N_RESAMPLED)
-    low, high = np.percentile((drawn @ sums) / (drawn @ counts), [2.5, 97.5])
-    return float(low), float(high)

@@ -2,7 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 from peers.ensemble import average, fit_weight
-from peers.scores import mae_interval, score, stability
+from peers.scores import score, stability
+from resampling import interval, mae_interval, resampled_ratios
 
 
 def test_daf_is_precision_over_prevalence():
@@ -34,6 +35,16 @@ def test_crystals_of_one_system_are_resampled_together():
     by_crystal = mae_interval(errors, [f"C{i}" for i in range(200)], seed=0)
     assert by_system[0] == 0.0
     assert by_system[1] > 0.25 > by_crystal[1] > 0.1 > by_crystal[0] > 0.05
+
+
+def test_two_models_are_compared_in_the_same_samples():
+    """The better one is right wherever the other is, and once more: never behind, whatever is drawn."""
+    systems = [f"S{i % 30}" for i in range(300)]
+    good, better = (np.arange(300) % step > 0 for step in (3, 6))
+    ones = np.ones(300)
+    differences = resampled_ratios(better, ones, systems, 0) - resampled_ratios(good, ones, systems, 0)
+    assert (differences >= 0).all()
+    assert interval(differences)[0] < better.mean() - good.mean() < interval(differences)[1]
 
 
 def view(predictions: list[float], seconds: float, speed: float) -> dict:
