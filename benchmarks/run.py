@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _comparisons(table: pl.DataFrame, energies: pl.DataFrame | None) -> Iterator[Comparison]:
-    yield crystals.graphs(table[::4])
+    yield from crystals.graphs(table[::4])
     yield crystals.decoding(table)
     yield hull.distances(table.rename({"formula_pretty": "formula"}), "the reference set")
     if energies is None:
