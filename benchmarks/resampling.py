@@ -11,30 +11,30 @@ from pipeline.seeds import child_generator
 N_RESAMPLED = 2000
 
 
-def resampled_ratios(above: np.ndarray, below: np.ndarray, systems: Sequence[str], seed: int) -> np.ndarray:
-    """``sum(above) / sum(below)`` in each bootstrap sample, shape ``(N_RESAMPLED,)``.
+def resampled_sums(columns: np.ndarray, systems: Sequence[str], seed: int) -> np.ndarray:
+    """Sums of columns in bootstrap samples, the same samples for all columns, so that their ratios can be compared.
 
-    A mean is such a ratio, and so is F1: twice the hits by those called stable and those that are. Equal systems and
-    seed give equal samples, so ratios of two models can be subtracted.
+    A mean is a ratio of sums, and so is F1: twice the hits by those called stable and those that are.
 
     Args:
-        above: One number per crystal, shape ``(n,)``.
-        below: Likewise.
+        columns: One number per crystal in each of k rows, shape ``(k, n)``.
         systems: Chemical systems of the crystals.
         seed: Root seed of the resampling.
+
+    Returns:
+        Shape ``(k, N_RESAMPLED)``.
     """
     _, numbers = np.unique(systems, return_inverse=True)
-    sums = np.stack([np.bincount(numbers, weights=part) for part in (above, below)])
+    sums = np.stack([np.bincount(numbers, weights=column) for column in columns])
     n = sums.shape[1]
     generator = child_generator(seed, "peers", "bootstrap")
-    drawn = (sums @ generator.multinomial(n, np.full(n, 1 / n)) for _ in range(N_RESAMPLED))
-    top, bottom = np.array(list(drawn)).T
-    return top / bottom
+    return np.stack([sums @ generator.multinomial(n, np.full(n, 1 / n)) for _ in range(N_RESAMPLED)], axis=1)
 
 
 def mae_interval(absolute: np.ndarray, systems: Sequence[str], seed: int) -> tuple[float, float]:
     """95 % bootstrap interval of the MAE."""
-    return interval(resampled_ratios(absolute, np.ones(len(absolute)), systems, seed))
+    errors, counts = resampled_sums(np.stack([absolute, np.ones(len(absolute))]), systems, seed)
+    return interval(errors / counts)
 
 
 def interval(samples: np.ndarray) -> tuple[float, float]:

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 from peers.ensemble import average, fit_weight
 from peers.scores import score, stability
-from resampling import interval, mae_interval, resampled_ratios
+from resampling import interval, mae_interval, resampled_sums
 
 
 def test_daf_is_precision_over_prevalence():
@@ -41,8 +41,8 @@ def test_two_models_are_compared_in_the_same_samples():
     """The better one is right wherever the other is, and once more: never behind, whatever is drawn."""
     systems = [f"S{i % 30}" for i in range(300)]
     good, better = (np.arange(300) % step > 0 for step in (3, 6))
-    ones = np.ones(300)
-    differences = resampled_ratios(better, ones, systems, 0) - resampled_ratios(good, ones, systems, 0)
+    right, fewer, counts = resampled_sums(np.stack([better, good, np.ones(300)]), systems, 0)
+    differences = right / counts - fewer / counts
     assert (differences >= 0).all()
     assert interval(differences)[0] < better.mean() - good.mean() < interval(differences)[1]
 
