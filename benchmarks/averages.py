@@ -20,16 +20,17 @@ one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
-from materials_project import ENERGY, deal  # noqa: E402
 
-from pipeline.crystals.encoding import decode  # noqa: E402
-from pipeline.learning.averages import STRATEGIES  # noqa: E402
-from pipeline.learning.ensemble import predict_members  # noqa: E402
-from pipeline.learning.guesses import Guesses, guesses_held_out  # noqa: E402
-from pipeline.learning.rule import Combination  # noqa: E402
-from pipeline.learning.storage import SavedView  # noqa: E402
-from pipeline.learning.train import fit_view  # noqa: E402
-from pipeline.params import ViewParams, load_params  # noqa: E402
+from lodestone.config.load import load_params  # noqa: E402
+from lodestone.config.sections import ViewParams  # noqa: E402
+from lodestone.crystals.encoding import decode  # noqa: E402
+from lodestone.ensemble.predictor import Combination  # noqa: E402
+from lodestone.ensemble.strategies import STRATEGIES  # noqa: E402
+from lodestone.models.inference import predict_members  # noqa: E402
+from lodestone.models.weights import SavedView  # noqa: E402
+from lodestone.substitution.unrelaxed import Guesses, guesses_held_out  # noqa: E402
+from lodestone.training.train import fit_view  # noqa: E402
+from materials_project import ENERGY, deal  # noqa: E402
 
 PARTS = ("validation", "formulas", "systems")
 TRAININGS = {0.0: "relaxed crystals only", 0.5: "relaxed crystals and guesses"}

@@ -19,18 +19,18 @@ one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
+
+from lodestone.config.load import load_params  # noqa: E402
+from lodestone.crystals.compositions import fractions_of_formulas  # noqa: E402
+from lodestone.crystals.crystal import Crystal  # noqa: E402
+from lodestone.crystals.encoding import decode, encode  # noqa: E402
+from lodestone.ensemble.metrics import errors, stability_scores  # noqa: E402
+from lodestone.models.inference import predict_members  # noqa: E402
+from lodestone.stability.hull import ConvexHull  # noqa: E402
+from lodestone.tables.files import write_table  # noqa: E402
+from lodestone.training.train import fit_view  # noqa: E402
 from materials_project import ENERGY, hash_of  # noqa: E402
 from resampling import interval, resampled_sums  # noqa: E402
-
-from pipeline.crystals.crystal import Crystal  # noqa: E402
-from pipeline.crystals.encoding import decode, encode  # noqa: E402
-from pipeline.learning.ensemble import predict_members  # noqa: E402
-from pipeline.learning.metrics import errors, stability_scores  # noqa: E402
-from pipeline.learning.train import fit_view  # noqa: E402
-from pipeline.params import load_params  # noqa: E402
-from pipeline.stability.compositions import fractions_of_formulas  # noqa: E402
-from pipeline.stability.hull import ConvexHull  # noqa: E402
-from pipeline.tables import write_table  # noqa: E402
 
 FOLDS = 5
 WATCHED = 20  # one composition in so many is watched, not learned from

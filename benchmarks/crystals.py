@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from timing import Comparison, best_of
 
-from pipeline.crystals.encoding import decode
-from pipeline.crystals.graph import neighbour_graph, orbit_graph
+from lodestone.crystals.encoding import decode
+from lodestone.crystals.graph import neighbour_graph, orbit_graph
+from timing import Comparison, best_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

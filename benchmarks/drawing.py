@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.tables import write_atomically
+from lodestone.tables.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

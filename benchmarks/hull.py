@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from timing import Comparison, best_of
 
-from pipeline.stability.compositions import fractions_of_formulas
-from pipeline.stability.hull import ConvexHull
+from lodestone.crystals.compositions import fractions_of_formulas
+from lodestone.stability.hull import ConvexHull
+from timing import Comparison, best_of
 
 EXACT = 1e-9  # eV/atom
 LATE = 1000  # crystals that arrive when the hull is there

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import ATOMIC_NUMBERS
-from pipeline.crystals.encoding import describe, encode
-from pipeline.errors import LodestoneError
-from pipeline.seeds import child_generator
-from pipeline.tables import read_table
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import ATOMIC_NUMBERS
+from lodestone.crystals.encoding import describe, encode
+from lodestone.errors import LodestoneError
+from lodestone.runtime.seeds import child_generator
+from lodestone.tables.files import read_table
 
 FILE = "mp_structures.parquet"
 ENERGY = "formation_energy_per_atom"
@@ -45,7 +45,7 @@ def crystals_of(rows: pl.DataFrame) -> list[Crystal]:
 
 
 def packed(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their crystals in the columns of :func:`pipeline.crystals.encoding.encode`."""
+    """The rows with their crystals in the columns of :func:`lodestone.crystals.encoding.encode`."""
     return rows.drop("structure").hstack(encode(crystals_of(rows)))
 
 

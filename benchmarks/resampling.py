@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.seeds import child_generator
+from lodestone.runtime.seeds import child_generator
 
 N_RESAMPLED = 2000
 

@@ -10,9 +10,10 @@ from options import ROOT, SHARED, one_thread
 
 one_thread()
 
+import polars as pl  # noqa: E402
+
 import crystals  # noqa: E402
 import hull  # noqa: E402
-import polars as pl  # noqa: E402
 from timing import HEADER, Comparison  # noqa: E402
 
 REFERENCE = ROOT / "reference" / "crystals.parquet"

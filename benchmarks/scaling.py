@@ -22,17 +22,18 @@ one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
+
+from lodestone.config.load import load_params  # noqa: E402
+from lodestone.config.params import VIEWS  # noqa: E402
+from lodestone.crystals.encoding import decode  # noqa: E402
+from lodestone.ensemble.predictor import Combination  # noqa: E402
+from lodestone.models.inference import predict_members  # noqa: E402
+from lodestone.runtime.seeds import child_seed  # noqa: E402
+from lodestone.tables.files import read_table, write_table  # noqa: E402
+from lodestone.training.train import fit_view  # noqa: E402
 from materials_project import ENERGY, packed, read_crystals, split_by_system  # noqa: E402
 from resampling import mae_interval  # noqa: E402
 from scaling_plot import Curve, write_plot  # noqa: E402
-
-from pipeline.crystals.encoding import decode  # noqa: E402
-from pipeline.learning.ensemble import predict_members  # noqa: E402
-from pipeline.learning.rule import Combination  # noqa: E402
-from pipeline.learning.train import fit_view  # noqa: E402
-from pipeline.params import VIEWS, load_params  # noqa: E402
-from pipeline.seeds import child_seed  # noqa: E402
-from pipeline.tables import read_table, write_table  # noqa: E402
 
 PUBLISHED = {"coNGN": "congn_ef", "ALIGNN": "alignn_ef", "CGCNN": "cgcnn_ef"}
 NAMES = {"composition": "composition view", "structure": "structure view", "both": "both, weighted average"}

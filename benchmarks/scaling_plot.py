@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
 from drawing import BOTH, COMPOSITION, STRUCTURE, panels, plain_logarithms, save
 
 if TYPE_CHECKING:

@@ -47,8 +47,8 @@ def main() -> None:
 def _measure(documents: int) -> None:
     import mp_api.client  # noqa: F401  # so that the first figure holds what the client costs by itself
 
-    from pipeline.params import SnapshotParams
-    from pipeline.snapshot.materials_project.source import open_materials_project
+    from lodestone.config.sections import SnapshotParams
+    from lodestone.snapshot.materials_project.source import open_materials_project
 
     before = _peak()
     began = time.perf_counter()

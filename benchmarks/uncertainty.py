@@ -23,22 +23,22 @@ one_thread()
 
 import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
-from materials_project import ENERGY, deal  # noqa: E402
 
-from pipeline.crystals.encoding import decode  # noqa: E402
-from pipeline.learning.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
-from pipeline.learning.ensemble import Shown  # noqa: E402
-from pipeline.learning.metrics import errors  # noqa: E402
-from pipeline.learning.novelty import Novelty  # noqa: E402
-from pipeline.learning.reliability import probability_scores, uncertainty_scores  # noqa: E402
-from pipeline.learning.rule import Combination, Prediction, Rule  # noqa: E402
-from pipeline.learning.storage import SavedView  # noqa: E402
-from pipeline.learning.train import fit_view  # noqa: E402
-from pipeline.params import load_params  # noqa: E402
-from pipeline.report.uncertainty_figures import coverage, stability  # noqa: E402
-from pipeline.schemas import NOVELTY  # noqa: E402
-from pipeline.stability.compositions import atomic_fractions, fractions_of_formulas  # noqa: E402
-from pipeline.stability.hull import ConvexHull  # noqa: E402
+from lodestone.config.load import load_params  # noqa: E402
+from lodestone.crystals.compositions import atomic_fractions, fractions_of_formulas  # noqa: E402
+from lodestone.crystals.encoding import decode  # noqa: E402
+from lodestone.ensemble.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
+from lodestone.ensemble.metrics import errors  # noqa: E402
+from lodestone.ensemble.out_of_distribution import Novelty  # noqa: E402
+from lodestone.ensemble.predictor import Combination, Prediction, Rule  # noqa: E402
+from lodestone.ensemble.reliability import probability_scores, uncertainty_scores  # noqa: E402
+from lodestone.models.inference import Shown  # noqa: E402
+from lodestone.models.weights import SavedView  # noqa: E402
+from lodestone.report.uncertainty_figures import coverage, stability  # noqa: E402
+from lodestone.schemas import NOVELTY  # noqa: E402
+from lodestone.stability.hull import ConvexHull  # noqa: E402
+from lodestone.training.train import fit_view  # noqa: E402
+from materials_project import ENERGY, deal  # noqa: E402
 
 TESTS = {"formulas": "other formulas", "systems": "unseen systems", "elements": "unseen elements"}
 STEPS = ("spread as it is", "calibrated", "and widened")

@@ -19,11 +19,12 @@ one_thread()
 
 import polars as pl  # noqa: E402
 
-from pipeline.learning.storage import save_view  # noqa: E402
-from pipeline.learning.train import TrainedView, train_view  # noqa: E402
-from pipeline.params import ViewParams, load_params  # noqa: E402
-from pipeline.seeds import child_seed  # noqa: E402
-from pipeline.splits import split_snapshot  # noqa: E402
+from lodestone.config.load import load_params  # noqa: E402
+from lodestone.config.sections import ViewParams  # noqa: E402
+from lodestone.curation.splits import split_snapshot  # noqa: E402
+from lodestone.models.weights import save_view  # noqa: E402
+from lodestone.runtime.seeds import child_seed  # noqa: E402
+from lodestone.training.train import TrainedView, train_view  # noqa: E402
 
 MEMBERS, FIRST, LATER = 2, 16, 5  # what fits into three minutes on two cores
 

@@ -4,17 +4,18 @@ import sys
 from functools import partial
 from shutil import copytree
 
-from pipeline.campaign import RoundState, run_round
-from pipeline.layout import METRICS, Layout
-from pipeline.learning.ensemble import load_ensemble
-from pipeline.oracles.make import make_oracle
-from pipeline.oracles.pool import label_all
-from pipeline.oracles.store import LabelStore, default_path
-from pipeline.params import load_params
-from pipeline.schemas import Attempts, Candidates, Crystals, References, Verifications
-from pipeline.splits import crystals_contract
-from pipeline.stage import run_stage
-from pipeline.tables import read_table, write_json, write_table
+from lodestone.config.load import load_params
+from lodestone.curation.splits import crystals_contract
+from lodestone.discovery.round import run_round
+from lodestone.discovery.state import RoundState
+from lodestone.ensemble.ensemble import load_ensemble
+from lodestone.oracles.pool import label_all
+from lodestone.oracles.registry import make_oracle
+from lodestone.oracles.store import LabelStore, default_path
+from lodestone.schemas import Attempts, Candidates, Crystals, References, Verifications
+from lodestone.stage import run_stage
+from lodestone.tables.files import read_table, write_json, write_table
+from lodestone.tables.layout import METRICS, Layout
 
 
 def main() -> None:

@@ -4,16 +4,16 @@ import sys
 
 import polars as pl
 
-from pipeline.layout import METRICS, Layout
-from pipeline.learning.combine import combine_geometries, novelty_of
-from pipeline.learning.guesses import guesses_held_out
-from pipeline.learning.rule import save_rules
-from pipeline.learning.storage import load_view
-from pipeline.params import load_params
-from pipeline.schemas import Crystals, MemberPredictions, Predictions
-from pipeline.seeds import child_seed
-from pipeline.stage import run_stage
-from pipeline.tables import read_table, write_json, write_table
+from lodestone.config.load import load_params
+from lodestone.ensemble.evaluate import combine_geometries, novelty_of
+from lodestone.ensemble.predictor import save_rules
+from lodestone.models.weights import load_view
+from lodestone.runtime.seeds import child_seed
+from lodestone.schemas import Crystals, MemberPredictions, Predictions
+from lodestone.stage import run_stage
+from lodestone.substitution.unrelaxed import guesses_held_out
+from lodestone.tables.files import read_table, write_json, write_table
+from lodestone.tables.layout import METRICS, Layout
 
 
 def main() -> None:

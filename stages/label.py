@@ -1,17 +1,17 @@
-"""Put the snapshot on the oracle's scale; see :mod:`pipeline.labelling`."""
+"""Put the snapshot on the oracle's scale; see :mod:`lodestone.curation.labelling`."""
 
 from functools import partial
 
-from pipeline.labelling import label_snapshot
-from pipeline.layout import METRICS, Layout
-from pipeline.oracles.make import make_oracle
-from pipeline.oracles.pool import label_all
-from pipeline.oracles.store import LabelStore, default_path
-from pipeline.params import load_params
-from pipeline.reference.elements import element_crystals
-from pipeline.schemas import Labelled, References, Rejections, Validated
-from pipeline.stage import run_stage
-from pipeline.tables import read_table, write_json, write_table
+from lodestone.config.load import load_params
+from lodestone.curation.labelling import label_snapshot
+from lodestone.oracles.pool import label_all
+from lodestone.oracles.registry import make_oracle
+from lodestone.oracles.store import LabelStore, default_path
+from lodestone.reference.elements import element_crystals
+from lodestone.schemas import Labelled, References, Rejections, Validated
+from lodestone.stage import run_stage
+from lodestone.tables.files import read_table, write_json, write_table
+from lodestone.tables.layout import METRICS, Layout
 
 
 def main() -> None:

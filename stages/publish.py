@@ -5,11 +5,11 @@ Reads metrics, learning curves, timings, report and models; writes ``metrics/tra
 
 from pathlib import Path
 
-from pipeline.params import load_params
-from pipeline.projection import RECEIPT
-from pipeline.stage import run_stage
-from pipeline.tables import write_json
-from pipeline.tracking import publish
+from lodestone.config.load import load_params
+from lodestone.stage import run_stage
+from lodestone.tables.files import write_json
+from lodestone.tracking.records import RECEIPT
+from lodestone.tracking.store import publish
 
 
 def main() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pipeline.layout import METRICS, REPORTS, Layout
-from pipeline.params import load_params
-from pipeline.report.collect import collect
-from pipeline.report.discoveries import discoveries, write_cifs
-from pipeline.report.page import render
-from pipeline.report.summary import campaign_summary, rounds_table
-from pipeline.schemas import Discoveries
-from pipeline.stage import run_stage
-from pipeline.tables import write_atomically, write_json, write_table
+from lodestone.config.load import load_params
+from lodestone.report.collect import collect
+from lodestone.report.discoveries import discoveries, write_cifs
+from lodestone.report.page import render
+from lodestone.report.summary import campaign_summary, rounds_table
+from lodestone.schemas import Discoveries
+from lodestone.stage import run_stage
+from lodestone.tables.files import write_atomically, write_json, write_table
+from lodestone.tables.layout import METRICS, REPORTS, Layout
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """Stage ``snapshot``: take the crystals from the source that the parameters name, with their provenance."""
 
-from pipeline.layout import Layout
-from pipeline.params import load_params
-from pipeline.schemas import Rejections, Snapshot
-from pipeline.snapshot.take import take_snapshot
-from pipeline.stage import run_stage
-from pipeline.tables import write_json, write_table
+from lodestone.config.load import load_params
+from lodestone.schemas import Rejections, Snapshot
+from lodestone.snapshot.take import take_snapshot
+from lodestone.stage import run_stage
+from lodestone.tables.files import write_json, write_table
+from lodestone.tables.layout import Layout
 
 
 def main() -> None:

@@ -1,11 +1,11 @@
 """Deal the crystals to train, validation and test, and lay the ground for the first round."""
 
-from pipeline.layout import METRICS, Layout
-from pipeline.params import load_params
-from pipeline.schemas import Attempts, Labelled
-from pipeline.splits import crystals_contract, empty_attempts, split_metrics, split_snapshot
-from pipeline.stage import run_stage
-from pipeline.tables import read_table, write_json, write_table
+from lodestone.config.load import load_params
+from lodestone.curation.splits import crystals_contract, empty_attempts, split_metrics, split_snapshot
+from lodestone.schemas import Attempts, Labelled
+from lodestone.stage import run_stage
+from lodestone.tables.files import read_table, write_json, write_table
+from lodestone.tables.layout import METRICS, Layout
 
 
 def main() -> None:

@@ -5,15 +5,15 @@ On several GPUs or machines: ``torchrun --nproc-per-node 2 stages/train.py VIEW 
 
 import sys
 
-from pipeline.layout import Layout
-from pipeline.learning.distributed import process_group
-from pipeline.learning.storage import save_view
-from pipeline.learning.train import train_view
-from pipeline.params import load_params
-from pipeline.schemas import Crystals, MemberPredictions
-from pipeline.seeds import child_seed
-from pipeline.stage import record_timing, run_stage
-from pipeline.tables import read_json, read_table, write_atomically, write_table
+from lodestone.config.load import load_params
+from lodestone.models.weights import save_view
+from lodestone.runtime.seeds import child_seed
+from lodestone.schemas import Crystals, MemberPredictions
+from lodestone.stage import record_timing, run_stage
+from lodestone.tables.files import read_json, read_table, write_atomically, write_table
+from lodestone.tables.layout import Layout
+from lodestone.training.distributed import process_group
+from lodestone.training.train import train_view
 
 
 def main() -> None:

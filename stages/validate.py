@@ -1,11 +1,11 @@
 """Stage ``validate``: check every crystal of the snapshot; fail, or set bad rows aside."""
 
-from pipeline.layout import Layout
-from pipeline.params import load_params
-from pipeline.schemas import Rejections, Snapshot, Validated
-from pipeline.stage import run_stage
-from pipeline.tables import read_table, write_table
-from pipeline.validation import validate_snapshot
+from lodestone.config.load import load_params
+from lodestone.curation.validation import validate_snapshot
+from lodestone.schemas import Rejections, Snapshot, Validated
+from lodestone.stage import run_stage
+from lodestone.tables.files import read_table, write_table
+from lodestone.tables.layout import Layout
 
 
 def main() -> None:

@@ -9,6 +9,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = "*"
+BY_FILE = ("curation", "runtime", "tables")  # rooms of which a stage declares single files
+
+# Not declared, because a change there changes no artefact: messages, file names (which dvc.yaml holds, too), processes,
+# progress bars, clocks; and the classes that hold the parameters, whose values DVC tracks one by one.
+PLUMBING = {
+    *(f"pipeline/lodestone/{name}.py" for name in ("errors", "stage", "tables/layout")),
+    *(f"pipeline/lodestone/runtime/{name}.py" for name in ("processes", "progress")),
+    *(f"pipeline/lodestone/config/{name}.py" for name in ("load", "params", "rounds", "sections")),
+}
 
 
 @cache
@@ -18,9 +27,9 @@ def parse(path: Path) -> ast.Module:
 
 def module_file(name: str) -> Path | None:
     """File of a module of ours, relative to the root; ``None`` for other people's modules."""
-    base = Path(*name.split("."))
+    base = Path("pipeline", *name.split("."))
     found = [path for path in (base.with_suffix(".py"), base / "__init__.py") if (ROOT / path).is_file()]
-    return found[0] if found and base.parts[0] == "pipeline" else None
+    return found[0] if found else None
 
 
 def imported_modules(path: Path) -> set[Path]:
@@ -130,9 +139,19 @@ def _running_code(tree: ast.AST) -> list[ast.AST]:
     return found
 
 
+def declared_form(files: set[Path]) -> list[str]:
+    """Dependencies as `dvc.yaml` has them: whole rooms, but single files of the rooms that serve everybody."""
+    rooms = {path if path.parts[2] in BY_FILE else Path(*path.parts[:3]) for path in files}
+    return sorted(room.as_posix() for room in rooms)
+
+
+def closure_that_counts(script: Path) -> set[Path]:
+    """Files of ours that run when a script runs and that can change a result."""
+    return {path for path in closure(script) if not is_empty_package(path) and path.as_posix() not in PLUMBING}
+
+
 if __name__ == "__main__":
     for script in sorted((ROOT / "stages").glob("*.py")):
-        files = closure(script.relative_to(ROOT))
-        rooms = {Path(*path.parts[:2]) for path in files if not is_empty_package(path)}
-        sections = used_sections(script.relative_to(ROOT))
-        print(f"{script.stem}:\n  deps: {sorted(map(str, rooms))}\n  params: {sorted(sections)}")
+        needed = declared_form(closure_that_counts(script.relative_to(ROOT)))
+        sections = sorted(used_sections(script.relative_to(ROOT)))
+        print(f"{script.stem}:\n  params: {sections}\n  deps:", *needed, sep="\n    - ")

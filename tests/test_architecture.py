@@ -6,15 +6,11 @@ import warnings
 from pathlib import Path
 
 import pytest
-from closures import EVERYTHING, ROOT, closure, imported_modules, is_empty_package, used_sections
 
-from pipeline.params import VIEWS, Params
+from closures import EVERYTHING, ROOT, closure_that_counts, imported_modules, used_sections
+from lodestone.config.params import VIEWS, Params
 
 SECTIONS = {field.alias or name for name, field in Params.model_fields.items()}
-
-# Not declared, because a change there changes no artefact: messages, file names (which dvc.yaml holds, too), processes,
-# progress bars, clocks; and the classes that hold the parameters, whose values DVC tracks one by one.
-PLUMBING = {f"pipeline/{name}.py" for name in ("errors", "layout", "orphans", "params", "progress", "stage")}
 
 
 def load_stages():
@@ -26,7 +22,7 @@ def load_stages():
         return {stage.addressing: stage for stage in Repo(str(ROOT), uninitialized=True).index.stages}
 
 
-LOADED_BY_NAME = {Path("pipeline/tracking_model.py")}  # by MLflow, which the import closure cannot see
+LOADED_BY_NAME = {Path("pipeline/lodestone/tracking/pyfunc.py")}  # by MLflow, which the import closure cannot see
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +67,7 @@ def test_stages_declare_what_they_import(stages):
     wrong = []
     for name, stage in stages.items():
         script, declared = script_of(stage), declared_files(stage)
-        files = {path for path in closure(script) if not is_empty_package(path) and path.as_posix() not in PLUMBING}
+        files = closure_that_counts(script)
         missing = {path for path in files | {script} if not declared & {path, *path.parents}}
         ours = {path for path in declared - LOADED_BY_NAME if path.parts[0] == "pipeline"}
         idle = {path for path in ours if not any(path in (file, *file.parents) for file in files)}
@@ -104,10 +100,14 @@ def test_closures_follow_imports_within_functions_and_skip_those_for_type_checki
     script = tmp_path / "script.py"
     script.write_text(
         "from typing import TYPE_CHECKING\n"
-        "if TYPE_CHECKING:\n    from pipeline.tables import read_json\n"
-        "def main():\n    from pipeline.seeds import child_seed\n"
+        "if TYPE_CHECKING:\n    from lodestone.tables.files import read_json\n"
+        "def main():\n    from lodestone.runtime.seeds import child_seed\n"
     )
-    assert imported_modules(script) == {Path("pipeline/__init__.py"), Path("pipeline/seeds.py")}
+    assert imported_modules(script) == {
+        Path("pipeline/lodestone/__init__.py"),
+        Path("pipeline/lodestone/runtime/__init__.py"),
+        Path("pipeline/lodestone/runtime/seeds.py"),
+    }
 
 
 @pytest.mark.parametrize(

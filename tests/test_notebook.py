@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from report.synthetic import write_campaign
 
-from pipeline.layout import METRICS, REPORTS
-from pipeline.learning.baseline import ElementBaseline
-from pipeline.learning.calibration import Calibration
-from pipeline.learning.networks import make_network
-from pipeline.learning.novelty import Novelty
-from pipeline.learning.rule import Combination, Rule, save_rules
-from pipeline.learning.storage import SavedView, save_view
-from pipeline.params import load_params
-from pipeline.report.collect import collect
-from pipeline.report.discoveries import discoveries, write_cifs
-from pipeline.schemas import GEOMETRIES, Discoveries
-from pipeline.stability.compositions import N_ELEMENTS
-from pipeline.tables import write_table
+from lodestone.config.load import load_params
+from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.ensemble.calibration import Calibration
+from lodestone.ensemble.out_of_distribution import Novelty
+from lodestone.ensemble.predictor import Combination, Rule, save_rules
+from lodestone.models.baseline import ElementBaseline
+from lodestone.models.registry import make_network
+from lodestone.models.weights import SavedView, save_view
+from lodestone.report.collect import collect
+from lodestone.report.discoveries import discoveries, write_cifs
+from lodestone.schemas import GEOMETRIES, Discoveries
+from lodestone.tables.files import write_table
+from lodestone.tables.layout import METRICS, REPORTS
+from report.synthetic import write_campaign
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "explore_campaign.ipynb"

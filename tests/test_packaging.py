@@ -48,7 +48,7 @@ def test_every_import_is_declared():
                 imported |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.split(".")[0])
-    theirs = imported - set(sys.stdlib_module_names) - {"pipeline"}
+    theirs = imported - set(sys.stdlib_module_names) - {"lodestone"}
     owners = packages_distributions()
     declared = {canonicalize_name(requirement.name) for requirement in LIBRARY}
     undeclared = {

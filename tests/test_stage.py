@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import LodestoneError
-from pipeline.orphans import is_running
-from pipeline.stage import record_timing, run_stage, stage_name
+from lodestone.errors import LodestoneError
+from lodestone.runtime.processes import is_running
+from lodestone.stage import record_timing, run_stage, stage_name
 
 
 def _raise(error: BaseException):
@@ -83,8 +83,8 @@ def test_name_of_a_stage():
 BUSY = """
 import os, time
 from pathlib import Path
-from pipeline.parallel import process_all
-from pipeline.stage import run_stage
+from lodestone.runtime.parallel import process_all
+from lodestone.stage import run_stage
 
 def work(name):
     Path(name).write_text(str(os.getpid()))
@@ -104,7 +104,7 @@ if __name__ == "__main__":
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
 @pytest.mark.parametrize(("number", "code", "cleans"), [(signal.SIGTERM, 143, True), (signal.SIGKILL, -9, False)])
 def test_workers_end_with_their_stage(number, code, cleans, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "pipeline"))
     monkeypatch.setenv("LODESTONE_WORKERS", "2")
     (tmp_path / "busy.py").write_text(BUSY)
     stage = subprocess.Popen([sys.executable, "busy.py"])
@@ -120,8 +120,8 @@ LATE = """
 import os, sys, time
 from pathlib import Path
 {wait}
-from pipeline.parallel import process_all
-from pipeline.stage import run_stage
+from lodestone.runtime.parallel import process_all
+from lodestone.stage import run_stage
 
 def work(name):
     Path(name).write_text(str(os.getpid()))
@@ -140,7 +140,7 @@ WORKER_WAITS = f'if __name__ != "__main__":\n    {STAGE_WAITS}'.replace("\nwhile
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
 def test_stage_whose_run_was_killed_while_it_imported_does_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "pipeline"))
     (tmp_path / "late.py").write_text(LATE.format(wait=STAGE_WAITS))
     run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     stage = subprocess.Popen([sys.executable, "late.py"], env={**os.environ, "LODESTONE_RUN": str(run.pid)})
@@ -154,7 +154,7 @@ def test_stage_whose_run_was_killed_while_it_imported_does_nothing(tmp_path, mon
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
 def test_worker_whose_stage_was_killed_while_it_imported_ends(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "pipeline"))
     (tmp_path / "late.py").write_text(LATE.format(wait=WORKER_WAITS))
     stage = subprocess.Popen([sys.executable, "late.py"])
     pid = tmp_path / "w.pid"

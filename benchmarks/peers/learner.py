@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import SYMBOLS
-from pipeline.learning.baseline import ElementBaseline
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import SYMBOLS
+from lodestone.models.baseline import ElementBaseline
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,7 +51,7 @@ class Learner(Protocol):
         ...
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:
-        """How targets are standardised; see :class:`pipeline.learning.baseline.ElementBaseline`."""
+        """How targets are standardised; see :class:`lodestone.models.baseline.ElementBaseline`."""
         ...
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lodestone.crystals.crystal import Crystal
+from lodestone.models.baseline import ElementBaseline
 from peers.learner import Prepared, mean_and_spread, samples
-from pipeline.crystals.crystal import Crystal
-from pipeline.learning.baseline import ElementBaseline
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

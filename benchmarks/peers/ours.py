@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lodestone.config.sections import ViewParams
+from lodestone.crystals.crystal import Crystal
+from lodestone.models.baseline import ElementBaseline
+from lodestone.models.registry import make_dataset, make_network
 from peers.learner import Prepared
-from pipeline.crystals.crystal import Crystal
-from pipeline.learning.baseline import ElementBaseline
-from pipeline.learning.networks import make_dataset, make_network
-from pipeline.params import ViewParams
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

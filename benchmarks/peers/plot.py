@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from drawing import BOTH, COMPOSITION, STRUCTURE, panels, plain_logarithms, save
 
+from drawing import BOTH, COMPOSITION, STRUCTURE, panels, plain_logarithms, save
 from peers.settings import ENSEMBLE, OURS, TITLES
 
 if TYPE_CHECKING:

@@ -8,17 +8,16 @@ import os
 import sys
 from pathlib import Path
 
-sys.path[:1] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
+sys.path[:1] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "pipeline")]
 
+from lodestone.errors import LodestoneError  # noqa: E402
 from options import parser  # noqa: E402
-
 from peers.ensemble import average  # noqa: E402
 from peers.plot import write_plot  # noqa: E402
 from peers.runs import Run, complete, make_run  # noqa: E402
 from peers.settings import SETTINGS  # noqa: E402
 from peers.split import Split, digest, draw_split, read_source, write_parts  # noqa: E402
 from peers.table import as_markdown, make_table, write_both  # noqa: E402
-from pipeline.errors import LodestoneError  # noqa: E402
 
 _VIEWS = ("ours-composition", "ours-structure")
 

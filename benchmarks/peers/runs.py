@@ -13,14 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from lodestone.errors import LodestoneError
+from lodestone.tables.files import read_json, write_json
 from options import ONE_THREAD, ROOT
-
 from peers.settings import Ours, as_json, settings_of
-from pipeline.errors import LodestoneError
-from pipeline.tables import read_json, write_json
 
 PROTOCOL = 1  # raise it when a change of the driver makes old results another experiment
-_OUR_CODE = ("crystals", "views", "learning")
+_OUR_CODE = ("crystals", "substitution", "models", "training", "ensemble")
 
 
 @dataclass(frozen=True)
@@ -106,5 +105,5 @@ def _version(package: str) -> str:
 
 def _our_code() -> str:
     """Digest of the library's modules that make our networks: other code is another model."""
-    sources = sorted(path for room in _OUR_CODE for path in (ROOT / "pipeline" / room).glob("*.py"))
+    sources = sorted(path for room in _OUR_CODE for path in (ROOT / "pipeline" / "lodestone" / room).glob("*.py"))
     return hashlib.blake2b(b"".join(path.read_bytes() for path in sources), digest_size=8).hexdigest()

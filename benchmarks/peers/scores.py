@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from resampling import mae_interval
 
-from pipeline.learning.metrics import errors, stability_scores
+from lodestone.ensemble.metrics import errors, stability_scores
+from resampling import mae_interval
 
 
 def score(predicted: np.ndarray, test: pl.DataFrame, seed: int = 0) -> dict[str, Any]:

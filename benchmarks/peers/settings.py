@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from lodestone.config.load import load_params
+from lodestone.config.sections import ViewParams
+from lodestone.errors import LodestoneError
 from options import ROOT
-
-from pipeline.errors import LodestoneError
-from pipeline.params import ViewParams, load_params
 
 OURS = "ours-"
 ENSEMBLE = "ours-ensemble"

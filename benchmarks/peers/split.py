@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from materials_project import packed, read_crystals
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.encoding import decode
-from pipeline.errors import LodestoneError
-from pipeline.seeds import child_generator
-from pipeline.tables import read_table, write_table
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import decode
+from lodestone.errors import LodestoneError
+from lodestone.runtime.seeds import child_generator
+from lodestone.tables.files import read_table, write_table
+from materials_project import packed, read_crystals
 
 MAX_SITES = 20
 N_TEST = 1500

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lodestone.tables.files import write_atomically
 from peers.scores import score
 from peers.settings import OURS, TITLES
-from pipeline.tables import write_atomically
 
 _MEASURED = (
     "preparation_seconds", "epochs", "training_per_second", "inference_per_second", "peak_memory_mib", "parameters",

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.errors import LodestoneError
+from lodestone.models.baseline import ElementBaseline
 from peers.learner import Curve, Learner, Prepared, Trained
 from peers.settings import Training
 from peers.split import Part
-from pipeline.errors import LodestoneError
-from pipeline.learning.baseline import ElementBaseline
-from pipeline.stability.compositions import atomic_fractions
 
 WARM_UP = 0.05
 POINTS = 10

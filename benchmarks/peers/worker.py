@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lodestone.runtime.processes import die_with_parent
+from lodestone.runtime.seeds import child_seed
+from lodestone.tables.files import read_json, write_json
 from peers.learner import Learner, Trained
 from peers.settings import Forest, Network, Ours, Settings, settings_of
 from peers.split import Part, read_part, training_file
-from pipeline.orphans import die_with_parent
-from pipeline.seeds import child_seed
-from pipeline.tables import read_json, write_json
 
 
 def main() -> None:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+
+from lodestone.errors import LodestoneError
 from peers.plot import spread, write_plot
 from peers.runs import complete, make_run
 from peers.settings import SETTINGS, TITLES, Ours
 from peers.table import as_markdown, make_table
-
-from pipeline.errors import LodestoneError
 
 N = 40
 TEST = pl.DataFrame(

@@ -1,6 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
+
 from peers.ensemble import average, fit_weight
 from peers.scores import score, stability
 from resampling import interval, mae_interval, resampled_sums

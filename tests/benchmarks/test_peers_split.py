@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from peers.split import digest, draw_split, read_part, read_source, training_file, write_parts
 
-from pipeline.errors import LodestoneError
+from lodestone.errors import LodestoneError
+from peers.split import digest, draw_split, read_part, read_source, training_file, write_parts
 
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))

@@ -6,14 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
+from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
 from peers import train
 from peers.learner import Prepared, mean_and_spread
 from peers.settings import Training
 from peers.split import Part
-from torch import nn
-
-from pipeline.crystals.crystal import Crystal
-from pipeline.errors import LodestoneError
 
 SETTINGS = Training(0.05, 8, "mse")
 

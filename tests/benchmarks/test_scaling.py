@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
+
+from lodestone.errors import LodestoneError
 from materials_project import draw, read_crystals, split_by_system
 from scaling_plot import Curve, write_plot
-
-from pipeline.errors import LodestoneError
 
 ELEMENTS = ("Li", "O", "Mn", "Fe", "Te", "Cl", "Na", "K", "S", "P")
 

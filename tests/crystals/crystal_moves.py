@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.crystals.crystal import Crystal
+from lodestone.crystals.crystal import Crystal
 
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 _ANGLES = (0.3, 1.1, -0.7)

@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.crystals.analogues import analogues, replacement
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.encoding import describe
-from pipeline.crystals.probabilities import substitution_probabilities
-from pipeline.crystals.symmetry import orbits_by_element, symmetry_of
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import describe
+from lodestone.crystals.symmetry import orbits_by_element, symmetry_of
+from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.unrelaxed import analogues, replacement
 
 FCC = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
 NA, CL, K, BR, MG, OX, CS = 11, 17, 19, 35, 12, 8, 55

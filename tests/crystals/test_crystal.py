@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from crystal_moves import perovskite, rocksalt, triclinic
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from pipeline.crystals.encoding import chemical_system, reduced_formula
-from pipeline.errors import LodestoneError
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+from lodestone.crystals.encoding import chemical_system, reduced_formula
+from lodestone.errors import LodestoneError
 
 
 def same(first: Crystal, second: Crystal, tolerance: float = 0.0) -> bool:

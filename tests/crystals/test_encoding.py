@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from crystal_moves import perovskite, rocksalt, triclinic
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.encoding import decode, describe, encode
-from pipeline.schemas import Structures
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import decode, describe, encode
+from lodestone.schemas import Structures
 
 CRYSTALS = [triclinic(seed, sites=1 + seed % 4) for seed in range(12)]
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from crystal_moves import MOVES, fluorite, hexagonal_metal, perovskite, rocksalt, triclinic
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.graph import neighbour_graph, orbit_graph
-from pipeline.errors import LodestoneError
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.graph import neighbour_graph, orbit_graph
+from lodestone.errors import LodestoneError
 
 COPPER = Crystal(3.6 * np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]), [29], [[0, 0, 0]])
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from pipeline.crystals.probabilities import substitution_probabilities
+from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+from lodestone.substitution.probabilities import substitution_probabilities
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from crystal_moves import MOVES, caesium_chloride, fluorite, hexagonal_metal, perovskite, rocksalt, zincblende
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.symmetry import symmetry_of
-from pipeline.reference.prototypes import load_prototypes
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.symmetry import symmetry_of
+from lodestone.reference.prototypes import load_prototypes
 
 CRYSTALS = {
     "rocksalt": (rocksalt(), 225),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from crystal_moves import caesium_chloride, perovskite, rocksalt, supercell
 
-from pipeline.crystals.charges import is_charge_balanced
-from pipeline.crystals.volumes import AtomicVolumes
+from lodestone.substitution.oxidation_states import is_charge_balanced
+from lodestone.substitution.volumes import AtomicVolumes
 
 TRUE_VOLUMES = {11: 20.0, 17: 30.0, 19: 40.0, 35: 35.0}
 

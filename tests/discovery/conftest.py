@@ -1,14 +1,70 @@
+"""Rounds of active learning with made-up models and a made-up oracle, on real crystals."""
+
 from pathlib import Path
 
 import polars as pl
 import pytest
+from world import BASELINE, BUDGET, ELEMENTS, ROUNDS, World
 
-from pipeline.labelling import energy_above_hull
-from pipeline.params import load_params
-from pipeline.schemas import Crystals
+from lodestone.config.load import load_params
+from lodestone.config.rounds import RoundParams
+from lodestone.curation.labelling import energy_above_hull
+from lodestone.curation.splits import empty_attempts, split_snapshot
+from lodestone.discovery.round import run_round
+from lodestone.discovery.state import RoundState
+from lodestone.schemas import Crystals
+from lodestone.stability.references import elemental_references
 
 ROOT = Path(__file__).parents[2]
-ELEMENTS = frozenset("Li Na K Mg Ca Sr Ba Al Zn Ti O S Se F Cl Br".split())
+
+
+@pytest.fixture(scope="session")
+def params():
+    found = load_params(ROOT / "params.yaml")
+    limits = {"max_proposals": 300, "max_per_chemsys": 12, "max_sites": 8, "threshold": 0.1}
+    rounds = {name: RoundParams(next="after", budget=BUDGET, random_baseline=BASELINE) for name in ROUNDS}
+    return found.model_copy(
+        update={"seed": 3, "discovery": found.discovery.model_copy(update=limits), "rounds": rounds}
+    )
+
+
+@pytest.fixture(scope="session")
+def start(params):
+    """The crystals of thirteen elements, dealt as the split stage deals them."""
+    rows = pl.read_parquet(ROOT / "reference" / "crystals.parquet").sort("material_id")
+    rows = rows.filter(pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(ELEMENTS)).list.all())
+    rows = rows.with_columns(
+        energy_above_hull(rows, rows["formation_energy_per_atom"].to_numpy()),
+        pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
+        pl.lit("snapshot").alias("origin"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
+        pl.lit("train").alias("split"),
+    )
+    crystals = split_snapshot(rows, params.split).select(list(Crystals.to_schema().columns))
+    return RoundState(crystals, empty_attempts(), elemental_references(crystals))
+
+
+@pytest.fixture(scope="session")
+def world(start):
+    return World(start.hull(), start.references)
+
+
+@pytest.fixture(scope="session")
+def campaign(start, world, params):
+    """Three rounds, and the state before each and after the last."""
+    states, results = [start], []
+    for name in ROUNDS:
+        results.append(run_round(name, states[-1], world, params, world.label))
+        states.append(results[-1].state)
+    return states, results
+
+
+@pytest.fixture(scope="session")
+def first(campaign):
+    return campaign[1][0]
+
+
+SIXTEEN = frozenset("Li Na K Mg Ca Sr Ba Al Zn Ti O S Se F Cl Br".split())
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +83,7 @@ def reference() -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def known(reference) -> pl.DataFrame:
     """The 321 crystals made of sixteen elements."""
-    return reference.filter(pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(ELEMENTS)).list.all())
+    return reference.filter(pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(SIXTEEN)).list.all())
 
 
 @pytest.fixture(scope="session")

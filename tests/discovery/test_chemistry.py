@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.discovery.substitution import propose
-from pipeline.params import load_params
-from pipeline.tables import read_table
+from lodestone.config.load import load_params
+from lodestone.discovery.generators.substitution import propose
+from lodestone.tables.files import read_table
 
 
 @pytest.fixture(scope="module")

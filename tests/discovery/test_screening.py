@@ -5,16 +5,17 @@ import polars as pl
 import pytest
 from scipy.stats import norm
 
-from pipeline.crystals.symmetry import symmetry_of
-from pipeline.discovery.screening import acquire, candidate_id, screen
-from pipeline.discovery.substitution import propose
-from pipeline.learning.calibration import Calibration
-from pipeline.learning.rule import Prediction
-from pipeline.params import RoundParams
-from pipeline.schemas import Candidates
-from pipeline.stability.compositions import atomic_fractions
-from pipeline.stability.hull import ConvexHull
-from pipeline.tables import validated
+from lodestone.config.rounds import RoundParams
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.symmetry import symmetry_of
+from lodestone.discovery.acquisition import acquire
+from lodestone.discovery.generators.substitution import propose
+from lodestone.discovery.screening import candidate_id, screen
+from lodestone.ensemble.calibration import Calibration
+from lodestone.ensemble.predictor import Prediction
+from lodestone.schemas import Candidates
+from lodestone.stability.hull import ConvexHull
+from lodestone.tables.files import validated
 
 N = 200
 

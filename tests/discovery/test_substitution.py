@@ -4,13 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.crystals.charges import is_charge_balanced
-from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from pipeline.crystals.encoding import decode
-from pipeline.crystals.probabilities import substitution_probabilities
-from pipeline.crystals.symmetry import symmetry_of
-from pipeline.crystals.volumes import AtomicVolumes
-from pipeline.discovery.substitution import propose, relabel
+from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+from lodestone.crystals.encoding import decode
+from lodestone.crystals.symmetry import symmetry_of
+from lodestone.discovery.generators.substitution import propose, relabel
+from lodestone.substitution.oxidation_states import is_charge_balanced
+from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.volumes import AtomicVolumes
 
 ALLOWED = frozenset("Li Na K Mg Ca Sr Ba Al Zn Ti O S Se F Cl Br".split())
 CHARGES = {"O": -2, "S": -2, "Se": -2, "F": -1, "Cl": -1, "Br": -1, "Li": 1, "Na": 1, "K": 1}

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from tiny_campaign import BUDGET, Campaign, stages_of
 
-from pipeline.schemas import Crystals, Discoveries, Verifications
-from pipeline.tables import read_json, read_table
+from lodestone.schemas import Crystals, Discoveries, Verifications
+from lodestone.tables.files import read_json, read_table
 
 pytestmark = pytest.mark.end_to_end
 

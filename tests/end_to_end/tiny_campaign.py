@@ -21,7 +21,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 NEEDED = (".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pipeline", "stages", "reference")
 WRITTEN = ("data", "metrics", "reports", "timings", "mlruns", "mlflow.db")  # by the stages
-DISCOVER = (sys.executable, "-m", "pipeline", "discover")
+DISCOVER = (sys.executable, "-m", "lodestone", "discover")
 TIME_LIMIT = 900  # seconds; a campaign takes one to two minutes
 
 FOREIGN = ("LODESTONE_", "MLFLOW_", "DVC_", "GIT_", "MAKE", "MP_API_KEY")  # what the tester has set for other work
@@ -97,7 +97,7 @@ class Campaign:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         own = {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
-            "PYTHONPATH": str(self.folder),  # this copy of the code, not the one that is installed
+            "PYTHONPATH": str(self.folder / "pipeline"),  # this copy of the code, not the one that is installed
             "DVC_SITE_CACHE_DIR": str(self.labels.with_name("dvc")),
             "LODESTONE_LABELS": str(self.labels),
             "LODESTONE_WORKERS": str(self.workers),

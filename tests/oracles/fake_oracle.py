@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.oracles.protocol import Label, RelaxationSettings
+from lodestone.crystals.crystal import Crystal
+from lodestone.oracles.base import Label, RelaxationSettings
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.oracles.chgnet import CHGNetOracle
-from pipeline.oracles.make import make_oracle
-from pipeline.oracles.protocol import RelaxationSettings
-from pipeline.parallel import process_all
-from pipeline.params import OracleParams
+from lodestone.config.sections import OracleParams
+from lodestone.crystals.crystal import Crystal
+from lodestone.oracles.base import RelaxationSettings
+from lodestone.oracles.chgnet import CHGNetOracle
+from lodestone.oracles.registry import make_oracle
+from lodestone.runtime.parallel import process_all
 
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from fake_oracle import FakeOracle, cube
 
-from pipeline.oracles.pool import label_all
-from pipeline.oracles.store import LabelStore
+from lodestone.oracles.pool import label_all
+from lodestone.oracles.store import LabelStore
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_each_crystal_once_in_the_order_given(oracle, store, monkeypatch):
 def test_known_crystals_start_no_process(oracle, store, monkeypatch):
     crystals = [cube(30)]
     label_all(oracle, crystals, store, "test")
-    monkeypatch.setattr("pipeline.parallel.ProcessPoolExecutor", None)
+    monkeypatch.setattr("lodestone.runtime.parallel.ProcessPoolExecutor", None)
     assert label_all(oracle, crystals, store, "test")[0].ok
     assert label_all(oracle, [], store, "test") == []
 
@@ -59,7 +59,7 @@ def test_labels_are_stored_as_they_arrive(oracle, store, monkeypatch):
             arrived.append(len(store))
             yield key, label(crystal)
 
-    monkeypatch.setattr("pipeline.oracles.pool.process_all", one_by_one)
+    monkeypatch.setattr("lodestone.oracles.pool.process_all", one_by_one)
     label_all(oracle, [cube(1), cube(2), cube(3)], store, "test")
     assert arrived == [0, 1, 2]
 

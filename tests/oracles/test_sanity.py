@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.oracles.protocol import RelaxationSettings
-from pipeline.oracles.sanity import distance_ratio, fault
+from lodestone.crystals.crystal import Crystal
+from lodestone.oracles.base import RelaxationSettings
+from lodestone.oracles.sanity import distance_ratio, fault
 
 SALT = Crystal(np.eye(3) * 3.5, [55, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
 SETTINGS = RelaxationSettings(max_volume_change=2.0, min_distance_ratio=0.5, min_energy_per_atom=-15.0)

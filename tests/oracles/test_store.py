@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from fake_oracle import FakeOracle, cube
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.errors import LodestoneError
-from pipeline.oracles.protocol import Label, RelaxationSettings
-from pipeline.oracles.store import LabelStore, default_path, label_key
+from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
+from lodestone.oracles.base import Label, RelaxationSettings
+from lodestone.oracles.store import LabelStore, default_path, label_key
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.oracles.protocol import Label, RelaxationSettings
+from lodestone.crystals.crystal import Crystal
+from lodestone.oracles.base import Label, RelaxationSettings
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from fake_chgnet import FakeCHGNet
 
-from pipeline.oracles.store import LabelStore
-from pipeline.reference import build
-from pipeline.reference.decorations import compound_decorations, element_decorations, salt_decorations
-from pipeline.reference.elements import element_crystals
-from pipeline.reference.prototypes import ELEMENTS, load_prototypes
+from lodestone.oracles.store import LabelStore
+from lodestone.reference import build
+from lodestone.reference.decorations import compound_decorations, element_decorations, salt_decorations
+from lodestone.reference.elements import element_crystals
+from lodestone.reference.prototypes import ELEMENTS, load_prototypes
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.crystals.encoding import decode, describe
-from pipeline.oracles.chgnet import CHGNetOracle
-from pipeline.oracles.pool import label_all
-from pipeline.oracles.sanity import distance_ratio
-from pipeline.oracles.store import LabelStore
-from pipeline.reference.build import initial_crystal
-from pipeline.reference.prototypes import load_prototypes
-from pipeline.stability.compositions import atomic_fractions
-from pipeline.stability.references import elemental_references, formation_energies
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.encoding import decode, describe
+from lodestone.oracles.chgnet import CHGNetOracle
+from lodestone.oracles.pool import label_all
+from lodestone.oracles.sanity import distance_ratio
+from lodestone.oracles.store import LabelStore
+from lodestone.reference.build import initial_crystal
+from lodestone.reference.prototypes import load_prototypes
+from lodestone.stability.references import elemental_references, formation_energies
 
 FILE = Path(__file__).parents[2] / "reference" / "crystals.parquet"
 SAMPLE_SEED = 5

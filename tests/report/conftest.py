@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from pipeline.report.collect import CampaignData, collect
-from pipeline.report.discoveries import discoveries
+from lodestone.report.collect import CampaignData, collect
+from lodestone.report.discoveries import discoveries
 
 from .synthetic import write_campaign
 

@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.crystals.elements import ATOMIC_NUMBERS
-from pipeline.crystals.encoding import describe
-from pipeline.layout import Layout
-from pipeline.params import Params, parse_params
-from pipeline.schemas import Candidates, Crystals, Predictions, References, Verifications
-from pipeline.tables import write_json, write_table
+from lodestone.config.load import parse_params
+from lodestone.config.params import Params
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import ATOMIC_NUMBERS
+from lodestone.crystals.encoding import describe
+from lodestone.schemas import Candidates, Crystals, Predictions, References, Verifications
+from lodestone.tables.files import write_json, write_table
+from lodestone.tables.layout import Layout
 
 ELECTRONEGATIVITY = {
     "Li": 0.98, "Na": 0.93, "K": 0.82, "Mg": 1.31, "Ca": 1.0, "Sr": 0.95, "Al": 1.61, "Zn": 1.65,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import LodestoneError
-from pipeline.report.collect import CampaignData, collect
-from pipeline.tables import read_json, write_json
+from lodestone.errors import LodestoneError
+from lodestone.report.collect import CampaignData, collect
+from lodestone.tables.files import read_json, write_json
 
 from .synthetic import write_campaign
 

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.errors import LodestoneError
-from pipeline.report.collect import CampaignData, collect
-from pipeline.report.discoveries import discoveries, write_cifs
-from pipeline.report.summary import campaign_summary, rounds_table
-from pipeline.schemas import Discoveries
-from pipeline.tables import validated
+from lodestone.errors import LodestoneError
+from lodestone.report.collect import CampaignData, collect
+from lodestone.report.discoveries import discoveries, write_cifs
+from lodestone.report.summary import campaign_summary, rounds_table
+from lodestone.schemas import Discoveries
+from lodestone.tables.files import validated
 
 from .synthetic import above_hull, write_campaign
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from pipeline.report.collect import CampaignData
-from pipeline.report.hull_figures import binary_figure, ternary_figure
-from pipeline.report.hulls import most_changed_systems, system_hull
+from lodestone.report.collect import CampaignData
+from lodestone.report.hull_figures import binary_figure, ternary_figure
+from lodestone.report.hulls import most_changed_systems, system_hull
 
 
 def test_corners_are_the_crystals_at_no_distance_from_the_hull(campaign: CampaignData) -> None:

@@ -14,11 +14,11 @@ import polars as pl
 import pytest
 import yaml
 
-from pipeline.report import markup, rows
-from pipeline.report.collect import CampaignData, collect
-from pipeline.report.discoveries import discoveries
-from pipeline.report.page import render
-from pipeline.report.uncertainty_figures import coverage, stability
+from lodestone.report import markup, rows
+from lodestone.report.collect import CampaignData, collect
+from lodestone.report.discoveries import discoveries
+from lodestone.report.page import render
+from lodestone.report.uncertainty_figures import coverage, stability
 
 from .synthetic import write_campaign
 

@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import polars as pl
@@ -22,12 +21,3 @@ def write(tmp_path):
         return path
 
     return _write
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Folder of the shared data sets, which are no part of the repository."""
-    folder = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"shared data not found in {folder}; set LODESTONE_SHARED_DATA")
-    return folder

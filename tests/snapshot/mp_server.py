@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pipeline.snapshot.downloads import retries
+from lodestone.snapshot.downloads import retries
 
 GOOD_KEY = "0123456789abcdefABCDEF0123456789"
 VERSION = "2026.02.01"

@@ -9,10 +9,10 @@ import pytest
 from mp_documents import DOCUMENTS, PBE
 from mp_server import GOOD_KEY, MaterialsProject, serving
 
-from pipeline.errors import LodestoneError
-from pipeline.params import Filters, SnapshotParams
-from pipeline.snapshot.materials_project import source as materials_project
-from pipeline.snapshot.take import take_snapshot
+from lodestone.config.sections import Filters, SnapshotParams
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.materials_project import source as materials_project
+from lodestone.snapshot.take import take_snapshot
 
 WHOLE = ["mp-1", "mp-2", "mp-3", "mp-4", "mp-5", "mp-8"]  # mp-6 is deprecated, mp-7 has no structure
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from pipeline.params import Filters, SnapshotParams, ValidateParams
+from lodestone.config.sections import Filters, SnapshotParams, ValidateParams
 
 LABELS = {"label_method": "dft-pbe", "correction_scheme": "MP-2019"}
 RULES = ValidateParams(

@@ -12,8 +12,8 @@ from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 from snapshot_rows import structure
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.snapshot.structures import parse_structure
+from lodestone.crystals.crystal import Crystal
+from lodestone.snapshot.structures import parse_structure
 
 # Total energies, eV/atom: two forms of Na, so that the reference is the lower one.
 TOTALS = {"mp-1": -1.0, "mp-2": -0.9, "mp-3": -2.0, "mp-4": -3.5, "mp-5": -1.6}

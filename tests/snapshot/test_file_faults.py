@@ -14,10 +14,10 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 from snapshot_rows import RULES, file_params
 
-from pipeline.errors import LodestoneError
-from pipeline.snapshot.files import collection, entries
-from pipeline.snapshot.take import take_snapshot
-from pipeline.validation import check_rows
+from lodestone.curation.validation import check_rows
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.files import collection, entries
+from lodestone.snapshot.take import take_snapshot
 
 NACL = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0, 0]])
 FULL = str(CifWriter(NACL, symprec=0.01))

@@ -13,14 +13,14 @@ from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 from snapshot_rows import LABELS, ROWS, file_params
 
-from pipeline.crystals.encoding import decode
-from pipeline.errors import LodestoneError
-from pipeline.params import SnapshotParams
-from pipeline.schemas import Snapshot
-from pipeline.snapshot import take
-from pipeline.snapshot.files.structure_files import is_structure_file, name_of, parse_structure_file
-from pipeline.snapshot.take import take_snapshot
-from pipeline.tables import validated
+from lodestone.config.sections import SnapshotParams
+from lodestone.crystals.encoding import decode
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Snapshot
+from lodestone.snapshot import take
+from lodestone.snapshot.files.structure_files import is_structure_file, name_of, parse_structure_file
+from lodestone.snapshot.take import take_snapshot
+from lodestone.tables.files import validated
 
 
 def _write(kind: str, tmp_path):

@@ -9,11 +9,11 @@ import pytest
 from pymatgen.core import Structure
 from snapshot_rows import ROWS, file_params, row, structure
 
-from pipeline.crystals.encoding import decode
-from pipeline.errors import LodestoneError
-from pipeline.schemas import Rejections, Snapshot
-from pipeline.snapshot.take import take_snapshot
-from pipeline.tables import validated
+from lodestone.crystals.encoding import decode
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Rejections, Snapshot
+from lodestone.snapshot.take import take_snapshot
+from lodestone.tables.files import validated
 
 
 def _taken(path: Path, **filters):

@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 from snapshot_rows import ROWS
 
-from pipeline.errors import LodestoneError
-from pipeline.params import Filters
-from pipeline.snapshot.filters import apply_filters
-from pipeline.snapshot.source import make_outline
+from lodestone.config.sections import Filters
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.filters import apply_filters
+from lodestone.snapshot.source import make_outline
 
 OUTLINE = make_outline(pl.DataFrame(ROWS, infer_schema_length=None), "rows")
 

@@ -25,15 +25,15 @@ from hypothesis import strategies as st
 from pymatgen.core import Composition
 from snapshot_rows import LABELS, RULES
 
-from pipeline.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from pipeline.errors import LodestoneError
-from pipeline.params import SnapshotParams
-from pipeline.schemas import Rejections, Snapshot
-from pipeline.snapshot.files.structure_files import parse_structure_file
-from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
-from pipeline.snapshot.take import take_snapshot
-from pipeline.tables import validated
-from pipeline.validation import check_rows
+from lodestone.config.sections import SnapshotParams
+from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+from lodestone.curation.validation import check_rows
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Rejections, Snapshot
+from lodestone.snapshot.files.structure_files import parse_structure_file
+from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
+from lodestone.snapshot.take import take_snapshot
+from lodestone.tables.files import validated
 
 # Stated for every element that a mutation can make: one without a reference would refuse the file and hide the rest.
 REFERENCES = dict.fromkeys(ATOMIC_NUMBERS, 0.0) | {"Na": -1.0, "Cl": -2.0}

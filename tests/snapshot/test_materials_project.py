@@ -9,14 +9,14 @@ from mp_documents import DOCUMENTS, MIXED, PBE, document, entry, structure_of
 from mp_server import GOOD_KEY
 from mp_snapshots import pages_of_two, params_of, take
 
-from pipeline.errors import LodestoneError
-from pipeline.params import Filters
-from pipeline.schemas import Snapshot
-from pipeline.snapshot.downloads import download
-from pipeline.snapshot.materials_project import source as materials_project
-from pipeline.snapshot.materials_project.source import chemical_systems, open_materials_project
-from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
-from pipeline.tables import validated
+from lodestone.config.sections import Filters
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Snapshot
+from lodestone.snapshot.downloads import download
+from lodestone.snapshot.materials_project import source as materials_project
+from lodestone.snapshot.materials_project.source import chemical_systems, open_materials_project
+from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
+from lodestone.tables.files import validated
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from mp_server import FOREVER, GOOD_KEY, VERSION, Fault, slowly
 from mp_snapshots import WHOLE, fails, identifiers, pages_of_two, parts_in, take
 
-from pipeline.errors import LodestoneError
-from pipeline.snapshot.downloads import retries
-from pipeline.snapshot.materials_project import api as materials_project_api
-from pipeline.snapshot.materials_project import source as materials_project
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.downloads import retries
+from lodestone.snapshot.materials_project import api as materials_project_api
+from lodestone.snapshot.materials_project import source as materials_project
 
 
 @pytest.fixture

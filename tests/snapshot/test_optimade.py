@@ -10,21 +10,21 @@ import pytest
 from optimade.filterparser import LarkParser
 from optimade_server import serving
 
-from pipeline.errors import LodestoneError
-from pipeline.params import Filters, SnapshotParams
-from pipeline.schemas import Snapshot
-from pipeline.snapshot.downloads import retries
-from pipeline.snapshot.downloads.parts import structure_columns
-from pipeline.snapshot.optimade import providers as optimade_providers
-from pipeline.snapshot.optimade import query as optimade_query
-from pipeline.snapshot.optimade import source as optimade
-from pipeline.snapshot.optimade.providers import NAMED, find_provider
-from pipeline.snapshot.optimade.query import optimade_filter
-from pipeline.snapshot.optimade.rows import to_row, to_structure
-from pipeline.snapshot.source import OUTLINE
-from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
-from pipeline.snapshot.take import take_snapshot
-from pipeline.tables import validated
+from lodestone.config.sections import Filters, SnapshotParams
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Snapshot
+from lodestone.snapshot.downloads import retries
+from lodestone.snapshot.downloads.parts import structure_columns
+from lodestone.snapshot.optimade import providers as optimade_providers
+from lodestone.snapshot.optimade import query as optimade_query
+from lodestone.snapshot.optimade import source as optimade
+from lodestone.snapshot.optimade.providers import NAMED, find_provider
+from lodestone.snapshot.optimade.query import optimade_filter
+from lodestone.snapshot.optimade.rows import to_row, to_structure
+from lodestone.snapshot.source import OUTLINE
+from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
+from lodestone.snapshot.take import take_snapshot
+from lodestone.tables.files import validated
 
 LATTICE = [[4.0, 0.0, 0.0], [1.0, 4.0, 0.0], [0.0, 0.5, 5.0]]
 FRACTIONS = np.array([[0.0, 0.0, 0.0], [0.5, 0.25, 0.75], [0.1, 0.6, 0.3], [0.9, 0.4, 0.2]])

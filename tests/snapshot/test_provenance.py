@@ -5,7 +5,7 @@ import math
 import polars as pl
 import pytest
 
-from pipeline.snapshot.provenance import content_hash
+from lodestone.snapshot.provenance import content_hash
 
 TABLE = pl.DataFrame({"material_id": ["b", "a"], "x": [0.0, None], "n": [[1, 2], [3]], "t": ["u", None]})
 

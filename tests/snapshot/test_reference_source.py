@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 from snapshot_rows import structure
 
-from pipeline.crystals.encoding import describe
-from pipeline.errors import LodestoneError
-from pipeline.layout import REFERENCE_FILE
-from pipeline.params import Filters, SnapshotParams
-from pipeline.schemas import Snapshot
-from pipeline.snapshot.structures import parse_structure
-from pipeline.snapshot.take import take_snapshot
-from pipeline.tables import validated, write_table
+from lodestone.config.sections import Filters, SnapshotParams
+from lodestone.crystals.encoding import describe
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Snapshot
+from lodestone.snapshot.structures import parse_structure
+from lodestone.snapshot.take import take_snapshot
+from lodestone.tables.files import validated, write_table
+from lodestone.tables.layout import REFERENCE_FILE
 
 SPECIES = (["Na"], ["Cl"], ["Na", "Cl"], ["Na", "Cl", "Cl", "Cl"])
 

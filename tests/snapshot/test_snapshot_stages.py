@@ -7,9 +7,9 @@ import pytest
 import yaml
 from snapshot_rows import LABELS, ROWS
 
-from pipeline.layout import Layout
-from pipeline.schemas import Rejections, Snapshot
-from pipeline.tables import read_json, read_table
+from lodestone.schemas import Rejections, Snapshot
+from lodestone.tables.files import read_json, read_table
+from lodestone.tables.layout import Layout
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = {name: str(ROOT / "stages" / f"{name}.py") for name in ("snapshot", "validate")}

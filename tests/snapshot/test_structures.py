@@ -8,8 +8,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from snapshot_rows import structure
 
-from pipeline.crystals.crystal import Crystal
-from pipeline.snapshot.structures import UnreadableStructureError, parse_structure
+from lodestone.crystals.crystal import Crystal
+from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
 SALT = structure(["Na", "Cl"])
 PYMATGEN = Structure(Lattice.cubic(4), ["Na+", "Cl-"], SALT["frac_coords"]).as_dict()

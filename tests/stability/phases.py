@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.crystals.elements import ATOMIC_NUMBERS
-from pipeline.stability.compositions import N_ELEMENTS
+from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.crystals.elements import ATOMIC_NUMBERS
 
 SYMBOLS = ("Li", "Na", "O", "Fe", "P", "Al", "Zn")  # neither sorted by name nor by number
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from phases import SYMBOLS, distances_by_pymatgen, fractions_of, random_phases
 
-from pipeline.stability.hull import ConvexHull, describe_decomposition
+from lodestone.stability.hull import ConvexHull, describe_decomposition
 
 KINDS = ("random", "levels", "plane", "tent", "nearly")
 EXACT = 1e-9  # eV/atom

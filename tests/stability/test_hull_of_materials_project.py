@@ -10,8 +10,8 @@ import pytest
 from phases import distances_by_pymatgen, fractions_of
 from pymatgen.core import Composition
 
-from pipeline.stability.compositions import fractions_of_formulas
-from pipeline.stability.hull import ConvexHull
+from lodestone.crystals.compositions import fractions_of_formulas
+from lodestone.stability.hull import ConvexHull
 
 EXACT = 1e-9  # eV/atom
 

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 from phases import fractions_of
 
-from pipeline.errors import LodestoneError
-from pipeline.schemas import References
-from pipeline.stability.compositions import N_ELEMENTS, atomic_fractions
-from pipeline.stability.references import elemental_references, formation_energies
+from lodestone.crystals.compositions import N_ELEMENTS, atomic_fractions
+from lodestone.errors import LodestoneError
+from lodestone.schemas import References
+from lodestone.stability.references import elemental_references, formation_energies
 
 CRYSTALS = pl.DataFrame(
     {

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.layout import METRICS, REPORTS, TIMINGS, Layout
-from pipeline.params import Params, parse_params
-from pipeline.schemas import GEOMETRIES
-from pipeline.tables import write_json
-from pipeline.tracking import tracking_uri
+from lodestone.config.load import parse_params
+from lodestone.config.params import Params
+from lodestone.schemas import GEOMETRIES
+from lodestone.tables.files import write_json
+from lodestone.tables.layout import METRICS, REPORTS, TIMINGS, Layout
+from lodestone.tracking.store import tracking_uri
 
 ROOT = Path(__file__).parents[2]
 VALIDATION_MAE = {"round_0": 0.09, "round_1": 0.11}
@@ -28,13 +29,13 @@ def tiny_params() -> Params:
 
 
 def write_round(root: Path, name: str, params: Params) -> None:
-    from pipeline.learning.baseline import ElementBaseline
-    from pipeline.learning.calibration import Calibration
-    from pipeline.learning.networks import make_network
-    from pipeline.learning.novelty import Novelty
-    from pipeline.learning.rule import Combination, Rule, save_rules
-    from pipeline.learning.storage import SavedView, save_view
-    from pipeline.stability.compositions import N_ELEMENTS
+    from lodestone.crystals.compositions import N_ELEMENTS
+    from lodestone.ensemble.calibration import Calibration
+    from lodestone.ensemble.out_of_distribution import Novelty
+    from lodestone.ensemble.predictor import Combination, Rule, save_rules
+    from lodestone.models.baseline import ElementBaseline
+    from lodestone.models.registry import make_network
+    from lodestone.models.weights import SavedView, save_view
 
     files = Layout(root / "data").round(name)
     for view in params.views:
@@ -68,7 +69,7 @@ def params() -> Params:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """An MLflow store without runs, made once: creating its tables takes seconds."""
-    from pipeline.tracking import _client
+    from lodestone.tracking.store import _client
 
     folder = tmp_path_factory.mktemp("store")
     with _client(folder) as client:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.errors import LodestoneError
-from pipeline.layout import METRICS, TIMINGS, Layout
-from pipeline.projection import Point, flatten, points_of, project
-from pipeline.tables import write_json
+from lodestone.errors import LodestoneError
+from lodestone.tables.files import write_json
+from lodestone.tables.layout import METRICS, TIMINGS, Layout
+from lodestone.tracking.records import Point, flatten, points_of, project
 
 
 def test_only_finite_numbers_become_points():

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import LodestoneError
-from pipeline.layout import METRICS, Layout
-from pipeline.tables import write_json
-from pipeline.tracking import champion, publish, tracking_uri
+from lodestone.errors import LodestoneError
+from lodestone.tables.files import write_json
+from lodestone.tables.layout import METRICS, Layout
+from lodestone.tracking.store import champion, publish, tracking_uri
 
 ROCK_SALT = {
     "lattice": [5.6, 0, 0, 0, 5.6, 0, 0, 0, 5.6],
@@ -49,8 +49,8 @@ def _predicts_like_the_round(campaign, uri):
     import mlflow
     import pandas as pd
 
-    from pipeline.crystals.crystal import Crystal
-    from pipeline.learning.ensemble import load_ensemble
+    from lodestone.crystals.crystal import Crystal
+    from lodestone.ensemble.ensemble import load_ensemble
 
     mlflow.set_tracking_uri(tracking_uri(campaign))
     mlflow.set_registry_uri(tracking_uri(campaign))
@@ -67,7 +67,7 @@ def _predicts_like_the_round(campaign, uri):
 
 def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("pipeline.tracking._choose_champion", _interrupt)
+        patch.setattr("lodestone.tracking.store._choose_champion", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             publish(campaign, params)
     assert publish(campaign, params)["created"]

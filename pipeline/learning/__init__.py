@@ -1,1 +1,0 @@
-"""Training, ensembles, storage of models, metrics."""

@@ -1,0 +1,57 @@
+"""Configuration: `params.yaml` as frozen, validated dataclasses. Unknown keys are refused.
+
+Settings that change no result (cores, cache folders) are environment variables and not here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+if TYPE_CHECKING:
+    pass
+
+from lodestone.config.rounds import RoundParams, check_chain
+from lodestone.config.sections import (
+    DiscoveryParams,
+    EnsembleParams,
+    Name,
+    OracleParams,
+    Section,
+    SnapshotParams,
+    SplitParams,
+    StructureParams,
+    ValidateParams,
+    ViewParams,
+)
+
+VIEWS = ("composition", "structure")
+
+
+class Params(Section):
+    """Everything in `params.yaml`."""
+
+    seed: int = Field(ge=0)
+    snapshot: SnapshotParams
+    validate_: ValidateParams = Field(alias="validate")
+    oracle: OracleParams
+    split: SplitParams
+    composition: ViewParams
+    structure: StructureParams
+    ensemble: EnsembleParams
+    discovery: DiscoveryParams
+    views: tuple[Literal["composition", "structure"], ...]
+    rounds: dict[Name, RoundParams]
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Params:
+        if sorted(self.views) != sorted(VIEWS):
+            raise ValueError("views must list composition and structure, each once")
+        check_chain(self.rounds)
+        return self
+
+    def view(self, name: str) -> ViewParams:
+        """Parameters of a view by name."""
+        views: dict[str, ViewParams] = {"composition": self.composition, "structure": self.structure}
+        return views[name]

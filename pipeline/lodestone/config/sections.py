@@ -1,0 +1,196 @@
+"""The sections of `params.yaml` as frozen, validated dataclasses. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    pass
+
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+Count = Annotated[int, Field(ge=1)]
+
+
+Name = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
+
+
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Filters(Section):
+    """Which crystals of the source enter the snapshot; ``None`` means no such filter."""
+
+    elements: tuple[str, ...] | None = Field(None, description="only crystals made of these elements")
+    require_any_of: tuple[str, ...] | None = Field(None, description="only crystals with at least one of these")
+    chemical_systems: tuple[str, ...] | None = Field(None, description="only these systems and their subsystems")
+    min_sites: Count = Field(1, description="fewest sites in the cell")
+    max_sites: Count | None = Field(None, description="most sites in the cell")
+    max_energy_above_hull: float | None = Field(None, ge=0, description="eV/atom; rows without a value are dropped")
+    limit: Count | None = Field(None, description="at most so many rows, drawn with the root seed")
+
+
+class SnapshotParams(Section):
+    """Where the crystals come from."""
+
+    source: Literal["reference", "file", "materials_project", "optimade"]
+    path: Path = Field(
+        Path("reference/crystals.parquet"),
+        description="file or folder the crystals are read from; materials_project and optimade do not read it",
+    )
+    label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
+    correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
+    thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field(
+        "GGA_GGA+U", description="for materials_project"
+    )
+    database_version: str | None = Field(
+        None, description="for materials_project: refuse to download any other version of the database"
+    )
+    provider: str | None = Field(
+        None, description="for optimade: materials_project, alexandria, oqmd, or the address of an endpoint"
+    )
+    elemental_references: dict[str, float] | None = Field(
+        None, description="total energy of each element, eV/atom, for a file of total energies without the elements"
+    )
+    filters: Filters = Filters()
+
+    @model_validator(mode="after")
+    def _file_is_described(self) -> SnapshotParams:
+        if self.source == "file" and not (self.label_method and self.correction_scheme):
+            raise ValueError("source: file needs label_method and correction_scheme")
+        if self.source == "optimade" and not self.provider:
+            raise ValueError("source: optimade needs provider")
+        return self
+
+
+class ValidateParams(Section):
+    """Checks of physics on every row of the snapshot."""
+
+    on_bad_rows: Literal["fail", "quarantine"] = Field(description="stop, or set bad rows aside in a file")
+    min_distance: Positive = Field(description="shortest interatomic distance, Å")
+    volume_per_atom: tuple[Positive, Positive] = Field(description="allowed range, Å3/atom")
+    formation_energy: tuple[float, float] = Field(description="allowed range, eV/atom")
+    max_atomic_number: Count = Field(description="heaviest element that the oracle knows")
+
+    @model_validator(mode="after")
+    def _ranges_ascend(self) -> ValidateParams:
+        for name in ("volume_per_atom", "formation_energy"):
+            low, high = getattr(self, name)
+            if low >= high:
+                raise ValueError(f"{name}: the lower bound comes first")
+        return self
+
+
+class OracleParams(Section):
+    """Who verifies, and how."""
+
+    name: Literal["chgnet-0.3.0"]
+    fmax: Positive = Field(description="largest residual force, eV/Å")
+    max_steps: Count = Field(description="steps after which a relaxation counts as failed")
+    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
+    min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
+    min_energy_per_atom: float = Field(description="lower energies are artefacts, eV/atom")
+
+
+class SplitParams(Section):
+    """How crystals are dealt to train, validation and test; the test set never moves."""
+
+    by: Literal["formula", "chemsys", "created_at"] = Field(
+        description="hash of the reduced formula (GNoME's rule), hash of the chemical system, or the first day of the "
+        "reduced formula"
+    )
+    validation: Fraction = Field(0.1, description="share of the formulas or systems; created_at does not read it")
+    test: Fraction = Field(0.1, description="share of the formulas or systems; created_at does not read it")
+    validation_from: date | None = Field(
+        None, description="for created_at: formulas new on this day or later are validated on, e.g. 2018-01-01"
+    )
+    test_from: date | None = Field(None, description="for created_at: formulas new on this day or later are tested on")
+
+    @model_validator(mode="after")
+    def _leaves_training_data(self) -> SplitParams:
+        if self.validation + self.test >= 1 or min(self.validation, self.test) <= 0:
+            raise ValueError("validation and test must be positive and leave something to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _days_are_for_created_at(self) -> SplitParams:
+        days = (self.validation_from, self.test_from)
+        if self.by != "created_at" and any(days):
+            raise ValueError(
+                f"by: {self.by} reads no validation_from and test_from; remove them, or say by: created_at"
+            )
+        if self.by == "created_at" and not all(days):
+            raise ValueError("by: created_at needs validation_from and test_from, e.g. 2018-01-01")
+        if self.validation_from and self.test_from and self.validation_from >= self.test_from:
+            raise ValueError("validation_from must lie before test_from")
+        return self
+
+
+class ViewParams(Section):
+    """One view: size of its network, and how it is trained."""
+
+    width: Count = Field(description="features per element or atom")
+    layers: Count = Field(description="message-passing or attention layers")
+    members: int = Field(ge=2, description="networks in the ensemble; fewer than two have no spread")
+    epochs: Count = Field(description="epochs from scratch, in the first round")
+    fine_tune_epochs: Count = Field(description="epochs from the previous round's networks, in later rounds")
+    batch_size: Count
+    learning_rate: Positive
+    fine_tune_learning_rate: Positive
+    weight_decay: float = Field(ge=0)
+    patience: Count | None = Field(
+        None,
+        description="stop after so many epochs without a better validation error and keep the best epoch's weights; "
+        "null runs all epochs and keeps the last",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the products in training; bfloat16 saves time on GPUs only"
+    )
+
+
+class StructureParams(ViewParams):
+    """The structure view; its graph joins each atom to its nearest shell of neighbours."""
+
+    cutoff: Positive = Field(description="longest edge, Å")
+    neighbours: Count = Field(description="edges per atom; the last shell is kept whole")
+    unrelaxed: Fraction = Field(
+        0.5,
+        description="share of the training crystals that are shown as guesses at each step: made from another crystal "
+        "of their prototype, as candidates are",
+    )
+
+
+class EnsembleParams(Section):
+    """How the two views become one prediction."""
+
+    combination: Literal["constant", "spread", "mean", "median", "composition", "structure"] = Field(
+        description="weights fitted on the validation crystals, the same for all (constant) or by the spreads of both "
+        "views (spread); plain mean; median of all members; or one view alone"
+    )
+
+
+class DiscoveryParams(Section):
+    """How candidates are proposed, screened and chosen."""
+
+    min_substitution_probability: Fraction = Field(description="least likely replacement (GNoME: 0.001)")
+    max_parent_energy_above_hull: float = Field(
+        ge=0, description="crystals further from the hull have no children, eV/atom"
+    )
+    max_proposals: Count = Field(description="candidates screened per round, drawn with the named seed")
+    max_sites: Count = Field(description="largest cell proposed")
+    max_elements: int = Field(ge=2, description="most elements in a candidate")
+    threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
+    acquisition: Literal["stability_probability", "lowest_energy", "random"]
+    max_per_chemsys: Count = Field(description="most candidates of one chemical system per round")

@@ -1,0 +1,112 @@
+"""Compositions as rows of atomic fractions, and the chemical systems they belong to."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, combinations
+
+import numpy as np
+
+from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+
+N_ELEMENTS = len(SYMBOLS)
+
+Elements = tuple[int, ...]
+
+
+def atomic_fractions(atomic_numbers: Sequence[np.ndarray]) -> np.ndarray:
+    """Atomic fractions of each crystal.
+
+    Args:
+        atomic_numbers: One array of atomic numbers per crystal.
+
+    Returns:
+        Shape ``(n, N_ELEMENTS)``, indexed by atomic number; rows sum to 1.
+    """
+    sizes = np.array([len(numbers) for numbers in atomic_numbers], dtype=np.intp)
+    rows = np.repeat(np.arange(len(sizes)), sizes)
+    columns = np.concatenate([np.asarray(numbers, dtype=np.intp) for numbers in atomic_numbers]) if len(sizes) else rows
+    counts = np.bincount(rows * N_ELEMENTS + columns, minlength=len(sizes) * N_ELEMENTS)
+    return counts.reshape(-1, N_ELEMENTS) / sizes[:, None]
+
+
+def fractions_of_formulas(formulas: Iterable[str]) -> np.ndarray:
+    """Atomic fractions of each formula, shape ``(n, N_ELEMENTS)``, indexed by atomic number; equal ones are read once.
+
+    Raises:
+        ValueError: If a formula cannot be read, or names an element that does not exist.
+    """
+    from pymatgen.core import Composition
+
+    names, inverse = np.unique(np.array(list(formulas), dtype=str), return_inverse=True)
+    amounts = np.zeros((len(names), N_ELEMENTS))
+    for row, formula in zip(amounts, names, strict=True):
+        for symbol, amount in Composition(str(formula)).get_el_amt_dict().items():
+            row[ATOMIC_NUMBERS[symbol]] = amount
+    return np.asarray((amounts / amounts.sum(axis=1, keepdims=True))[inverse])
+
+
+def without_zeros(fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compositions by the elements they have.
+
+    Args:
+        fractions: Shape ``(n, N_ELEMENTS)``.
+
+    Returns:
+        Atomic numbers, ascending, then 0, and atomic fractions of these, both of shape ``(n, most elements)``.
+
+    Raises:
+        ValueError: If the shape is another.
+    """
+    if fractions.shape[1] != N_ELEMENTS:
+        raise ValueError(f"compositions have {fractions.shape[1]} columns, not {N_ELEMENTS}")
+    rows, columns = np.nonzero(fractions)
+    sizes = np.bincount(rows, minlength=len(fractions))
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    shape = len(fractions), int(sizes.max(initial=1))
+    elements, amounts = np.zeros(shape, dtype=np.uint8), np.zeros(shape)
+    elements[rows, places], amounts[rows, places] = columns, fractions[rows, columns]
+    return elements, amounts
+
+
+def chemical_systems(elements: np.ndarray) -> tuple[list[Elements], np.ndarray]:
+    """The chemical systems that occur, and the number of the one that each composition belongs to.
+
+    Args:
+        elements: Atomic numbers as :func:`without_zeros` gives them.
+    """
+    order = np.lexsort(elements.T)
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (elements[order[1:]] != elements[order[:-1]]).any(axis=1)
+    numbers = np.empty(len(order), dtype=np.intp)
+    numbers[order] = np.cumsum(first) - 1
+    distinct = elements[order[first]]
+    sizes = np.count_nonzero(distinct, axis=1).tolist()
+    return [tuple(row[:size]) for row, size in zip(distinct.tolist(), sizes, strict=True)], numbers
+
+
+def rows_by_system(systems: list[Elements], numbers: np.ndarray, rows: np.ndarray) -> dict[Elements, np.ndarray]:
+    """Group some rows of what :func:`chemical_systems` was given by their system, in their order."""
+    order = np.argsort(numbers[rows], kind="stable")
+    sizes = np.bincount(numbers[rows], minlength=len(systems))
+    groups = np.split(rows[order], np.cumsum(sizes)[:-1]) if systems else []
+    return {elements: group for elements, group in zip(systems, groups, strict=True) if len(group)}
+
+
+def subsystems(elements: Elements) -> Iterator[Elements]:
+    """The chemical system and all its parts, the large ones first."""
+    return chain.from_iterable(combinations(elements, size) for size in range(len(elements), 0, -1))
+
+
+def lowest_of_equals(fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    """The row of least energy, and of equals the first, of each composition, ascending.
+
+    Args:
+        fractions: Shape ``(n, N_ELEMENTS)``.
+        energies: Shape ``(n,)``.
+    """
+    direction = np.random.default_rng(0).normal(size=N_ELEMENTS)  # makes a number of each composition, to sort by
+    names = np.round(fractions @ direction, 9)
+    order = np.lexsort((np.arange(len(energies)), energies, names))
+    first = np.ones(len(order), dtype=bool)
+    alike = 1 + np.flatnonzero(np.diff(names[order]) == 0)
+    first[alike] = (np.abs(fractions[order[alike]] - fractions[order[alike - 1]]) > 1e-9).any(axis=1)
+    return np.sort(order[first])

@@ -1,0 +1,116 @@
+"""Periodic neighbour graphs (vesin), and what is left of them when symmetry is taken out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.symmetry import orbits_of
+from lodestone.errors import LodestoneError
+
+# A shell of neighbours ends at a gap; equal distances differ by rounding only, so any width well above that keeps the
+# graph the same in every supercell.
+_SHELL_WIDTH = 0.1
+_LARGEST_CUTOFF = 30.0
+_SAME_LENGTH = 0.01  # Å: bonds of the same kind differ by less
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Directed edges of a periodic crystal.
+
+    Attributes:
+        source: Atom each edge comes from, shape ``(e,)``.
+        target: Atom each edge ends at, shape ``(e,)``, ascending.
+        distance: Length of each edge, shape ``(e,)``, Å.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    distance: np.ndarray
+
+
+@dataclass(frozen=True)
+class OrbitGraph:
+    """A periodic crystal with one node per orbit of equivalent atoms and one edge per kind of bond between orbits.
+
+    Equivalent atoms see the same neighbours at the same distances, so a network on this graph knows as much as one on
+    all atoms, at a fraction of the work.
+
+    Attributes:
+        atomic_numbers: Shape ``(o,)``.
+        atoms: How many atoms of the cell each orbit has, shape ``(o,)``.
+        source: Orbit each edge comes from, shape ``(e,)``.
+        target: Orbit each edge ends at, shape ``(e,)``, ascending.
+        distance: Mean length of these bonds, shape ``(e,)``, Å.
+        bonds: How many of them end at each atom, on average, shape ``(e,)``.
+    """
+
+    atomic_numbers: np.ndarray
+    atoms: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    distance: np.ndarray
+    bonds: np.ndarray
+
+
+def orbit_graph(crystal: Crystal, cutoff: float, neighbours: int) -> OrbitGraph:
+    """Reduce the neighbour graph by the symmetry of the crystal; see :func:`neighbour_graph`.
+
+    Bonds are averaged over all atoms of an orbit, so that nothing depends on which atom would stand for the others.
+    """
+    graph, orbits = neighbour_graph(crystal, cutoff, neighbours), orbits_of(crystal)
+    atoms = np.bincount(orbits)
+    source, target = orbits[graph.source], orbits[graph.target]
+    order = np.lexsort((graph.distance, source, target))
+    source, target, distance = source[order], target[order], graph.distance[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(target) != 0) | (np.diff(source) != 0) | (np.diff(distance) > _SAME_LENGTH)
+    kind = np.cumsum(first) - 1
+    count = np.bincount(kind)
+    numbers = np.empty(len(atoms), dtype=np.int64)
+    numbers[orbits] = crystal.atomic_numbers
+    return OrbitGraph(
+        numbers,
+        atoms.astype(np.float32),
+        source[first].astype(np.int64),
+        target[first].astype(np.int64),
+        (np.bincount(kind, weights=distance) / count).astype(np.float32),
+        (count / atoms[target[first]]).astype(np.float32),
+    )
+
+
+def neighbour_graph(crystal: Crystal, cutoff: float, neighbours: int) -> Graph:
+    """Join each atom to its nearest neighbours, the last shell kept whole.
+
+    Counting neighbours alone would cut through shells of equal distance, and the choice would depend on the cell.
+
+    Args:
+        crystal: Any cell.
+        cutoff: Longest edge, Å; widened for crystals in which an atom has no neighbour so near.
+        neighbours: Edges per atom, more where the last shell needs it, fewer where the cutoff ends first.
+
+    Raises:
+        LodestoneError: If an atom has no neighbour within 30 Å.
+    """
+    import vesin
+
+    target, source, distance = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
+        crystal.cart_coords, crystal.lattice, periodic=True, quantities="ijd"
+    )
+    counts = np.bincount(target, minlength=len(crystal))
+    if counts.min() == 0:
+        if cutoff >= _LARGEST_CUTOFF:
+            raise LodestoneError(
+                f"an atom of {''.join(crystal.species)[:40]} has no neighbour within {cutoff:.0f} Å",
+                "the cell is unphysically large: tighten validate.volume_per_atom",
+            )
+        return neighbour_graph(crystal, 1.5 * cutoff, neighbours)
+    order = np.lexsort((source, distance, target))
+    target, source, distance = target[order], source[order], distance[order]
+    starts = np.cumsum(counts) - counts
+    furthest = distance[starts + np.minimum(neighbours, counts) - 1]
+    kept = distance <= furthest[target] + _SHELL_WIDTH
+    return Graph(source[kept].astype(np.int64), target[kept].astype(np.int64), distance[kept].astype(np.float32))

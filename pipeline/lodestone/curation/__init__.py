@@ -1,0 +1,1 @@
+"""From a snapshot to labelled, split crystals: validation, units, labelling, splits, drift."""

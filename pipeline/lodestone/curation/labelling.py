@@ -1,0 +1,162 @@
+"""Put a snapshot on the scale of the oracle: one energy scale, one set of references, one hull.
+
+Energies of different functionals or correction schemes must not meet on one hull. Candidates will be labelled by the
+oracle, so the crystals they compete with are labelled by it too, unless the snapshot already is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import decode, describe
+from lodestone.errors import LodestoneError
+from lodestone.oracles.base import Label, Labeller
+from lodestone.schemas import Labelled
+from lodestone.stability.hull import ConvexHull
+from lodestone.stability.references import elemental_references, formation_energies
+
+ElementCrystals = Callable[[Sequence[str]], dict[str, Crystal]]
+
+
+@dataclass(frozen=True)
+class LabelledSnapshot:
+    """A snapshot on the oracle's scale.
+
+    Attributes:
+        crystals: Contract :class:`lodestone.schemas.Labelled`.
+        references: Contract :class:`lodestone.schemas.References`.
+        rejections: Contract :class:`lodestone.schemas.Rejections`.
+        metrics: Counts, and how the oracle compares with the labels of the source.
+    """
+
+    crystals: pl.DataFrame
+    references: pl.DataFrame
+    rejections: pl.DataFrame
+    metrics: dict[str, Any]
+
+
+def label_snapshot(
+    snapshot: pl.DataFrame, oracle_name: str, label: Labeller, element_crystals: ElementCrystals
+) -> LabelledSnapshot:
+    """Label every crystal of a validated snapshot with the oracle.
+
+    Args:
+        snapshot: Contract :class:`lodestone.schemas.Snapshot`.
+        oracle_name: Rows whose ``label_method`` is this keep their energies and are not computed again.
+        label: Labels crystals.
+        element_crystals: Gives crystals of pure elements, by identifier, so that every reference is a minimum.
+
+    Raises:
+        LodestoneError: If the oracle refuses every crystal, or an element is left without a reference.
+    """
+    rejected: list[tuple[str, str, str]] = []
+    if (snapshot["label_method"] == oracle_name).all() and snapshot["energy_per_atom"].null_count() == 0:
+        known = snapshot.with_columns(pl.lit(None, dtype=pl.Float64).alias("formation_energy_per_atom"))
+        offered = sorted(_elements(known) - set(known.filter(~pl.col("chemsys").str.contains("-"))["chemsys"]))
+    else:
+        known, rejected = _relabel(snapshot, label(decode(snapshot)))
+        if len(known) == 0:
+            raise LodestoneError(
+                f"the oracle refused all {len(snapshot)} crystals of the snapshot: {_told(rejected)}",
+                "check the structures of the snapshot and the parameters of the oracle",
+            )
+        offered = sorted(
+            _elements(known)
+        )  # a snapshot need not hold the ground state of an element; offer it the usual ones
+    added = _label_elements(offered, label, element_crystals) if offered else pl.DataFrame()
+    known = pl.concat([known, added], how="diagonal") if len(added) else known
+    references = elemental_references(known)
+    crystals = _on_one_hull(known, references)
+    metrics = {
+        "n_in": len(snapshot),
+        "n_labelled": len(known),
+        "n_element_crystals_added": len(added),
+        "rejected": _reasons(rejected),
+        "n_elements": len(references),
+        "n_stable": int((crystals["energy_above_hull"] == 0).sum()),
+        "oracle_vs_source": compare_with_source(crystals),
+    }
+    rejections = pl.DataFrame(
+        rejected, schema=dict.fromkeys(["material_id", "formula_pretty", "reason"], pl.String), orient="row"
+    )
+    return LabelledSnapshot(crystals, references, rejections, metrics)
+
+
+def compare_with_source(crystals: pl.DataFrame) -> dict[str, Any] | None:
+    """How far the oracle's formation energies are from the snapshot's own, or ``None`` where it gave none."""
+    both = crystals.drop_nulls("source_formation_energy_per_atom").filter(pl.col("origin") == "snapshot")
+    difference = (both["formation_energy_per_atom"] - both["source_formation_energy_per_atom"]).to_numpy()
+    if len(difference) == 0:
+        return None
+    return {
+        "n": len(difference),
+        "mae": float(np.abs(difference).mean()),
+        "bias": float(difference.mean()),
+        "median_absolute": float(np.median(np.abs(difference))),
+    }
+
+
+def _relabel(snapshot: pl.DataFrame, labels: list[Label]) -> tuple[pl.DataFrame, list[tuple[str, str, str]]]:
+    rejected = [
+        (material_id, formula, label.status)
+        for (material_id, formula), label in zip(
+            snapshot.select("material_id", "formula_pretty").iter_rows(), labels, strict=True
+        )
+        if not label.ok
+    ]
+    kept = snapshot.filter(pl.Series([label.ok for label in labels]))
+    table = _from_labels(kept["material_id"].to_list(), [label for label in labels if label.ok])
+    return table.hstack(kept.select("formation_energy_per_atom", "created_at")), rejected
+
+
+def _reasons(rejected: list[tuple[str, str, str]]) -> dict[str, int]:
+    return dict(sorted(Counter(reason.split(":")[0] for _, _, reason in rejected).items()))
+
+
+def _told(rejected: list[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{count} {reason}" for reason, count in _reasons(rejected).items())
+
+
+def _label_elements(symbols: list[str], label: Labeller, element_crystals: ElementCrystals) -> pl.DataFrame:
+    offered = element_crystals(symbols)
+    labels = label(list(offered.values()))
+    good = [(name, found) for name, found in zip(offered, labels, strict=True) if found.ok]
+    return _from_labels([name for name, _ in good], [found for _, found in good]).with_columns(
+        origin=pl.lit("reference")
+    )
+
+
+def _from_labels(ids: list[str], labels: list[Label]) -> pl.DataFrame:
+    described = describe([label.crystal for label in labels if label.crystal is not None])
+    energies = pl.Series("energy_per_atom", [label.energy_per_atom for label in labels], dtype=pl.Float64)
+    return described.with_columns(energies, pl.Series("material_id", ids, dtype=pl.String))
+
+
+def _on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
+    fractions = atomic_fractions(known["atomic_numbers"].to_list())
+    energies = formation_energies(fractions, known["energy_per_atom"].to_numpy(), references)
+    origin = pl.col("origin").fill_null("snapshot") if "origin" in known.columns else pl.lit("snapshot")
+    renamed = known.drop("energy_above_hull", strict=False).rename(
+        {"formation_energy_per_atom": "source_formation_energy_per_atom"}
+    )
+    return renamed.with_columns(
+        origin.alias("origin"), pl.lit("train").alias("split"), pl.Series("formation_energy_per_atom", energies)
+    ).select(energy_above_hull(renamed, energies), *(set(Labelled.to_schema().columns) - {"energy_above_hull"}))
+
+
+def energy_above_hull(crystals: pl.DataFrame, energies: np.ndarray) -> pl.Series:
+    """Distance of each crystal to the hull of all of them, never negative."""
+    fractions = atomic_fractions(crystals["atomic_numbers"].to_list())
+    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).distances)
+
+
+def _elements(known: pl.DataFrame) -> set[str]:
+    return set(known["chemsys"].str.split("-").explode().unique())

@@ -1,0 +1,1 @@
+"""One round of discovery: propose, screen, choose, verify, hand on the state."""

@@ -1,0 +1,120 @@
+"""One round of active learning: state in, state out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import polars as pl
+
+from lodestone.config.params import Params
+from lodestone.crystals.encoding import decode
+from lodestone.discovery.acquisition import acquire
+from lodestone.discovery.generators.substitution import propose
+from lodestone.discovery.screening import screen
+from lodestone.discovery.state import RoundResult, RoundState, next_state
+from lodestone.discovery.verification import refuse_if_all_failed, verify
+from lodestone.ensemble.ensemble import Ensemble
+from lodestone.ensemble.metrics import errors, hit_rate
+from lodestone.errors import LodestoneError
+from lodestone.oracles.base import Labeller
+from lodestone.runtime.seeds import child_generator
+from lodestone.stability.hull import ConvexHull
+
+
+def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, label: Labeller) -> RoundResult:
+    """Propose, screen, verify, update the hull.
+
+    Args:
+        name: Name of the round; its random choices depend on it and on the root seed only.
+        state: What is known.
+        ensemble: Models of this round.
+        params: Parameters of the campaign.
+        label: The oracle.
+
+    Raises:
+        LodestoneError: If no candidate is left after screening, or the oracle fails on all of them.
+    """
+    hull = state.hull()
+    candidates, counts = _candidates(name, state, ensemble, hull, params)
+    acquired = candidates.filter(pl.col("acquired_by") != "none").sort("material_id")
+    labels = label(decode(acquired))
+    refuse_if_all_failed(name, labels)
+    verifications = verify(name, acquired, labels, state, hull)
+    following = next_state(name, state, acquired, verifications, params)
+    metrics = counts | _metrics(verifications, state, following)
+    return RoundResult(candidates, verifications, following, metrics)
+
+
+def _candidates(
+    name: str, state: RoundState, ensemble: Ensemble, hull: ConvexHull, params: Params
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    generator = child_generator(params.seed, name, "propose")
+    tried, elements = set(state.attempts["decorated_prototype"]), set(state.references["element"])
+    required = params.snapshot.filters.require_any_of
+    proposals = propose(state.crystals, tried, elements, params.discovery, generator, required)
+    if not proposals.items:
+        raise LodestoneError(
+            f"{name}: no substitution gives a candidate that is not known yet",
+            "lower discovery.min_substitution_probability, raise discovery.max_parent_energy_above_hull, "
+            "or widen the snapshot",
+        )
+    prediction = ensemble.predict([proposal.crystal for proposal in proposals.items], "unrelaxed")
+    table = screen(proposals.items, state.crystals["material_id"].to_list(), prediction, hull, name)
+    chosen = acquire(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
+    within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
+    _refuse_if_none_chosen(name, chosen, within, params)
+    return chosen, {"n_proposed": len(table), "n_known": proposals.n_known, "n_screened": within}
+
+
+def _refuse_if_none_chosen(name: str, chosen: pl.DataFrame, within: int, params: Params) -> None:
+    if "model" in chosen["acquired_by"]:
+        return
+    n, threshold = len(chosen), params.discovery.threshold
+    if within:
+        raise LodestoneError(
+            f"{name}: the random baseline leaves the model none of {n} candidates",
+            f"lower rounds.{name}.random_baseline or raise discovery.max_proposals in params.yaml",
+        )
+    raise LodestoneError(
+        f"{name}: none of {n} candidates is predicted within {threshold} eV/atom of the hull",
+        "raise discovery.threshold or discovery.max_proposals in params.yaml",
+    )
+
+
+def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState) -> dict[str, Any]:
+    good = verifications.filter(pl.col("status") == "ok")
+    true = good["formation_energy_per_atom"].to_numpy()
+    suffixes = {"ensemble": "", "composition": "_composition", "structure": "_structure"}
+    predicted = {view: good[f"formation_energy_per_atom_pred{end}"].to_numpy() for view, end in suffixes.items()}
+    reasons = Counter(status.split(":")[0] for status in verifications["status"] if status != "ok")
+    return {
+        "n_verified": len(verifications),
+        "n_ok": len(good),
+        "n_novel": int(verifications["is_novel"].sum()),
+        "rejected": dict(sorted(reasons.items())),
+        "hit_rate": {how: _hits(verifications, how) for how in ("model", "random")},
+        "claimed_hit_rate": {how: _claimed(verifications, how) for how in ("model", "random")},
+        "verified_mae": {"n": len(good)} | {view: errors(values, true)["mae"] for view, values in predicted.items()},
+        "n_stable_start": _n_stable(before.crystals),
+        "n_stable_end": _n_stable(after.crystals),
+        "n_discovered": int(verifications["is_stable"].sum()),
+        "n_discovered_total": int(after.attempts["is_stable"].sum()),
+        "n_known_crystals": len(after.crystals),
+    }
+
+
+def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
+    """Hits over all candidates given to the oracle, refused ones included: each has cost its share of the budget."""
+    chosen = verifications.filter(pl.col("acquired_by") == how)
+    return hit_rate(int(chosen["is_stable"].sum()), len(chosen))
+
+
+def _claimed(verifications: pl.DataFrame, how: str) -> float | None:
+    """Mean P(stable) of the chosen: the hit rate they promised, before some turn out known or cannot be relaxed."""
+    chosen = verifications.filter(pl.col("acquired_by") == how)["stability_probability"].to_numpy()
+    return float(chosen.mean()) if len(chosen) else None
+
+
+def _n_stable(crystals: pl.DataFrame) -> int:
+    return int((crystals["energy_above_hull"] == 0).sum())

@@ -1,0 +1,50 @@
+"""Screen candidates with the ensemble against the current hull, and choose which the oracle shall see."""
+
+from __future__ import annotations
+
+import hashlib
+
+import polars as pl
+
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.encoding import describe
+from lodestone.discovery.generators.base import Proposal
+from lodestone.ensemble.predictor import Prediction
+from lodestone.stability.hull import ConvexHull
+
+
+def screen(
+    proposals: list[Proposal], parents: list[str], prediction: Prediction, hull: ConvexHull, round_name: str
+) -> pl.DataFrame:
+    """Proposals with their predicted distance to the hull.
+
+    Args:
+        proposals: Candidates.
+        parents: ``material_id`` of every known crystal, by row.
+        prediction: Predicted formation energies of the candidates; P(stable) is that of lying on or below the hull.
+        hull: Hull at the start of the round, taken as exact: what it may lack is not in the probability.
+        round_name: Prefix of the new identifiers.
+
+    Returns:
+        Columns of :class:`lodestone.schemas.Candidates`, ``acquired_by`` set to ``none``.
+    """
+    table = describe([proposal.crystal for proposal in proposals])
+    floor = hull.hull_energies(atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals]))
+    derived = pl.DataFrame(
+        {
+            "material_id": [candidate_id(round_name, proposal.decorated_prototype) for proposal in proposals],
+            "decorated_prototype": [proposal.decorated_prototype for proposal in proposals],
+            "parent_id": [parents[proposal.parent] for proposal in proposals],
+            "substitution": [proposal.substitution for proposal in proposals],
+            "substitution_probability": [proposal.probability for proposal in proposals],
+            "energy_above_hull_pred": prediction.mean - floor,
+            "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
+            "acquired_by": ["none"] * len(proposals),
+        }
+    )
+    return table.drop("decorated_prototype").hstack(derived).hstack(prediction.columns())
+
+
+def candidate_id(round_name: str, decorated_prototype: str) -> str:
+    """An identifier that follows from what the candidate is."""
+    return f"{round_name}-{hashlib.blake2b(decorated_prototype.encode(), digest_size=5).hexdigest()}"

@@ -1,0 +1,75 @@
+"""What a round starts from and what it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from lodestone.config.params import Params
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.curation.labelling import energy_above_hull
+from lodestone.curation.splits import split_verified
+from lodestone.schemas import Crystals
+from lodestone.stability.hull import ConvexHull
+
+
+@dataclass(frozen=True)
+class RoundState:
+    """What a round starts from.
+
+    Attributes:
+        crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
+        attempts: Candidates already given to the oracle (contract :class:`lodestone.schemas.Attempts`).
+        references: Elemental references (contract :class:`lodestone.schemas.References`); they stay as they are.
+    """
+
+    crystals: pl.DataFrame
+    attempts: pl.DataFrame
+    references: pl.DataFrame
+
+    def hull(self) -> ConvexHull:
+        """The convex hull of the known crystals."""
+        fractions = atomic_fractions(self.crystals["atomic_numbers"].to_list())
+        return ConvexHull(fractions, self.crystals["formation_energy_per_atom"].to_numpy())
+
+
+@dataclass(frozen=True)
+class RoundResult:
+    """What a round leaves behind.
+
+    Attributes:
+        candidates: Contract :class:`lodestone.schemas.Candidates`.
+        verifications: Contract :class:`lodestone.schemas.Verifications`.
+        state: Where the next round starts.
+        metrics: Counts, hit rates and errors.
+    """
+
+    candidates: pl.DataFrame
+    verifications: pl.DataFrame
+    state: RoundState
+    metrics: dict[str, Any]
+
+
+def next_state(
+    name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params
+) -> RoundState:
+    """Add what was verified: new crystals, on a new hull, and the candidates that were tried."""
+    novel = verifications.filter("is_novel").with_columns(
+        pl.lit(name).alias("origin"),
+        pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
+        pl.col("atomic_numbers").list.len().cast(pl.Int32).alias("nsites"),
+        pl.lit("train").alias("split"),
+    )
+    columns = list(Crystals.to_schema().columns)
+    dealt = split_verified(novel, state.crystals, params.split)
+    merged = pl.concat([state.crystals.select(columns), dealt.select(columns)])
+    crystals = merged.with_columns(energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy()))
+    tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
+        verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"
+    )
+    return RoundState(
+        crystals.sort("material_id"), pl.concat([state.attempts, tried.drop("material_id")]), state.references
+    )

@@ -1,0 +1,1 @@
+"""`DATASET.md` and `docs/parameters.md`, generated from the code."""

@@ -1,0 +1,94 @@
+"""`DATASET.md` from the contracts and `docs/parameters.md` from the parameter classes; a test compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lodestone.config.params import Params
+from lodestone.documentation.dataset import dataset_text, prose, table
+
+DATASET_FILE = Path("DATASET.md")
+PARAMETERS_FILE = Path("docs/parameters.md")
+
+_PARAMETERS_HEAD = """# Parameters
+
+Every key of `params.yaml`, generated from `pipeline/lodestone/config/` by `make docs`. Unknown keys are refused. A key
+without a default must be given. Lengths are Å, energies eV/atom.
+"""
+
+
+def write_docs(root: Path) -> list[Path]:
+    """Write both documents.
+
+    Args:
+        root: Root of the repository.
+
+    Returns:
+        The files written.
+    """
+    from lodestone.tables.files import write_atomically
+
+    written = []
+    for path, text in documents().items():
+        write_atomically(root / path, lambda target, text=text: target.write_text(text))  # type: ignore[misc]
+        written.append(root / path)
+    return written
+
+
+def documents() -> dict[Path, str]:
+    """Text of each generated document, by its path."""
+    return {DATASET_FILE: dataset_text(), PARAMETERS_FILE: parameters_text()}
+
+
+def parameters_text() -> str:
+    """`docs/parameters.md`: one section per part of the file, one row per key."""
+    schema = Params.model_json_schema(by_alias=True)
+    classes = schema["$defs"]
+    single = {name: item for name, item in schema["properties"].items() if _reference(item) is None}
+    sections = [("Top level", "Keys outside every section.", single)]
+    for path, name in _sections(schema, classes):
+        sections.append((f"`{path}`", classes[name]["description"], classes[name]["properties"]))
+    texts = []
+    for title, about, properties in sections:
+        rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None)
+        texts.append(f"## {title}\n\n{prose(about)}\n\n{table(('key', 'allowed', 'default', 'meaning'), rows)}")
+    return "\n\n".join([_PARAMETERS_HEAD.rstrip(), *texts]) + "\n"
+
+
+def _reference(item: Mapping[str, Any]) -> str | None:
+    """Name of the class that a property holds, directly or as the values of a mapping."""
+    told = item.get("$ref") or (item.get("additionalProperties") or {}).get("$ref")
+    return None if told is None else str(told).rsplit("/", 1)[-1]
+
+
+def _sections(schema: Mapping[str, Any], classes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, item in schema["properties"].items():
+        name = _reference(item)
+        if name is not None:
+            path = f"{prefix}{key}" + (".<round>" if "additionalProperties" in item else "")
+            yield path, name
+            yield from _sections(classes[name], classes, f"{path}.")
+
+
+def _key_row(key: str, item: Mapping[str, Any]) -> tuple[str, ...]:
+    default = f"`{_plain(item['default'])}`" if "default" in item else "-"
+    return f"`{key}`", _allowed(item), default, item.get("description", "")
+
+
+def _allowed(item: Mapping[str, Any]) -> str:
+    if "anyOf" in item:
+        return " or ".join(_allowed(option) for option in item["anyOf"])
+    if "enum" in item or "const" in item:
+        return ", ".join(f"`{value}`" for value in item.get("enum", [item.get("const")]))
+    if item.get("type") == "array":
+        parts = item.get("prefixItems")
+        return f"{len(parts)} × {_allowed(parts[0])}" if parts else f"list of {_allowed(item['items'])}"
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {item[name]:g}" for name, sign in signs.items() if name in item]
+    return " ".join([str(item.get("type", "any")), ", ".join(bounds)]).strip()
+
+
+def _plain(value: Any) -> str:
+    return "null" if value is None else str(value)

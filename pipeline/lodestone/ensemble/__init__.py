@@ -1,0 +1,1 @@
+"""From the predictions of many networks to one with a calibrated error."""

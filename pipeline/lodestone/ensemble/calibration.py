@@ -1,0 +1,182 @@
+"""From the spread of an ensemble to errors that can be believed: intervals and probabilities, fitted on validation.
+
+Three steps, each on the validation crystals alone:
+
+1. ``std² = floor² + (scale × spread)²``: members that agree may still be wrong together, so a spread of 0 is no
+   certainty. Fitted by the likelihood of a Laplace distribution, whose tails are closer to those of the errors.
+2. Split-conformal: the 90 % quantile of ``|error| / std``, with the correction for a finite sample. Crystals of one
+   group (formula or chemical system, whatever the split deals) err together, so groups are what is counted, and each
+   has one vote (Lee, Barber & Willett, arXiv:2306.06342); with one crystal in each group that is the usual
+   ``ceil((n + 1) 0.9)``-th smallest.
+3. The distribution of ``error / std``, as it is and not as a normal one, for the probability of lying below an energy.
+
+Crystals unlike the training set (:mod:`lodestone.ensemble.out_of_distribution`) get their std widened by a factor: for
+each reason, how much larger the conformal quantile of such validation crystals is, where there are enough of them, else
+a :data:`WIDENING` measured once. The few numbers of step 1 are fitted on the crystals that step 2 counts, which costs
+less coverage than setting crystals aside for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lodestone.errors import LodestoneError
+
+COVERAGE = 0.9
+ENOUGH = 30  # groups from which a quantile is taken
+# Where validation cannot tell (benchmarks/uncertainty.py measures them): factors on the std of flagged crystals.
+WIDENING: Mapping[str, float] = {"element": 2.0, "pair": 1.4, "system": 1.3, "latent": 2.0}
+
+_RATIOS = np.concatenate([[0.0], np.geomspace(1e-2, 1e2, 81)])  # of floor to scale, in typical spreads
+_SMALLEST = 1e-6  # eV/atom
+_NODES = 199  # quantiles that are kept of the distribution of errors
+_LAPLACE = np.sqrt(0.5)  # decay of a Laplace distribution of unit variance: that of the tails beyond the last error
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the errors of an ensemble look like, in units of its std.
+
+    Attributes:
+        floor: Error where all members agree, eV/atom.
+        scale: Factor from the spread of the members to the error.
+        quantile: Half the width of the 90 % interval over the std.
+        widening: Factor on the std by reason of being out of distribution.
+        errors: Error over std at evenly spaced probabilities, ascending; the error is label minus prediction.
+        n: Validation crystals behind these numbers.
+    """
+
+    floor: float
+    scale: float
+    quantile: float
+    widening: Mapping[str, float]
+    errors: tuple[float, ...]
+    n: int
+
+    @classmethod
+    def fit(cls, error: np.ndarray, spread: np.ndarray, groups: Sequence[str], novelty: Sequence[str]) -> Calibration:
+        """Fit on validation crystals.
+
+        Args:
+            error: Label minus prediction, shape ``(n,)``, eV/atom.
+            spread: Of the members, shape ``(n,)``, eV/atom.
+            groups: What is held out together: formula or chemical system of each crystal.
+            novelty: Reasons why each is out of distribution, joined by commas; empty if it is not.
+
+        Raises:
+            LodestoneError: If there is no crystal to fit on.
+        """
+        if len(error) == 0:
+            raise LodestoneError("no crystal is in the validation set", "raise split.validation in params.yaml")
+        floor, scale = fit_std(error, spread)
+        plain = np.sqrt(floor**2 + (scale * spread) ** 2)
+        score, named = np.abs(error) / plain, np.asarray(groups)
+        usual = np.array([not reasons for reasons in novelty])
+        base = usual if len(set(named[usual])) >= ENOUGH else np.ones(len(error), dtype=bool)
+        quantile = conformal_quantile(score[base], named[base])
+        widening = {
+            reason: _widening(reason, score, named, np.array([reason in told.split(",") for told in novelty]), quantile)
+            for reason in WIDENING
+        }
+        widened = error / (plain * factors(novelty, widening))
+        return cls(floor, scale, quantile, widening, _distribution(widened, named), len(error))
+
+    @classmethod
+    def none(cls) -> Calibration:
+        """The spread taken at its word: normal errors, nothing widened."""
+        from scipy.stats import norm
+
+        nodes = norm.ppf(np.arange(1, _NODES + 1) / (_NODES + 1))
+        half = float(norm.ppf(0.5 + COVERAGE / 2))
+        return cls(0.0, 1.0, half, dict.fromkeys(WIDENING, 1.0), tuple(nodes.tolist()), 0)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
+        """What :meth:`as_dict` gave."""
+        return cls(**{**content, "errors": tuple(content["errors"])})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, ready for JSON."""
+        return asdict(self) | {"errors": list(self.errors)}
+
+    def std(self, spread: np.ndarray, novelty: Sequence[str]) -> np.ndarray:
+        """Expected size of the error, shape ``(n,)``, eV/atom, widened where a crystal is out of distribution."""
+        plain = np.sqrt(self.floor**2 + (self.scale * spread) ** 2)
+        return np.maximum(plain, _SMALLEST) * factors(novelty, self.widening)
+
+    def interval(self, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Ends of the 90 % intervals, both of shape ``(n,)``, eV/atom."""
+        return mean - self.quantile * std, mean + self.quantile * std
+
+    def probability_below(self, energy: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+        """P(label <= energy), shape ``(n,)``: between the errors seen by interpolation, beyond them by decay."""
+        nodes = np.asarray(self.errors)
+        probabilities = np.arange(1, len(nodes) + 1) / (len(nodes) + 1)
+        z = (energy - mean) / std
+        last = probabilities[0]
+        low = last * np.exp(np.minimum(z - nodes[0], 0) / _LAPLACE)
+        high = 1 - last * np.exp(np.minimum(nodes[-1] - z, 0) / _LAPLACE)
+        return np.where(z < nodes[0], low, np.where(z > nodes[-1], high, np.interp(z, nodes, probabilities)))
+
+
+def fit_std(error: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
+    """Floor and scale of ``std² = floor² + (scale × spread)²`` by the likelihood of Laplace errors.
+
+    For a given ratio of the two the best scale has a closed form, so one search over the ratio finds the best of all.
+    """
+    typical = max(float(np.median(spread)), _SMALLEST)
+    found = []
+    for ratio in _RATIOS * typical:
+        shape = np.maximum(np.sqrt(ratio**2 + spread**2), _SMALLEST)
+        size = max(float(np.mean(np.abs(error) / shape)), _SMALLEST)
+        found.append((float(np.log(shape).mean() + np.log(size)), ratio, size / _LAPLACE))
+    _, ratio, scale = min(found)
+    return max(float(ratio * scale), _SMALLEST), float(scale)
+
+
+def conformal_quantile(score: np.ndarray, groups: np.ndarray, coverage: float = COVERAGE) -> float:
+    """The score that a crystal of a new group stays below with a given probability.
+
+    Each of K groups has the weight 1 / (K + 1), its crystals share it, and the rest lies at infinity. Where that rest
+    is more than may stay out (fewer than nine groups), it is the largest score seen, which covers less.
+
+    Args:
+        score: Shape ``(n,)``.
+        groups: Name of the group of each, shape ``(n,)``.
+        coverage: Probability.
+    """
+    order = np.argsort(score, kind="stable")
+    reached = np.cumsum(_votes(groups)[order])
+    within = np.flatnonzero(reached >= coverage - 1e-12)
+    return float(score[order][within[0] if len(within) else -1])
+
+
+def factors(novelty: Sequence[str], widening: Mapping[str, float]) -> np.ndarray:
+    """Largest factor among the reasons of each crystal, shape ``(n,)``; 1 without a reason."""
+    return np.array([max([widening[name] for name in told.split(",") if name], default=1.0) for told in novelty])
+
+
+def _widening(reason: str, score: np.ndarray, groups: np.ndarray, mine: np.ndarray, quantile: float) -> float:
+    if len(set(groups[mine])) < ENOUGH:
+        return WIDENING[reason]
+    return max(1.0, conformal_quantile(score[mine], groups[mine]) / max(quantile, _SMALLEST))
+
+
+def _votes(groups: np.ndarray) -> np.ndarray:
+    """Weight of each crystal: one vote per group, and one for the group to come."""
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return np.asarray(1 / ((len(sizes) + 1) * sizes[group]))
+
+
+def _distribution(z: np.ndarray, groups: np.ndarray) -> tuple[float, ...]:
+    """Quantiles of the errors at evenly spaced probabilities, as many as there are groups, at most :data:`_NODES`."""
+    n_nodes = min(len(set(groups)), _NODES)
+    order = np.argsort(z, kind="stable")
+    votes = _votes(groups)[order]
+    probabilities = np.cumsum(votes) - votes / 2 + 0.5 / (len(set(groups)) + 1)
+    nodes = np.interp(np.arange(1, n_nodes + 1) / (n_nodes + 1), probabilities, z[order])
+    return tuple(float(node) for node in nodes)

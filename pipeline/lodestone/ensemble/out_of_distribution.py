@@ -1,0 +1,149 @@
+"""Whether a crystal is unlike all that was learned from, and why.
+
+Reasons, of which the first three exclude each other, the strongest first:
+
+- ``element``: an element that no training crystal has;
+- ``pair``: two elements that no training crystal has together;
+- ``system``: a chemical system of which there is no training crystal, though each pair of its elements occurs;
+- ``latent``: in the latent space of the structure view, the nearest training crystals are further than they are for
+  99 % of the validation crystals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
+from lodestone.schemas import GEOMETRIES
+from lodestone.tables.files import write_atomically
+
+_KEPT = 2000  # training crystals whose latent vectors are kept
+_NEIGHBOUR = 5  # the distance is that to the fifth nearest: one twin does not make a crystal familiar
+_QUANTILE = 0.99
+_CHUNK = 2048  # rows of distances held at once
+
+Elements = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """What the training crystals were like.
+
+    Attributes:
+        systems: Chemical systems as ascending atomic numbers; elements and pairs follow from them.
+        latents: Latent vectors of some training crystals, shape ``(k, width)``, float32.
+        thresholds: Distance beyond which a crystal is far from them, by geometry.
+    """
+
+    systems: frozenset[Elements]
+    latents: np.ndarray
+    thresholds: Mapping[str, float]
+
+    @classmethod
+    def fit(
+        cls, train: Sequence[Crystal], latents: np.ndarray, validation_latents: Mapping[str, np.ndarray]
+    ) -> Novelty:
+        """Remember the training crystals.
+
+        Args:
+            train: All of them; at most 2,000 latent vectors, evenly spaced in their order, are kept.
+            latents: Their latent vectors, shape ``(n, width)``.
+            validation_latents: Those of the validation crystals, shape ``(m, width)``, by geometry; they say what is
+                far.
+        """
+        rows = np.unique(np.linspace(0, len(train) - 1, min(_KEPT, len(train))).round().astype(int))
+        kept = np.ascontiguousarray(latents[rows], dtype=np.float32)
+        thresholds = {geometry: _threshold(found, kept) for geometry, found in validation_latents.items()}
+        return cls(frozenset(system_of(crystal) for crystal in train), kept, thresholds)
+
+    def reasons(self, crystals: Sequence[Crystal], latents: np.ndarray, geometry: str = "relaxed") -> list[str]:
+        """Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
+
+        Args:
+            crystals: Crystals to judge.
+            latents: Their latent vectors, shape ``(n, width)``.
+            geometry: ``relaxed`` or ``unrelaxed``.
+        """
+        elements = {z for system in self.systems for z in system}
+        pairs = {pair for system in self.systems for pair in combinations(system, 2)}
+
+        def chemistry(system: Elements) -> str:
+            if not elements.issuperset(system):
+                return "element"
+            if not pairs.issuperset(combinations(system, 2)):
+                return "pair"
+            return "" if system in self.systems else "system"
+
+        far = neighbour_distances(latents, self.latents) > self.thresholds[geometry]
+        told = [
+            (chemistry(system_of(crystal)), "latent" if is_far else "")
+            for crystal, is_far in zip(crystals, far, strict=True)
+        ]
+        return [",".join(filter(None, reasons)) for reasons in told]
+
+    def save(self, path: Path) -> None:
+        """Write safetensors: equal training sets give equal bytes."""
+        from safetensors.numpy import save_file
+
+        widest = max((len(system) for system in self.systems), default=0)
+        padded = [(*system, *[0] * (widest - len(system))) for system in sorted(self.systems)]
+        tensors = {
+            "systems": np.array(padded, dtype=np.uint8).reshape(len(padded), widest),
+            "latents": self.latents,
+            **{f"threshold/{geometry}": np.array([value]) for geometry, value in self.thresholds.items()},
+        }
+        write_atomically(path, partial(save_file, tensors))
+
+    @classmethod
+    def load(cls, path: Path) -> Novelty:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            LodestoneError: If the file is missing or damaged.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            tensors = load_file(path)
+            systems = frozenset(tuple(int(z) for z in row if z) for row in tensors["systems"])
+            thresholds = {geometry: float(tensors[f"threshold/{geometry}"][0]) for geometry in GEOMETRIES}
+            return cls(systems, tensors["latents"], thresholds)
+        except (OSError, SafetensorError, KeyError) as error:
+            raise LodestoneError(f"{path} cannot be read: {error}", "make it again: `dvc repro`") from error
+
+
+def _threshold(latents: np.ndarray, known: np.ndarray) -> float:
+    distances = neighbour_distances(latents, known)
+    return float(np.quantile(distances, _QUANTILE)) if len(distances) else float("inf")
+
+
+def system_of(crystal: Crystal) -> Elements:
+    """Chemical system as ascending atomic numbers."""
+    present = np.bincount(crystal.atomic_numbers, minlength=N_ELEMENTS)
+    return tuple(np.flatnonzero(present).tolist())
+
+
+def neighbour_distances(points: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Euclidean distance of each point, shape ``(n, width)``, to its fifth nearest of ``known``, shape ``(k, width)``.
+
+    The last there is, where there are fewer; infinite where there is none.
+    """
+    if len(known) == 0 or len(points) == 0:
+        return np.full(len(points), np.inf)
+    rank = min(_NEIGHBOUR, len(known)) - 1
+    others = known.astype(float)
+    pieces = []
+    for start in range(0, len(points), _CHUNK):
+        chunk = points[start : start + _CHUNK].astype(float)
+        square = (chunk**2).sum(1)[:, None] + (others**2).sum(1) - 2 * chunk @ others.T
+        pieces.append(np.sqrt(np.maximum(np.partition(square, rank, axis=1)[:, rank], 0)))
+    return np.concatenate(pieces)

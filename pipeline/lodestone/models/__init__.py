@@ -1,0 +1,1 @@
+"""The networks, one file per view, their weights, and how they predict."""

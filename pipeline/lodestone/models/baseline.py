@@ -1,0 +1,54 @@
+"""What a sum over elements already explains; the networks learn the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from lodestone.crystals.compositions import N_ELEMENTS
+
+
+def _every_element() -> np.ndarray:
+    return np.ones(N_ELEMENTS, dtype=bool)
+
+
+@dataclass(frozen=True)
+class ElementBaseline:
+    """A linear function of composition, and the spread of what it leaves.
+
+    Attributes:
+        coefficients: Contribution per element, shape ``(N_ELEMENTS,)``, eV/atom; 0 for elements never seen.
+        scale: Root mean square of the residual, eV/atom.
+        seen: Which elements were learned from, shape ``(N_ELEMENTS,)``, bool.
+    """
+
+    coefficients: np.ndarray
+    scale: float
+    seen: np.ndarray = field(default_factory=_every_element)
+
+    @classmethod
+    def fit(cls, fractions: np.ndarray, energies: np.ndarray, ridge: float = 1.0) -> ElementBaseline:
+        """Ridge regression of energies, shape ``(n,)``, on atomic fractions, shape ``(n, N_ELEMENTS)``."""
+        gram = fractions.T @ fractions + ridge * np.eye(fractions.shape[1])
+        coefficients = np.linalg.solve(gram, fractions.T @ energies)
+        residual = energies - fractions @ coefficients
+        # About zero and not about its mean: a single crystal leaves a residual, too, which has no spread.
+        scale = float(np.sqrt(np.mean(residual**2))) if len(residual) else 1.0
+        return cls(coefficients, max(scale, 1e-6), np.asarray((fractions > 0).any(axis=0)))
+
+    def including(self, fractions: np.ndarray) -> ElementBaseline:
+        """The same function, its networks trained on further compositions, shape ``(n, N_ELEMENTS)``."""
+        return replace(self, seen=self.seen | (fractions > 0).any(axis=0))
+
+    def knows(self, fractions: np.ndarray) -> np.ndarray:
+        """Whether every element of each composition was learned from, shape ``(n,)``, bool."""
+        return np.asarray(~(fractions[:, ~self.seen] > 0).any(axis=1))
+
+    def standardise(self, fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
+        """Energies to the numbers a network learns."""
+        return np.asarray((energies - fractions @ self.coefficients) / self.scale)
+
+    def restore(self, fractions: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Outputs of a network, shape ``(..., n)``, to energies in eV/atom."""
+        return np.asarray(outputs * self.scale + fractions @ self.coefficients)

@@ -1,0 +1,113 @@
+"""Predictions of many networks, in batches that fit the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
+from lodestone.models.devices import FittingBatches, chosen_device
+from lodestone.models.registry import Dataset, make_dataset, make_network
+from lodestone.models.weights import SavedView
+
+
+def evaluate(network: nn.Module, dataset: Dataset, device: torch.device, batch_size: int = 256) -> np.ndarray:
+    """Outputs of a network for a whole dataset, shape ``(n,)``."""
+    network.eval()
+    return in_batches(network, dataset, device, batch_size)
+
+
+@torch.no_grad()
+def in_batches(
+    function: Callable[[Any], torch.Tensor],
+    dataset: Dataset,
+    device: torch.device,
+    batch_size: int = 256,
+    rows: torch.Tensor | None = None,
+) -> np.ndarray:
+    """A function of batches for a whole dataset, in smaller batches where memory runs out.
+
+    Args:
+        function: From a batch of ``b`` crystals to a tensor of shape ``(b, ...)``, e.g. ``network.latent``.
+        dataset: ``n`` crystals.
+        device: Where to compute.
+        batch_size: Crystals in a batch.
+        rows: Only these crystals, shape ``(n,)``.
+
+    Returns:
+        Shape ``(n, ...)``, float64.
+    """
+    memory, rows = FittingBatches(batch_size), torch.arange(len(dataset)) if rows is None else rows
+
+    def part(piece: torch.Tensor) -> np.ndarray:
+        return function(dataset.batch(piece).to(device)).cpu().double().numpy()
+
+    with _one_thread():
+        batches = [memory.run(batch, part) for batch in rows.split(batch_size)]
+    pieces = [piece for batch in batches for piece in batch]
+    return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums over several threads depend on their number, and the predictions must not."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Crystals as a view sees them: their graphs are built once, whatever is asked of the networks."""
+
+    saved: SavedView
+    crystals: Sequence[Crystal]
+    dataset: Dataset
+
+    @classmethod
+    def to(cls, saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> Shown:
+        """Show crystals to a view, as ``relaxed`` or as ``unrelaxed`` ones."""
+        unrelaxed = [geometry == "unrelaxed"] * len(crystals)
+        return cls(saved, crystals, make_dataset(saved.view, crystals, saved.params, unrelaxed))
+
+    def members(self) -> np.ndarray:
+        """Predictions of every member, shape ``(m, n)``, eV/atom."""
+        outputs = np.stack([evaluate(network, self.dataset, device) for network, device in _networks(self.saved)])
+        fractions = atomic_fractions([crystal.atomic_numbers for crystal in self.crystals])
+        return self.saved.baseline.restore(fractions, outputs)
+
+    def latents(self) -> np.ndarray:
+        """Latent vectors in the first member, shape ``(n, width)``, float32."""
+        network, device = next(_networks(self.saved))
+        network.eval()
+        found = in_batches(cast(Any, network).latent, self.dataset, device)
+        return found.reshape(len(self.crystals), -1).astype(np.float32)
+
+
+def predict_members(saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> np.ndarray:
+    """Predictions of every member of a view, shape ``(m, n)``, eV/atom."""
+    return Shown.to(saved, crystals, geometry).members()
+
+
+def latents(saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> np.ndarray:
+    """Latent vectors of crystals in the first member of a view, shape ``(n, width)``, float32."""
+    return Shown.to(saved, crystals, geometry).latents()
+
+
+def _networks(saved: SavedView) -> Iterator[tuple[nn.Module, torch.device]]:
+    """One network on its device, which becomes each member in turn."""
+    device = chosen_device()
+    network = make_network(saved.view, saved.params).to(device)
+    for weights in saved.members:
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        yield network, device

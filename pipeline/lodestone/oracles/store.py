@@ -1,0 +1,112 @@
+"""The label store: each verification is kept the moment it exists, so none is ever paid for twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+
+from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
+from lodestone.oracles.base import Label, Oracle
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS labels (
+    key TEXT PRIMARY KEY, oracle TEXT NOT NULL, settings TEXT NOT NULL, status TEXT NOT NULL,
+    energy_per_atom REAL, crystal TEXT, n_steps INTEGER NOT NULL, seconds REAL NOT NULL)
+"""
+
+
+def default_path() -> Path:
+    """``$LODESTONE_LABELS``, or ``.lodestone/labels.sqlite`` under the working directory."""
+    return Path(os.environ.get("LODESTONE_LABELS", ".lodestone/labels.sqlite"))
+
+
+def label_key(oracle: Oracle, crystal: Crystal) -> str:
+    """Key of a label: content of the crystal, the oracle and its settings."""
+    settings = json.dumps(oracle.settings.as_dict(), sort_keys=True)
+    return hashlib.blake2b(f"{crystal.digest()}|{oracle.name}|{settings}".encode(), digest_size=16).hexdigest()
+
+
+class LabelStore:
+    """A sqlite file of labels; one process writes, any number may read.
+
+    Args:
+        path: The file; its folder is created.
+
+    Raises:
+        LodestoneError: If the file cannot be opened or is no sqlite database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=30)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(_CREATE)
+        except (sqlite3.Error, OSError) as error:
+            raise LodestoneError(
+                f"label store {path} cannot be opened: {error}",
+                "check the disk and the permissions, or point LODESTONE_LABELS to another file",
+            ) from error
+
+    def __enter__(self) -> LabelStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def __len__(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM labels").fetchone()[0])
+
+    def get(self, key: str) -> Label | None:
+        """The stored label of a key, or ``None``.
+
+        Raises:
+            LodestoneError: If the file is damaged.
+        """
+        query = "SELECT status, energy_per_atom, crystal, n_steps, seconds FROM labels WHERE key = ?"
+        try:
+            row = self._connection.execute(query, (key,)).fetchone()
+            crystal = None if row is None or row[2] is None else _decode(row[2])
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise LodestoneError(
+                f"label store {self.path} is damaged: {error}",
+                "move it away (its labels are computed again), or point LODESTONE_LABELS to another file",
+            ) from error
+        if row is None:
+            return None
+        return Label(row[0], row[1], crystal, row[3], row[4])
+
+    def put(self, key: str, oracle: Oracle, label: Label) -> None:
+        """Store one label durably before returning.
+
+        Raises:
+            LodestoneError: If the disk refuses the write; what was stored before stays.
+        """
+        settings = json.dumps(oracle.settings.as_dict(), sort_keys=True)
+        crystal = None if label.crystal is None else _encode(label.crystal)
+        row = (key, oracle.name, settings, label.status, label.energy_per_atom, crystal, label.n_steps, label.seconds)
+        try:
+            with self._connection:
+                self._connection.execute("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise LodestoneError(
+                f"label store {self.path} cannot be written: {error}",
+                "free some disk space and run again; labels stored so far are kept",
+            ) from error
+
+
+def _encode(crystal: Crystal) -> str:
+    fields = (crystal.lattice, crystal.atomic_numbers, crystal.frac_coords)
+    return json.dumps([field.tolist() for field in fields])
+
+
+def _decode(text: str) -> Crystal:
+    return Crystal(*json.loads(text))

@@ -1,0 +1,147 @@
+"""`make reference`: decorate prototypes, relax each crystal with CHGNet, drop what went wrong, write one parquet."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import polars as pl
+
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import describe
+from lodestone.oracles.base import Label
+from lodestone.oracles.chgnet import CHGNetOracle
+from lodestone.oracles.pool import label_all
+from lodestone.oracles.store import LabelStore
+from lodestone.reference.decorations import (
+    Decoration,
+    compound_decorations,
+    element_decorations,
+    salt_decorations,
+)
+from lodestone.reference.prototypes import Prototype, load_prototypes
+from lodestone.stability.references import elemental_references, formation_energies
+from lodestone.tables.files import write_table
+
+REFERENCE_SEED = 2023
+PER_PROTOTYPE = {2: 17, 3: 28, 4: 16}
+FORMATION_ENERGY_RANGE = (-5.0, 2.0)
+CM3_PER_MOL = 1.66053907  # Å3 per atom
+SECOND_SCALE = 2.0
+PACKAGES = ("chgnet", "torch", "ase", "pymatgen", "moyopy", "numpy")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The finished set.
+
+    Attributes:
+        table: One row per kept crystal.
+        rejected: How many decorations were dropped, by reason.
+        decorations: How many were tried.
+    """
+
+    table: pl.DataFrame
+    rejected: dict[str, int]
+    decorations: int
+
+
+def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: float = 1.0) -> Crystal:
+    """The decorated prototype at a guess of its volume.
+
+    Elements start at their molar volume, compounds at that of the data-mined lattice scheme (Chu et al., Comput. Mater.
+    Sci. 146, 184 (2018)).
+
+    Args:
+        prototype: What to decorate.
+        elements: One element for each of the prototype's.
+        scale: Factor on the guess.
+    """
+    crystal = prototype.decorate(elements)
+    return crystal.scaled_to(scale * _guess_volume(crystal, elements))
+
+
+def build(store: LabelStore, limit: int | None = None) -> Reference:
+    """Make the reference set; labels already in the store are not computed again.
+
+    Where the guess of the volume was so small that the crystal more than doubled it, one more relaxation starts from
+    twice the guess.
+
+    Args:
+        store: Label store, so that an interrupted build goes on where it stopped.
+        limit: Only the first so many decorations (for trying things out).
+    """
+    prototypes = load_prototypes()
+    compounds = compound_decorations(prototypes, PER_PROTOTYPE, REFERENCE_SEED)
+    simple = element_decorations(prototypes) + salt_decorations(prototypes)
+    decorations = list(dict.fromkeys(simple + compounds))[:limit]
+    first = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
+    labels = label_all(CHGNetOracle(), first, store, "relaxing with CHGNet")
+    scales = [SECOND_SCALE if label.status == "exploded" else 1.0 for label in labels]
+    second = [
+        initial_crystal(prototypes[label], x, scale) for (label, x), scale in zip(decorations, scales, strict=True)
+    ]
+    labels = label_all(CHGNetOracle(), second, store, "relaxing again from twice the volume")
+    return _assemble(decorations, scales, labels)
+
+
+def write_reference(reference: Reference, path: Path) -> None:
+    """Write the set with versions, seed, settings and rejection counts in the metadata of the file."""
+    oracle = CHGNetOracle()
+    facts = {
+        "note": "Energies are predictions of CHGNet 0.3.0, not DFT.",
+        "label_method": oracle.name,
+        "settings": oracle.settings.as_dict(),
+        "seed": REFERENCE_SEED,
+        "per_prototype": PER_PROTOTYPE,
+        "decorations": reference.decorations,
+        "kept": len(reference.table),
+        "rejected": reference.rejected,
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    write_table(reference.table, path, sort_by="material_id", metadata={"lodestone": json.dumps(facts, sort_keys=True)})
+
+
+def _assemble(decorations: list[Decoration], scales: list[float], labels: list[Label]) -> Reference:
+    good = [(item, scale, label) for item, scale, label in zip(decorations, scales, labels, strict=True) if label.ok]
+    described = describe([label.crystal for _, _, label in good if label.crystal is not None])
+    table = described.with_columns(
+        pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good]),
+        pl.Series("aflow_prototype", [label for (label, _), _, _ in good]),
+        pl.Series("decoration", ["-".join(elements) for (_, elements), _, _ in good]),
+        pl.Series("start_scale", [scale for _, scale, _ in good]),
+        pl.lit(CHGNetOracle().name).alias("label_method"),
+    )
+    ids = pl.format("lode-{}-{}", pl.col("aflow_prototype"), pl.col("decoration")).alias("material_id")
+    kept, late = _drop_implausible(_with_formation_energy(table.select(ids, pl.all())))
+    reasons = Counter(label.status.split(":")[0] for label in labels if not label.ok) + late
+    return Reference(kept, dict(sorted(reasons.items())), len(decorations))
+
+
+def _guess_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
+    from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
+    from pymatgen.core import Element
+
+    if len(elements) == 1:
+        return len(crystal) * float(Element(elements[0]).molar_volume) * CM3_PER_MOL
+    return float(DLSVolumePredictor().predict(crystal.to_pymatgen()))
+
+
+def _with_formation_energy(table: pl.DataFrame) -> pl.DataFrame:
+    fractions = atomic_fractions(table["atomic_numbers"].to_list())
+    energies = formation_energies(fractions, table["energy_per_atom"].to_numpy(), elemental_references(table))
+    return table.with_columns(pl.Series("formation_energy_per_atom", energies))
+
+
+def _drop_implausible(table: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+    """Drop formation energies outside the plausible range, then all but the lowest of equal relaxed crystals."""
+    plausible = table.filter(pl.col("formation_energy_per_atom").is_between(*FORMATION_ENERGY_RANGE))
+    kept = plausible.sort("energy_per_atom", "aflow_prototype", "decoration").unique(
+        ["formula_pretty", "decorated_prototype"], keep="first", maintain_order=True
+    )
+    lost = {"implausible_energy": len(table) - len(plausible), "relaxed_to_a_duplicate": len(plausible) - len(kept)}
+    return kept, Counter(lost)

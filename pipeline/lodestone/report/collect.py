@@ -1,0 +1,185 @@
+"""Everything the report needs, read from the files of a campaign into one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lodestone.config.params import Params
+from lodestone.config.rounds import round_names
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Candidates, Crystals, Predictions, References, Verifications
+from lodestone.tables.files import read_json, read_table
+from lodestone.tables.layout import METRICS, Layout, RoundLayout
+
+PREDICTORS = ("composition", "structure", "ensemble")
+PARTS = ("validation", "test")
+COUNTS = (
+    "n_proposed",
+    "n_known",
+    "n_screened",
+    "n_verified",
+    "n_ok",
+    "n_stable_start",
+    "n_stable_end",
+    "n_discovered",
+    "n_discovered_total",
+)
+
+
+@dataclass(frozen=True)
+class HitRate:
+    """Verified-stable candidates among those that one chooser picked.
+
+    Attributes:
+        hits: Stable ones.
+        n: Picked ones.
+        rate: ``hits / n``; ``None`` where nothing was picked.
+        low: Lower end of the 95 % interval.
+        high: Upper end of the 95 % interval.
+    """
+
+    hits: int
+    n: int
+    rate: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of one predictor on one split, eV/atom."""
+
+    mae: float
+    rmse: float
+    n: int
+
+
+@dataclass(frozen=True)
+class RoundData:
+    """One round: its tables and its metrics.
+
+    Attributes:
+        name: Name of the round.
+        crystals: Crystals known at its start.
+        predictions: Ensemble predictions on the validation and test crystals.
+        candidates: Screened candidates.
+        verifications: What the oracle said.
+        n_train: Crystals learned from.
+        strategy: How the views are combined, see `ensemble.combination`.
+        weight_structure: Mean weight of the structure view in the ensemble.
+        test: Errors on the test crystals by predictor (see ``PREDICTORS``).
+        guessed: The same where the structure view is shown guesses, as it is in screening.
+        uncertainty: Scores of the predicted errors on the validation and test crystals.
+        stability: Scores of P(stable) on the same.
+        counts: The counters named in ``COUNTS``.
+        hit_rate: By who picked the candidates: ``model`` or ``random``.
+        claimed_hit_rate: Mean P(stable) of these candidates before verification, or ``None``.
+        verified_mae: Mean absolute error on the verified candidates by predictor, eV/atom, or ``None``.
+        n_verified_mae: Number of candidates behind ``verified_mae``.
+    """
+
+    name: str
+    crystals: pl.DataFrame
+    predictions: pl.DataFrame
+    candidates: pl.DataFrame
+    verifications: pl.DataFrame
+    n_train: int
+    strategy: str
+    weight_structure: float
+    test: dict[str, Errors]
+    guessed: dict[str, Errors]
+    uncertainty: dict[str, dict[str, Any]]
+    stability: dict[str, dict[str, Any]]
+    counts: dict[str, int]
+    hit_rate: dict[str, HitRate]
+    claimed_hit_rate: dict[str, float | None]
+    verified_mae: dict[str, float | None]
+    n_verified_mae: int
+
+
+@dataclass(frozen=True)
+class CampaignData:
+    """A finished campaign.
+
+    Attributes:
+        params: Settings it ran with.
+        rounds: Its rounds, in the order of the chain; at least one.
+        known: Crystals known at the end, on the hull at the end.
+        references: Elemental reference energies.
+        provenance: Where the snapshot comes from, as its stage wrote it.
+        labels: Metrics of the label stage.
+    """
+
+    params: Params
+    rounds: tuple[RoundData, ...]
+    known: pl.DataFrame
+    references: pl.DataFrame
+    provenance: dict[str, Any]
+    labels: dict[str, Any]
+
+    @property
+    def verifications(self) -> pl.DataFrame:
+        """Verifications of all rounds, round after round."""
+        return pl.concat([data.verifications for data in self.rounds])
+
+
+def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) -> CampaignData:  # noqa: B008 (frozen)
+    """Read a campaign.
+
+    Args:
+        params: Settings of the campaign; its chain of rounds says what is read.
+        layout: Where the data lies.
+        metrics: Where the metrics lie.
+
+    Raises:
+        LodestoneError: If a file is missing, damaged or lacks a key.
+    """
+    names = round_names(params.rounds)
+    end = layout.round(params.rounds[names[-1]].next)
+    return CampaignData(
+        params=params,
+        rounds=tuple(_round(layout.round(name), metrics / name) for name in names),
+        known=read_table(end.crystals, Crystals),
+        references=read_table(layout.references, References),
+        provenance=read_json(layout.provenance),
+        labels=read_json(metrics / "label.json"),
+    )
+
+
+def _round(files: RoundLayout, metrics: Path) -> RoundData:
+    crystals = read_table(files.crystals, Crystals)
+    predictions = read_table(files.predictions, Predictions)
+    candidates = read_table(files.candidates, Candidates)
+    verifications = read_table(files.verifications, Verifications)
+    try:
+        return RoundData(files.name, crystals, predictions, candidates, verifications, **_metrics(metrics))
+    except (KeyError, TypeError) as error:
+        raise LodestoneError(
+            f"a metrics file in {metrics} lacks {error}", "delete that folder and run `dvc repro`, which makes it again"
+        ) from error
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    ensemble, learning = read_json(folder / "ensemble.json"), read_json(folder / "active_learning.json")
+    verified = learning["verified_mae"]
+    return {
+        "n_train": ensemble["n_train"],
+        "strategy": ensemble["strategy"],
+        "weight_structure": ensemble["weight_structure"],
+        "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in PREDICTORS},
+        "guessed": {name: Errors(**_only(ensemble["unrelaxed"]["test"][name], Errors)) for name in PREDICTORS},
+        **{name: {part: ensemble[part][name] for part in PARTS} for name in ("uncertainty", "stability")},
+        "counts": {name: learning[name] for name in COUNTS},
+        "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},
+        "claimed_hit_rate": {who: learning["claimed_hit_rate"][who] for who in ("model", "random")},
+        "verified_mae": {name: verified[name] for name in PREDICTORS},
+        "n_verified_mae": verified["n"],
+    }
+
+
+def _only(content: dict[str, Any], kind: type) -> dict[str, Any]:
+    return {name: content[name] for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]

@@ -1,0 +1,102 @@
+"""The page: figures and tables put into one self-contained HTML file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from lodestone.report import rows
+from lodestone.report.collect import CampaignData
+from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
+from lodestone.report.html import page, plot
+from lodestone.report.hull_figures import binary_figure, ternary_figure
+from lodestone.report.hulls import most_changed_systems, system_hull
+from lodestone.report.markup import milli
+from lodestone.report.summary import campaign_summary
+from lodestone.report.uncertainty_figures import coverage, stability
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+NOT_DFT = {
+    "chgnet-0.3.0": "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, "
+    "not DFT calculations and not measurements; its energies already include the MP2020 corrections.",
+}
+
+
+def render(campaign: CampaignData, found: pl.DataFrame) -> str:
+    """The report as HTML: no request leaves the page, and equal campaigns give equal bytes.
+
+    Args:
+        campaign: The campaign.
+        found: Its discoveries, as :func:`lodestone.report.discoveries.discoveries` gives them.
+    """
+    return page("template.html.j2", _content(campaign, found))
+
+
+def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
+    last = campaign.rounds[-1]
+    return {
+        "summary": campaign_summary(campaign, found),
+        "proposed": sum(data.counts["n_proposed"] for data in campaign.rounds),
+        "last": last.name,
+        "last_hits": {who: rows.hit_rate(rate) for who, rate in last.hit_rate.items()},
+        "last_mae": {name: milli(error.mae) for name, error in last.test.items()},
+        "n_test": last.test["ensemble"].n,
+        "labels": _labels(campaign),
+        "round_names": [data.name for data in campaign.rounds],
+        "rounds": rows.round_rows(campaign),
+        "uncertainty": rows.uncertainty_rows(campaign.rounds[-1]),
+        "discoveries": rows.discovery_rows(found),
+        "funnel": rows.funnel_rows(campaign),
+        "rejections": rows.rejection_rows(campaign),
+        "rejected": rows.rejected_candidates(campaign),
+        "provenance": rows.flattened(campaign.provenance),
+        "label_metrics": rows.flattened(campaign.labels),
+        "settings": rows.flattened(campaign.params.model_dump(mode="json", by_alias=True)),
+        "n_references": campaign.references.height,
+        "plots": {name: plot(drawn, name) for name, drawn in _figures(campaign).items()},
+        "hulls": [plot(drawn, name) for name, drawn in _hulls(campaign, found).items()],
+    }
+
+
+def _labels(campaign: CampaignData) -> dict[str, Any]:
+    """What the energies are, and what the source's own energies were."""
+    oracle = campaign.params.oracle.name
+    method = campaign.provenance.get("label_method")
+    return {
+        "oracle": oracle,
+        "what": NOT_DFT.get(oracle, ""),
+        "source": campaign.provenance.get("source", campaign.params.snapshot.source),
+        "method": method,
+        "scheme": campaign.provenance.get("correction_scheme"),
+        "same": method == oracle,
+    }
+
+
+def _figures(campaign: CampaignData) -> dict[str, Figure]:
+    views = parity(campaign.rounds[-1])
+    named = {"hit-rate": hit_rates(campaign.rounds), "errors": errors(campaign.rounds)}
+    named |= {"verified": verified_energies(campaign), "verified-hull": verified_hull_distances(campaign)}
+    named |= {
+        "coverage": coverage(campaign.rounds[-1].uncertainty),
+        "stability": stability(campaign.rounds[-1].stability),
+    }
+    return named | {f"parity-{index}": drawn for index, drawn in enumerate(views)}
+
+
+def _hulls(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Figure]:
+    """One figure of each binary system, two (before, after) of each ternary."""
+    discovered = set(found["material_id"])
+    drawn = {}
+    for elements in most_changed_systems(campaign, found):
+        name, heading = f"hull-{'-'.join(elements)}", "–".join(elements)
+        before = system_hull(campaign.rounds[0].crystals, elements, discovered)
+        after = system_hull(campaign.known, elements, discovered)
+        if len(elements) == 2:
+            drawn[name] = binary_figure(before, after)
+        else:
+            drawn[f"{name}-before"] = ternary_figure(before, f"{heading}, before", after)
+            drawn[f"{name}-after"] = ternary_figure(after, f"{heading}, after", before)
+    return drawn

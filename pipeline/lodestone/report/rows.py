@@ -1,0 +1,171 @@
+"""The rows of the page's tables: plain values and markup, ready for the template."""
+
+from __future__ import annotations
+
+from collections import Counter
+from math import log10
+from typing import Any
+
+import polars as pl
+
+from lodestone.report import markup
+from lodestone.report.collect import PREDICTORS, CampaignData, HitRate, RoundData
+from lodestone.report.discoveries import ON_HULL, cif_name
+
+RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
+NOVELTY = {
+    "in_distribution": "like the training crystals",
+    "element": "an element never seen",
+    "pair": "two elements never seen together",
+    "system": "a chemical system never seen",
+    "latent": "far in latent space",
+}
+STEPS = (
+    ("drawn", "Substitutions drawn"),
+    ("proposed", "New: not known, tried or drawn before"),
+    ("screened", "Kept by the screening"),
+    ("verified", "Given to the oracle"),
+    ("ok", "Relaxation accepted"),
+    ("stable", "New and stable"),
+)
+
+
+def discovery_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
+    """One row per discovery, in the order of the table."""
+    return [_discovery(row) for row in found.iter_rows(named=True)]
+
+
+def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
+    """One row per round: training set, errors in meV/atom, hit rates, stable crystals."""
+    return [
+        {
+            "name": data.name,
+            "n_train": f"{data.n_train:,}",
+            "test": [markup.milli(data.test[name].mae) for name in PREDICTORS],
+            "guessed": [markup.milli(data.guessed[name].mae) for name in PREDICTORS[1:]],
+            "verified": markup.milli(data.verified_mae["ensemble"]),
+            "hits": {who: hit_rate(rate) for who, rate in data.hit_rate.items()},
+            "claimed": {who: markup.percent(rate) for who, rate in data.claimed_hit_rate.items()},
+            "stable": f"{data.counts['n_stable_start']:,} → {data.counts['n_stable_end']:,}",
+            "discovered": data.counts["n_discovered"],
+            "total": data.counts["n_discovered_total"],
+        }
+        for data in campaign.rounds
+    ]
+
+
+def uncertainty_rows(data: RoundData) -> list[dict[str, Any]]:
+    """One row per set of crystals: all validation and all test crystals, and the latter by novelty."""
+    told = {"validation": data.uncertainty["validation"]["coverage"], "test": data.uncertainty["test"]["coverage"]}
+    by_novelty = data.uncertainty["test"]["by_novelty"].items()
+    told |= {f"test, {NOVELTY[reason]}": rate for reason, rate in by_novelty}
+    return [{"name": name, **hit_rate(HitRate(**rate))} for name, rate in told.items() if rate["n"]]
+
+
+def hit_rate(rate: HitRate) -> dict[str, str]:
+    """A hit rate in words: share, interval and counts."""
+    counts = f"{rate.hits} of {rate.n}" if rate.n else "none chosen"
+    return {"rate": markup.percent(rate.rate), "interval": markup.interval(rate.low, rate.high), "counts": counts}
+
+
+def funnel_rows(campaign: CampaignData) -> list[dict[str, Any]]:
+    """One row per step from proposal to discovery, with one cell per round; bars are on a logarithmic scale."""
+    counts = [_funnel(data) for data in campaign.rounds]
+    most = max(1, *(value for steps in counts for value in steps.values()))
+    return [
+        {"label": label, "cells": [{"n": f"{steps[key]:,}", "width": _bar(steps[key], most)} for steps in counts]}
+        for key, label in STEPS
+    ]
+
+
+def rejection_rows(campaign: CampaignData) -> list[dict[str, Any]]:
+    """Why verified candidates came to nothing: one row per reason, with one count per round."""
+    counts = [Counter(_rejections(data).values()) for data in campaign.rounds]
+    reasons = sorted(
+        {name for counted in counts for name in counted}, key=lambda name: (-sum(c[name] for c in counts), name)
+    )
+    return [{"label": name, "cells": [counted[name] for counted in counts]} for name in reasons]
+
+
+def rejected_candidates(campaign: CampaignData) -> list[dict[str, Any]]:
+    """Each rejected candidate with its round, its origin and the reason as the oracle gave it."""
+    return [
+        {
+            "id": row["material_id"],
+            "round": data.name,
+            "formula": markup.formula(row["formula_pretty"]),
+            "made": f"{row['parent_id']} with {row['substitution']}",
+            "reason": refused[row["material_id"]] + (f" ({row['status']})" if ":" in row["status"] else ""),
+        }
+        for data in campaign.rounds
+        for refused in [_rejections(data)]
+        for row in data.verifications.sort("material_id").iter_rows(named=True)
+        if row["material_id"] in refused
+    ]
+
+
+def flattened(content: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as pairs of a dotted name and a value, in their own order."""
+    if isinstance(content, dict) and content:
+        return [pair for key, value in content.items() for pair in flattened(value, f"{prefix}{key}.")]
+    if isinstance(content, (list, tuple)):
+        told = ", ".join(str(value) for value in content) or markup.NOTHING
+    else:
+        told = markup.NOTHING if content is None or content == {} else str(content)
+    return [(prefix.rstrip("."), told)]
+
+
+def _discovery(row: dict[str, Any]) -> dict[str, Any]:
+    error = row["formation_energy_per_atom_pred"] - row["formation_energy_per_atom"]
+    return {
+        "id": row["material_id"],
+        "cif": cif_name(row["material_id"]),
+        "name": row["formula_pretty"],
+        "formula": markup.formula(row["formula_pretty"]),
+        "symbol": markup.spacegroup(row["spacegroup_number"]),
+        "number": row["spacegroup_number"],
+        "prototype": markup.prototype(row["prototype"]),
+        "prototype_full": row["prototype"],
+        "round": row["round"],
+        "by": row["acquired_by"],
+        "start": row["energy_above_hull_start"],
+        "start_text": markup.milli(row["energy_above_hull_start"]),
+        "end": row["energy_above_hull"],
+        "end_text": markup.milli(row["energy_above_hull"]),
+        "on_hull": row["energy_above_hull"] <= ON_HULL,
+        "predicted": row["formation_energy_per_atom_pred"],
+        "predicted_text": markup.electronvolts(row["formation_energy_per_atom_pred"]),
+        "verified": row["formation_energy_per_atom"],
+        "verified_text": markup.electronvolts(row["formation_energy_per_atom"]),
+        "error": error,
+        "error_text": ("+" if round(1e3 * error) > 0 else "") + markup.milli(error),
+        "decomposition": markup.decomposition(row["decomposition"]),
+    }
+
+
+def _funnel(data: RoundData) -> dict[str, int]:
+    counts = data.counts
+    return {
+        "drawn": counts["n_proposed"] + counts["n_known"],
+        "proposed": counts["n_proposed"],
+        "screened": counts["n_screened"],
+        "verified": counts["n_verified"],
+        "ok": counts["n_ok"],
+        "stable": counts["n_discovered"],
+    }
+
+
+def _bar(count: int, most: int) -> str:
+    """Width of a bar in percent; a thousandfold difference stays visible."""
+    return "0" if count <= 0 else f"{100 * (1 + log10(count)) / (1 + log10(most)):.1f}"
+
+
+def _rejections(data: RoundData) -> dict[str, str]:
+    """Reason by identifier for each candidate that is no new crystal."""
+    refused = {}
+    for name, status, novel in data.verifications.select("material_id", "status", "is_novel").iter_rows():
+        if status != "ok":
+            refused[name] = markup.reason(status)
+        elif not novel:
+            refused[name] = RELAXED_INTO_KNOWN
+    return refused

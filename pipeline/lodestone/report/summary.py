@@ -1,0 +1,52 @@
+"""The campaign in numbers: one row per round for `dvc plots`, and one summary for `dvc metrics`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from lodestone.report.collect import PREDICTORS, CampaignData, RoundData
+from lodestone.report.discoveries import ON_HULL
+
+
+def rounds_table(campaign: CampaignData) -> pl.DataFrame:
+    """One row per round; energies in eV/atom, empty where nothing was measured."""
+    return pl.DataFrame([_row(index, data) for index, data in enumerate(campaign.rounds)], infer_schema_length=None)
+
+
+def campaign_summary(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
+    """The figures of `metrics/campaign.json`.
+
+    Args:
+        campaign: The campaign.
+        found: Its discoveries.
+    """
+    last = campaign.rounds[-1]
+    return {
+        "n_rounds": len(campaign.rounds),
+        "n_known_start": campaign.rounds[0].crystals.height,
+        "n_known_end": campaign.known.height,
+        "n_verified": sum(data.counts["n_verified"] for data in campaign.rounds),
+        "n_discoveries": found.height,
+        "n_discoveries_on_final_hull": n_on_final_hull(found),
+        "test_mae": {name: last.test[name].mae for name in PREDICTORS},
+        "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
+    }
+
+
+def n_on_final_hull(found: pl.DataFrame) -> int:
+    """Discoveries that no later find has pushed off the hull."""
+    return found.filter(found["energy_above_hull"] <= ON_HULL).height
+
+
+def _row(index: int, data: RoundData) -> dict[str, Any]:
+    row: dict[str, Any] = {"round": index, "name": data.name, "n_train": data.n_train}
+    row |= {f"test_mae_{name}": data.test[name].mae for name in PREDICTORS}
+    for who, rate in data.hit_rate.items():
+        row |= {f"hit_rate_{who}": rate.rate, f"hit_rate_{who}_low": rate.low, f"hit_rate_{who}_high": rate.high}
+        row |= {f"hit_rate_{who}_hits": rate.hits, f"hit_rate_{who}_n": rate.n}
+    row |= {f"verified_mae_{name}": data.verified_mae[name] for name in PREDICTORS}
+    row |= {"n_verified": data.counts["n_verified"], "n_stable": data.counts["n_stable_end"]}
+    return row | {name: data.counts[name] for name in ("n_discovered", "n_discovered_total")}

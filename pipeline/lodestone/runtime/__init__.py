@@ -1,0 +1,1 @@
+"""What every process needs: workers, seeds, progress."""

@@ -1,0 +1,68 @@
+"""What the networks say of crystals."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lodestone.schemas.columns import GEOMETRIES, NOVELTY, Contract, Lenient, field, rule
+
+
+class MemberPredictions(Contract):
+    """Predictions of one view on the validation and test crystals, long form."""
+
+    material_id: str = field("Crystal")
+    geometry: str = field(
+        "'relaxed', or 'unrelaxed': as screening would see it, made from a training crystal of its prototype",
+        isin=GEOMETRIES,
+    )
+    view: str = field("composition or structure", isin=["composition", "structure"])
+    member: pl.Int32 = field("Member of the ensemble", ge=0)
+    split: str = field("validation or test", isin=["validation", "test"])
+    formation_energy_per_atom_pred: pl.Float64 = field("Prediction", "eV/atom")
+
+    _once = rule(
+        "each member predicts a geometry once", pl.struct("material_id", "geometry", "view", "member").is_unique()
+    )
+
+
+class Predicted(Lenient):
+    """What is predicted of a crystal, with its calibrated error; never rounded."""
+
+    formation_energy_per_atom_pred: pl.Float64 = field("Both views combined as `ensemble.combination` says", "eV/atom")
+    formation_energy_per_atom_pred_composition: pl.Float64 = field("Mean of the composition view", "eV/atom")
+    formation_energy_per_atom_pred_structure: pl.Float64 = field("Mean of the structure view", "eV/atom")
+    formation_energy_per_atom_epistemic_std: pl.Float64 = field(
+        "Spread of the members of both views, not calibrated", "eV/atom", ge=0
+    )
+    formation_energy_per_atom_std: pl.Float64 = field(
+        "Expected size of the error, calibrated on the validation crystals", "eV/atom", gt=0
+    )
+    formation_energy_per_atom_lower: pl.Float64 = field("Lower end of the calibrated 90 % interval", "eV/atom")
+    formation_energy_per_atom_upper: pl.Float64 = field("Upper end of the calibrated 90 % interval", "eV/atom")
+    out_of_distribution: str = field(
+        "Why the crystal is unlike the training crystals, joined by commas: element, pair (of elements) or system "
+        "(chemical system) never seen, latent (far in latent space); an empty text if it is like them"
+    )
+
+    _interval = rule(
+        "the prediction lies within its interval",
+        pl.col("formation_energy_per_atom_pred").is_between(
+            pl.col("formation_energy_per_atom_lower"), pl.col("formation_energy_per_atom_upper")
+        ),
+    )
+    _reasons = rule(
+        "out_of_distribution names element, pair, system or latent, or nothing",
+        (pl.col("out_of_distribution") == "")
+        | (pl.col("out_of_distribution").str.split(",").list.set_difference(list(NOVELTY)).list.len() == 0),
+    )
+
+
+class Predictions(Contract, Predicted):
+    """Both views combined, on the validation and test crystals."""
+
+    material_id: str = field("Crystal")
+    geometry: str = field("What the structure view was shown: 'relaxed' or 'unrelaxed'", isin=GEOMETRIES)
+    split: str = field("validation or test", isin=["validation", "test"])
+    formation_energy_per_atom: pl.Float64 = field("Label", "eV/atom")
+
+    _once = rule("each geometry is predicted once", pl.struct("material_id", "geometry").is_unique())

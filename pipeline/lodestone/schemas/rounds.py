@@ -1,0 +1,94 @@
+"""What a round of active learning proposes, verifies and finds."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lodestone.schemas.columns import Contract, field, rule
+from lodestone.schemas.crystals import Encoded, Sound
+from lodestone.schemas.predictions import Predicted
+
+
+class Attempts(Contract):
+    """Every candidate ever given to the oracle, so that none is proposed again."""
+
+    decorated_prototype: str = field("Composition and prototype as proposed", unique=True)
+    round: str = field("Round that spent its budget on it")
+    is_stable: bool = field("Whether it was a discovery")
+
+
+class Candidates(Sound, Predicted):
+    """Screened candidates of a round, unrelaxed."""
+
+    parent_id: str = field("Known crystal whose elements were substituted")
+    substitution: str = field("What was replaced by what, e.g. 'Na>K'")
+    substitution_probability: pl.Float64 = field(
+        "Hautier's conditional probability, product over the replacements", in_range={"min_value": 0, "max_value": 1}
+    )
+    energy_above_hull_pred: pl.Float64 = field(
+        "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
+    )
+    stability_probability: pl.Float64 = field(
+        "P(energy above hull <= 0) by the distribution of the validation errors; the hull is taken as exact",
+        in_range={"min_value": 0, "max_value": 1},
+    )
+    acquired_by: str = field("'model', 'random' (the baseline), or 'none'", isin=["model", "random", "none"])
+
+
+class Verifications(Contract, Encoded, Predicted):
+    """What the oracle said about each acquired candidate; rejected ones keep their reason."""
+
+    material_id: str = field("Candidate", unique=True)
+    round: str = field("Round")
+    acquired_by: str = field("'model' or 'random' (the baseline)", isin=["model", "random"])
+    parent_id: str = field("Known crystal whose elements were substituted")
+    substitution: str = field("What was replaced by what")
+    formula_pretty: str = field("Reduced formula")
+    chemsys: str = field("Chemical system")
+    status: str = field("'ok', or why the relaxation is refused")
+    n_steps: pl.Int32 = field("Relaxation steps", ge=0)
+    energy_above_hull_pred: pl.Float64 = field("Predicted distance to the hull at the start of the round", "eV/atom")
+    stability_probability: pl.Float64 = field(
+        "Predicted probability of being stable", in_range={"min_value": 0, "max_value": 1}
+    )
+    energy_per_atom: pl.Float64 = field("Total energy by the oracle", "eV/atom", nullable=True)
+    formation_energy_per_atom: pl.Float64 = field("Verified formation energy", "eV/atom", nullable=True)
+    energy_above_hull: pl.Float64 = field(
+        "Distance to the hull known at the start of the round; negative below it", "eV/atom", nullable=True
+    )
+    decomposition: str = field("Phases of the hull at the start of the round at this composition", nullable=True)
+    is_novel: bool = field("The relaxed crystal is no known crystal and no other candidate of the round")
+    is_stable: bool = field("Verified, novel and on or below the hull at the start of the round")
+    spacegroup_number: pl.Int32 = field("Space group of the relaxed crystal", nullable=True)
+    prototype: str = field("Prototype of the relaxed crystal", nullable=True)
+    decorated_prototype: str = field("Composition and prototype of the relaxed crystal", nullable=True)
+    lattice: pl.List(pl.Float64) = field("Relaxed lattice", "Å", nullable=True)  # type: ignore[valid-type]
+    atomic_numbers: pl.List(pl.UInt8) = field("Atomic numbers of the relaxed crystal", nullable=True)  # type: ignore[valid-type]
+    frac_coords: pl.List(pl.Float64) = field("Relaxed fractional coordinates", nullable=True)  # type: ignore[valid-type]
+
+    _results = rule(
+        "accepted relaxations (status ok) have energies and a crystal, refused ones have neither",
+        pl.all_horizontal(
+            pl.col("energy_per_atom", "formation_energy_per_atom", "energy_above_hull", "atomic_numbers").is_not_null()
+            == (pl.col("status") == "ok")
+        ),
+    )
+    _stable = rule(
+        "is_stable says: novel, and not above the hull at the start of the round",
+        pl.col("is_stable") == (pl.col("is_novel") & (pl.col("energy_above_hull") <= 0).fill_null(value=False)),
+    )
+
+
+class Discoveries(Sound):
+    """Crystals found by the campaign: stable against the hull at the start of their round."""
+
+    round: str = field("Round that found it")
+    acquired_by: str = field("'model' or 'random'", isin=["model", "random"])
+    energy_per_atom: pl.Float64 = field("Total energy by the oracle", "eV/atom")
+    formation_energy_per_atom: pl.Float64 = field("Verified formation energy", "eV/atom")
+    formation_energy_per_atom_pred: pl.Float64 = field("Prediction before verification", "eV/atom")
+    energy_above_hull_start: pl.Float64 = field(
+        "Against the hull at the start of its round (negative: below it)", "eV/atom", le=0
+    )
+    energy_above_hull: pl.Float64 = field("Against the hull at the end of the campaign", "eV/atom", ge=0)
+    decomposition: str = field("What it would decompose to on the hull at the start of its round")

@@ -1,0 +1,128 @@
+"""Source ``file``: structures and energies of one's own, in any of the formats below.
+
+===========================  ===========================================================================================
+``.parquet``                 table, see :func:`open_file`
+``.jsonl``, ``.ndjson``      the same, one JSON object per line
+``.xyz``, ``.extxyz``        extended XYZ, see :func:`lodestone.snapshot.files.extended_xyz.read_extended_xyz`
+``.json``, ``.json.gz``      list of pymatgen's ``ComputedStructureEntry``, see
+                             :func:`lodestone.snapshot.files.entries.read_entries`
+folder or ``.zip``           CIF and POSCAR files, and ``energies.csv``, see
+                             :func:`lodestone.snapshot.files.structure_folder.read_structure_folder`
+===========================  ===========================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from lodestone.config.sections import SnapshotParams
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.energies import checked_references
+from lodestone.snapshot.files.entries import read_entries
+from lodestone.snapshot.files.extended_xyz import read_extended_xyz
+from lodestone.snapshot.files.json_lines import read_json_lines
+from lodestone.snapshot.files.parquet import LABEL_COLUMNS, OWN_COLUMNS, raw_structures, read_parquet
+from lodestone.snapshot.files.structure_folder import read_structure_folder
+from lodestone.snapshot.source import Source, make_outline
+
+FORMATS = (".parquet", ".jsonl", ".ndjson", ".xyz", ".extxyz", ".json", ".json.gz", ".zip")
+
+Structures = Callable[[pl.DataFrame], Sequence[Any]]
+
+
+class _Content(NamedTuple):
+    table: pl.DataFrame
+    structures: Structures
+    references: Mapping[str, float]
+    file_hash: str
+
+
+def open_file(params: SnapshotParams) -> Source:
+    """Open what ``snapshot.path`` names.
+
+    Each row of a table needs ``material_id``, ``formation_energy_per_atom`` and/or ``energy_per_atom``, and a
+    structure: either a column ``structure`` (see :func:`lodestone.snapshot.structures.parse_structure`) or the columns
+    ``lattice``, ``atomic_numbers`` and ``frac_coords``. ``formula`` or ``formula_pretty``, ``chemsys``, ``nsites``,
+    ``energy_above_hull``, ``uncorrected_energy_per_atom``, ``energy_correction_per_atom`` and ``created_at`` (a day)
+    are taken over where present; other columns are ignored.
+
+    Where no row has a formation energy, they are computed from the total energies, and where none has a hull distance,
+    these from the formation energies: see :func:`lodestone.snapshot.energies.complete_energies`. The reference of an
+    element is, in this order, what ``snapshot.elemental_references`` says, what ``references.csv`` of a folder or zip
+    says, or the lowest crystal of the element in the file.
+
+    Raises:
+        LodestoneError: If the file is missing or damaged, a column is missing or of the wrong type, or the file itself
+            states other labels than the parameters.
+    """
+    path = params.path
+    if not path.exists():
+        remedy = "correct the path in params.yaml; a relative one starts at the root of the repository"
+        raise LodestoneError(f"snapshot.path: {path} does not exist", remedy)
+    content = _read(path)
+    labels = {name: str(getattr(params, name)) for name in LABEL_COLUMNS}
+    for name, stated in labels.items():
+        _check_label(content.table, name, stated, path)
+    references = checked_references(params.elemental_references or {}, "snapshot.elemental_references")
+    return Source(
+        make_outline(content.table, str(path)),
+        content.structures,
+        **labels,
+        facts={"file": path.name, "file_hash": content.file_hash},
+        whole=True,
+        references={**content.references, **references},
+    )
+
+
+def rows_of(table: pl.DataFrame) -> Structures:
+    """Structures of rows of a table by their position; our own columns go before ``structure``."""
+    own = set(OWN_COLUMNS) <= set(table.columns)
+    content = table.select(OWN_COLUMNS if own else "structure")
+    return lambda rows: raw_structures(content[rows["row"].to_list()])
+
+
+def _read(path: Path) -> _Content:
+    name = path.name.lower()
+    if path.is_dir() or name.endswith(".zip"):
+        table, raw, references, file_hash = read_structure_folder(path)
+        return _Content(table, _by_row(raw), references, file_hash)
+    readers: dict[str, Callable[[Path], tuple[pl.DataFrame, Any]]] = {
+        ".parquet": read_parquet,
+        ".jsonl": read_json_lines,
+        ".ndjson": read_json_lines,
+        ".xyz": read_extended_xyz,
+        ".extxyz": read_extended_xyz,
+        ".json": read_entries,
+        ".json.gz": read_entries,
+    }
+    for suffix, read in readers.items():
+        if name.endswith(suffix):
+            table, structures = read(path)
+            return _Content(table, structures if callable(structures) else _by_row(structures), {}, _file_hash(path))
+    raise LodestoneError(
+        f"snapshot.path: {path} is neither parquet nor JSON lines, nor any other format that is read",
+        f"give a file that ends in {', '.join(FORMATS)}, or a folder of CIF or POSCAR files with a table energies.csv",
+    )
+
+
+def _by_row(raw: Sequence[Any]) -> Structures:
+    return lambda rows: [raw[row] for row in rows["row"]]
+
+
+def _check_label(table: pl.DataFrame, name: str, stated: str, path: Path) -> None:
+    found = table[name].cast(pl.String).unique().sort().to_list() if name in table.columns else [stated]
+    if found != [stated]:
+        raise LodestoneError(
+            f"{path}: column {name} holds {', '.join(map(str, found[:5]))}, but snapshot.{name} is {stated}",
+            "energies of different kinds are never mixed: select the rows of one kind, and state it in params.yaml",
+        )
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

@@ -1,0 +1,194 @@
+"""The Materials Project API through its own client, mp-api: the version of the database, and one page of documents.
+
+The client repeats a request by itself (``urllib3.Retry``: up to three times on 429, 502, 504 and dropped connections,
+within a second, or after whatever a ``Retry-After`` says) but neither on 500 nor on a truncated answer. So as not to
+multiply its tries by ours, they are switched off on its session, and all are made by
+:mod:`lodestone.snapshot.downloads.retries`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.downloads.retries import TransientError, patiently, retry_after
+
+KEY = "MP_API_KEY"
+ENDPOINT = "MP_API_ENDPOINT"
+TIMEOUT = 60.0  # seconds without a byte; a page with structures takes the API a while
+
+
+class _StatusError(Exception):
+    def __init__(self, status: int, told: str, wait: float | None) -> None:
+        super().__init__(f"HTTP {status}: {told}")
+        self.status = status
+        self.wait = wait
+
+
+class MaterialsProjectApi:
+    """One connection; the key is read from ``MP_API_KEY``, and is in no message, file or log.
+
+    Raises:
+        LodestoneError: If there is no key, or it cannot be one.
+    """
+
+    def __init__(self) -> None:
+        self._key = _key()
+        self._endpoint = _endpoint()
+
+    def __enter__(self) -> MaterialsProjectApi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if "_client" in self.__dict__:
+            self._client.session.close()
+
+    def database_version(self) -> str:
+        """Version of the database that the API serves at this moment.
+
+        Raises:
+            LodestoneError: If the API cannot be reached or fails, again and again.
+        """
+        return patiently(self._ask_version)
+
+    def thermo_page(
+        self, criteria: dict[str, Any], fields: Sequence[str], skip: int, limit: int
+    ) -> tuple[list[Any], int]:
+        """One page of thermo documents, sorted by ``material_id``, and how many documents fit in all.
+
+        Args:
+            criteria: Arguments of the client's ``thermo.search``: ``thermo_types``, ``chemsys``, ``energy_above_hull``.
+            fields: Of a document.
+            skip: Documents before this page.
+            limit: Most documents; the API gives 1000 at most.
+
+        Raises:
+            LodestoneError: If the key is refused, or the API cannot be reached or fails, again and again.
+        """
+        # Without an order, the database behind the API may give a document twice and another one never.
+        sought = _parameters(criteria) | {"_sort_fields": "material_id", "_fields": ",".join(fields)}
+        return patiently(lambda: self._ask_page(sought | {"_skip": skip, "_limit": limit}, limit))
+
+    def _ask_version(self) -> str:
+        import requests
+
+        with self._told_plainly(shows_key=False):
+            # Not by the client, which asks for the heartbeat once in its life, and without a time limit.
+            response = requests.get(self._endpoint + "heartbeat", timeout=TIMEOUT)
+            _refuse_failures(response)
+            version = response.json().get("db_version")
+            if not version:
+                raise KeyError("the heartbeat has no db_version")
+            return str(version)
+
+    def _ask_page(self, sought: dict[str, Any], limit: int) -> tuple[list[Any], int]:
+        with self._told_plainly():
+            # `search` begins at the first document and hides the total; this is the method beneath it.
+            answer = self._client.materials.thermo._query_resource(
+                criteria=sought, num_chunks=1, chunk_size=limit, timeout=TIMEOUT
+            )
+            documents, total = answer["data"], answer.get("meta", {}).get("total_doc")
+            if not isinstance(documents, list) or type(total) is not int:
+                raise KeyError("the answer has no documents, or does not say how many there are")
+            return documents, total
+
+    @cached_property
+    def _client(self) -> Any:
+        from mp_api.client import MPRester
+        from requests.adapters import HTTPAdapter
+
+        client = MPRester(self._key, endpoint=self._endpoint, use_document_model=False, mute_progress_bars=True)
+        for scheme in ("http://", "https://"):
+            client.session.mount(scheme, HTTPAdapter(max_retries=0))
+        client.session.hooks["response"].append(_refuse_failures)
+        return client
+
+    @contextmanager
+    def _told_plainly(self, shows_key: bool = True) -> Iterator[None]:
+        """Faults of the client as one message; the cause is cut off, so that no traceback can show the key."""
+        import requests
+        from mp_api.client.core.exceptions import MPRestError
+
+        try:
+            yield
+        except (
+            MPRestError,
+            requests.RequestException,
+            _StatusError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            told = public_address(str(error.args[0] if error.args else type(error).__name__)).replace(self._key, "***")
+            raise self._fault(error, told[:300], shows_key) from None
+
+    def _fault(self, error: Exception, told: str, shows_key: bool) -> Exception:
+        import requests
+
+        where = f"the Materials Project API at {public_address(self._endpoint)}"
+        status = error.status if isinstance(error, _StatusError) else 0
+        if status in (401, 403) and shows_key:
+            return _refused(f"the API answered HTTP {status}")
+        # The client wraps what requests raises; an address that is none is a ValueError as well, and stays one.
+        causes = [e for e in (error, error.__context__) if isinstance(e, requests.RequestException)]
+        if causes and not isinstance(causes[0], ValueError):
+            remedy = f"check the network, the proxy, and {ENDPOINT} if it is set; then run again"
+            return TransientError(LodestoneError(f"{where} cannot be reached: {told}", remedy))
+        remedy = f"see https://status.materialsproject.org, check {ENDPOINT} if it is set; then run again"
+        fault = LodestoneError(f"{where} failed: {told}", remedy)
+        passing = status == 429 or status >= 500 or isinstance(error, json.JSONDecodeError)
+        return TransientError(fault, getattr(error, "wait", None)) if passing else fault
+
+
+def public_endpoint() -> str:
+    """Address of the API, without the name and password that a proxy may want in it."""
+    return public_address(_endpoint())
+
+
+def public_address(text: str) -> str:
+    """Text without the names and passwords in its addresses."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+def _endpoint() -> str:
+    return (os.environ.get(ENDPOINT) or "https://api.materialsproject.org").rstrip("/") + "/"
+
+
+def _parameters(criteria: dict[str, Any]) -> dict[str, Any]:
+    """Criteria in the words of the API, as the client's ``search`` translates them."""
+    sought: dict[str, Any] = {name: ",".join(criteria[name]) for name in ("chemsys",) if name in criteria}
+    sought["thermo_types"] = ",".join("r2SCAN" if kind == "R2SCAN" else kind for kind in criteria["thermo_types"])
+    if "energy_above_hull" in criteria:
+        sought["energy_above_hull_min"], sought["energy_above_hull_max"] = criteria["energy_above_hull"]
+    return sought
+
+
+def _refuse_failures(response: Any, *_: object, **__: object) -> None:
+    if response.status_code >= 400:
+        raise _StatusError(response.status_code, response.text, retry_after(response.headers.get("Retry-After")))
+
+
+def _key() -> str:
+    key = os.environ.get(KEY, "").strip()
+    if not key:
+        raise LodestoneError(
+            f"snapshot: source: materials_project needs a key, and {KEY} is not set",
+            f"get one at https://next-gen.materialsproject.org/api and run `export {KEY}=...`",
+        )
+    if not re.fullmatch(r"[A-Za-z0-9]{32}", key):
+        raise _refused(f"it has {len(key)} characters; keys have 32 letters and digits")
+    return key
+
+
+def _refused(why: str) -> LodestoneError:
+    return LodestoneError(
+        f"the key in {KEY} is refused: {why}",
+        f"copy it again from https://next-gen.materialsproject.org/api and run `export {KEY}=...`",
+    )

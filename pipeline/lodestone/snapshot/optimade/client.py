@@ -1,0 +1,185 @@
+"""Pages of an OPTIMADE endpoint by OPTIMADE's own client, one at a time, with one clear message for each fault.
+
+The client would keep all pages in memory, repeat a request after 429 without an end and after nothing else. So it is
+asked for single pages, and :func:`lodestone.snapshot.downloads.retries.patiently` repeats what may pass by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+
+from lodestone.errors import LodestoneError
+from lodestone.runtime.progress import track
+from lodestone.snapshot.downloads.retries import TransientError, patiently, retry_after
+from lodestone.snapshot.optimade.providers import public
+
+TIMEOUT = 60.0  # seconds, to connect and between two bytes; a large database needs some to count
+LONGEST_DELAY = 5.0  # seconds between two pages, whatever the server asks for
+PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+
+
+@dataclass
+class _Exchange:
+    """What the last request came to, of which the client passes on no more than a text."""
+
+    answer: requests.Response | None = None
+    error: Exception | None = None
+
+
+@dataclass
+class Endpoint:
+    """An OPTIMADE endpoint.
+
+    Attributes:
+        address: Base address, without the version.
+        meta: What its last answer said about itself.
+    """
+
+    address: str
+    meta: dict[str, Any] = field(default_factory=dict)
+    _exchange: _Exchange = field(default_factory=_Exchange)
+
+    def properties(self) -> dict[str, Any]:
+        """Description of each property of its structures.
+
+        Raises:
+            LodestoneError: If it cannot be reached, or is no OPTIMADE server.
+        """
+        data = self._page("info/structures").data
+        found = data.get("properties") if isinstance(data, dict) else None
+        if not isinstance(found, dict):
+            raise self._no_optimade("its /info/structures lists no properties")
+        return found
+
+    def structures(self, query: str, fields: list[str], page_size: int | None) -> Iterator[dict[str, Any]]:
+        """All structures that a filter keeps, page by page.
+
+        Args:
+            query: Filter in the language of OPTIMADE; empty for all.
+            fields: Properties to ask for.
+            page_size: Structures per page; ``None`` leaves it to the server.
+
+        Raises:
+            LodestoneError: If the endpoint fails, refuses the query, or does not give what it announced.
+        """
+        first = self._page("structures", filter=query, response_fields=fields, page_limit=page_size)
+        total = _number(first.meta.get("data_returned"))
+        title = self.address.split("//")[-1].split("/")[0].split("@")[-1]
+        yield from track(self._follow(first, total), len(first.data) if total is None else total, title)
+
+    def _follow(self, page: Any, total: int | None) -> Iterator[dict[str, Any]]:
+        received, visited = 0, set()
+        while True:
+            received += len(self._checked(page))
+            yield from page.data
+            following = self._next(page)
+            if following is None:
+                break
+            if following in visited:
+                raise self._incomplete("its pages go round in a circle")
+            visited.add(following)
+            time.sleep(min(_number(page.meta.get("request_delay")) or 0, LONGEST_DELAY))
+            page = self._page("structures", override_url=following)
+            count = _number(page.meta.get("data_returned"))
+            if total is not None and count is not None and count != total:
+                raise self._incomplete(f"its count went from {total} to {count}: it changed in mid-download")
+        if page.meta.get("more_data_available") or received < (total or 0):
+            raise self._incomplete(f"it gave {received} structures of {total or 'more'}")
+
+    def _next(self, page: Any) -> str | None:
+        link = page.links.get("next")
+        link = link.get("href") if isinstance(link, dict) else link
+        return urljoin(f"{self.address}/v1/structures", str(link)) if link else None
+
+    def _checked(self, page: Any) -> list[dict[str, Any]]:
+        if not (isinstance(page.data, list) and all(isinstance(found, dict) for found in page.data)):
+            raise self._no_optimade("its structures are no list of objects")
+        return page.data
+
+    def _page(self, path: str, filter: str = "", **query: Any) -> Any:
+        return patiently(lambda: self._ask(path, filter, query))
+
+    def _ask(self, path: str, filter: str, query: dict[str, Any]) -> Any:
+        self._exchange.answer = self._exchange.error = None
+        try:
+            results = self._client.get_one(path, filter, self.address, paginate=False, **query)[self.address]
+        except IndexError as error:  # the client stumbles over errors without a text
+            raise self._fault([repr(self._exchange.error)]) from error
+        if results.errors:
+            raise self._fault(results.errors)
+        if not isinstance(results.meta, dict) or "api_version" not in results.meta:
+            raise self._no_optimade("its answer states no version of the API")
+        self.meta = results.meta
+        return results
+
+    @cached_property
+    def _client(self) -> Any:
+        from optimade.client import OptimadeClient
+
+        client = OptimadeClient(
+            [self.address], use_async=False, silent=True, http_timeout=TIMEOUT, http_client=_session(self._exchange)
+        )
+        client._progress.console.quiet = True  # "silent" lets its error messages through, addresses in full
+        return client
+
+    @property
+    def _title(self) -> str:
+        return f"the OPTIMADE endpoint {public(self.address)}"
+
+    def _fault(self, errors: list[Any]) -> Exception:
+        """The fault behind the errors that the client reports."""
+        answer, told = self._exchange.answer, public("; ".join(map(str, errors)))[:300]
+        status, detail = (200, None) if answer is None else (answer.status_code, _detail(answer))
+        if isinstance(self._exchange.error, PASSING):
+            remedy = "check snapshot.provider, the network and the proxy; then run again"
+            return TransientError(LodestoneError(f"{self._title} cannot be reached: {told}", remedy))
+        if status == 429 or (status >= 500 and status != 501):
+            remedy = "try again later, or ask for less with snapshot.filters"
+            fault = LodestoneError(f"{self._title} failed: HTTP {status} {detail or told}", remedy)
+            return TransientError(fault, retry_after(answer.headers.get("Retry-After")) if answer is not None else None)
+        if detail is not None and status != 404:
+            remedy = "the endpoint cannot answer this: simplify snapshot.filters, or use another provider"
+            return LodestoneError(f"{self._title} refuses the query: HTTP {status} {detail}", remedy)
+        return self._no_optimade(told)
+
+    def _no_optimade(self, why: str) -> LodestoneError:
+        remedy = "correct snapshot.provider: https://www.optimade.org/providers-dashboard lists addresses"
+        return LodestoneError(f"{public(self.address)} does not answer as an OPTIMADE server: {why}", remedy)
+
+    def _incomplete(self, why: str) -> LodestoneError:
+        return LodestoneError(f"{self._title} did not give all that it announced: {why}", "run again")
+
+
+def _session(exchange: _Exchange) -> type[requests.Session]:
+    class Session(requests.Session):
+        def get(self, *args: Any, **kwargs: Any) -> requests.Response:
+            try:
+                exchange.answer = super().get(*args, **kwargs)
+            except requests.RequestException as error:
+                exchange.error = error
+                raise
+            if exchange.answer.status_code == 429:  # the client would ask again for ever
+                raise requests.exceptions.RetryError("too many requests")
+            return exchange.answer
+
+    return Session
+
+
+def _detail(answer: requests.Response) -> str | None:
+    """What an error document of OPTIMADE says; ``None`` if this is none."""
+    try:
+        errors = answer.json()["errors"]
+        return "; ".join(f"{error.get('title', 'error')}: {error.get('detail', '')}" for error in errors)[:500]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e12 else None

@@ -1,0 +1,47 @@
+"""Source ``reference``: the crystals that this project made itself and ships; energies from CHGNet 0.3.0, not DFT."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from lodestone.config.sections import SnapshotParams
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.errors import LodestoneError
+from lodestone.snapshot.files.file import rows_of
+from lodestone.snapshot.source import Source, make_outline
+from lodestone.stability.hull import ConvexHull
+from lodestone.tables.files import read_table
+from lodestone.tables.layout import REFERENCE_FILE
+
+LABEL_METHOD = "chgnet-0.3.0"
+# CHGNet was trained on energies with the MP2020 corrections in them.
+CORRECTION_SCHEME = "MP2020 (learned)"
+
+
+def open_reference(params: SnapshotParams, path: Path = REFERENCE_FILE) -> Source:
+    """Open the reference set; its hull distances are computed from its own formation energies.
+
+    Raises:
+        LodestoneError: If the file is missing or damaged.
+    """
+    if not path.is_file():
+        remedy = f"restore it with `git checkout {path}`, or build it with `make reference`"
+        raise LodestoneError(f"{path} does not exist", remedy)
+    table = read_table(path)
+    outline = make_outline(table.with_columns(_hull_distance(table)), str(path))
+    facts = {"file": path.name, "reference": _metadata(path)}
+    return Source(outline, rows_of(table), LABEL_METHOD, CORRECTION_SCHEME, facts)
+
+
+def _hull_distance(table: pl.DataFrame) -> pl.Series:
+    fractions = atomic_fractions([row.to_numpy() for row in table["atomic_numbers"]])
+    energies = table["formation_energy_per_atom"].to_numpy()
+    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).distances)
+
+
+def _metadata(path: Path) -> Any:
+    return json.loads(pl.read_parquet_metadata(path).get("lodestone", "null"))

@@ -1,0 +1,233 @@
+"""The convex hull of formation energies over composition.
+
+The hull energy of a composition is that of the best mixture of phases (:mod:`lodestone.stability.simplex`), and these
+phases are its decomposition products. Only phases on the hull of their own chemical system can take part in it, so
+systems are gone through from the small to the large, and each is offered what the smaller ones have left.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from lodestone.crystals.compositions import (
+    Elements,
+    chemical_systems,
+    lowest_of_equals,
+    rows_by_system,
+    subsystems,
+    without_zeros,
+)
+from lodestone.crystals.elements import SYMBOLS
+from lodestone.stability.competing_phases import Offer, Phases, offers, stacked
+from lodestone.stability.simplex import Mixtures, best_mixtures
+
+_ON_HULL = 1e-10  # eV/atom: below this, differences are rounding
+_NOTHING = np.empty(0, dtype=np.intp)
+
+Decomposition = list[tuple[int, float]]
+BySystem = Mapping[Elements, np.ndarray]
+
+
+class ConvexHull:
+    """Hull of a set of phases, the pure elements always included at 0.
+
+    A crystal of a pure element below 0 (found after the references were fixed) counts like any other phase. A hull is
+    never changed; :meth:`with_phases` gives another.
+
+    Args:
+        fractions: Atomic fractions of the phases, shape ``(n, N_ELEMENTS)``.
+        formation_energies: Shape ``(n,)``, eV/atom, relative to the elements.
+
+    Attributes:
+        distances: Energy above hull of the phases, shape ``(n,)``, eV/atom, never negative.
+    """
+
+    def __init__(self, fractions: np.ndarray, formation_energies: np.ndarray) -> None:
+        self._phases = Phases.none()
+        self._members: BySystem = {}  # all phases
+        self._systems: Mapping[int, set[Elements]] = {}  # that hold each element
+        self._compounds: BySystem = {}  # the lowest of each composition, where below the elements
+        self._stable: BySystem = {}  # of these, the ones on the hull
+        self._planes = np.empty((0, 1))  # that touch the hull at the phases
+        self.distances = np.empty(0)
+        self._add(np.asarray(fractions, dtype=float), np.asarray(formation_energies, dtype=float))
+
+    def with_phases(self, fractions: np.ndarray, formation_energies: np.ndarray) -> ConvexHull:
+        """The hull of these phases and more; only what the new ones change is computed.
+
+        Args:
+            fractions: Atomic fractions of the new phases, shape ``(m, N_ELEMENTS)``; they are numbered from ``n`` on.
+            formation_energies: Shape ``(m,)``, eV/atom, relative to the same elements.
+        """
+        new = object.__new__(ConvexHull)
+        new.__dict__.update(self.__dict__)
+        new._add(np.asarray(fractions, dtype=float), np.asarray(formation_energies, dtype=float))
+        return new
+
+    def hull_energies(self, fractions: np.ndarray) -> np.ndarray:
+        """Energy of the hull at each composition, shape ``(n,)``, eV/atom."""
+        energies = np.zeros(len(fractions))
+        for offer, found in self._mixtures(_grouped(fractions), self._stable):
+            energies[offer.rows] = found.energies
+        return energies
+
+    def energies_above_hull(self, fractions: np.ndarray, formation_energies: np.ndarray) -> np.ndarray:
+        """Distance of each composition and energy to the hull, negative below it, shape ``(n,)``, eV/atom."""
+        return _cleaned(formation_energies - self.hull_energies(fractions))
+
+    def decomposition_energies(self, fractions: np.ndarray, formation_energies: np.ndarray) -> np.ndarray:
+        """Distance of each composition and energy to the hull of all *other* compositions, shape ``(n,)``, eV/atom.
+
+        Negative for stable phases: so far they are below the hull of the others (Bartel et al., npj Comput. Mater. 6,
+        97 (2020)). Not a number for pure elements, which have no others.
+        """
+        energies = np.full(len(fractions), np.nan)
+        for offer, found in self._mixtures(_grouped(fractions), self._compounds, others_only=True):
+            energies[offer.rows] = found.energies if offer.targets.shape[1] > 1 else np.nan
+        return _cleaned(formation_energies - energies)
+
+    def decompositions(self, fractions: np.ndarray) -> list[Decomposition]:
+        """Phases of the hull at each composition.
+
+        Returns:
+            For each composition, pairs of phase index (minus the atomic number for a pure element that no phase is
+            lower than) and atomic fraction of the mixture, largest first; they sum to 1. The energy of the reaction to
+            them is the energy above hull, with the sign reversed.
+        """
+        result: list[Decomposition] = [[] for _ in fractions]
+        for offer, found in self._mixtures(_grouped(fractions), self._stable):
+            for row, mixture in zip(offer.rows, _mixed(offer, found), strict=True):
+                result[row] = mixture
+        return result
+
+    def _mixtures(
+        self, compositions: Compositions, own: BySystem, others_only: bool = False
+    ) -> Iterator[tuple[Offer, Mixtures]]:
+        """The best mixtures, some compositions at a time.
+
+        Args:
+            compositions: What to mix.
+            own: The phases offered of the very system; of its subsystems, stable ones are.
+            others_only: Do not offer compounds of the very composition.
+        """
+        offered = [self._offered(elements, own) for elements in compositions.systems]
+        for offer in offers(*compositions, offered, self._phases):
+            offer = offer.without_own() if others_only else offer
+            yield offer, best_mixtures(offer.points, offer.energies, offer.targets)
+
+    def _offered(self, elements: Elements, own: BySystem) -> np.ndarray:
+        stable = self._stable
+        parts = [stable[part] for part in subsystems(elements) if part in stable and part != elements]
+        return np.concatenate([own.get(elements, _NOTHING), *parts])
+
+    def _add(self, fractions: np.ndarray, energies: np.ndarray) -> None:
+        start = len(self.distances)
+        elements, amounts = without_zeros(fractions)
+        systems, numbers = chemical_systems(elements)
+        lowest = lowest_of_equals(fractions, energies)
+        low = lowest[energies[lowest] < -_ON_HULL]
+
+        def by_system(rows: np.ndarray) -> BySystem:
+            return {name: start + found for name, found in rows_by_system(systems, numbers, rows).items()}
+
+        self._phases = self._phases.joined(elements, amounts, energies)
+        self._planes = stacked(self._planes, np.zeros_like(amounts))
+        self.distances = np.concatenate([self.distances, energies])
+        if start:
+            new = start + np.arange(len(fractions))
+            self._measure(Compositions(amounts, systems, numbers), new, self._stable)
+        lowering = by_system(low[self.distances[start:][low] < 0])
+        self._phases = self._phases.with_corners([phases[0] for name, phases in lowering.items() if len(name) == 1])
+        self._systems = _indexed(self._systems, (name for name in systems if name not in self._members))
+        self._members = _merged(self._members, by_system(np.arange(len(fractions))))
+        self._compounds = _merged(self._compounds, by_system(low[elements[low, 1:2].any(axis=1)]))
+        self._settle(self._outdated(lowering) if start else self._members)
+
+    def _outdated(self, lowering: BySystem) -> BySystem:
+        """Phases that have a lowering phase below the plane that touched the hull there."""
+        affected: dict[Elements, list[np.ndarray]] = defaultdict(list)
+        for part, phases in lowering.items():
+            for name in set.intersection(*sorted((self._systems[element] for element in part), key=len)):
+                affected[name].append(phases)
+        compositions, phases = self._gathered(list(affected), self._members)
+        below = np.zeros(len(phases), dtype=bool)
+        for offer in offers(*compositions, [np.concatenate(found) for found in affected.values()], self._phases):
+            planes = self._planes[phases[offer.rows], : offer.targets.shape[1]]
+            below[offer.rows] = (offer.gaps(planes) < -_ON_HULL).any(axis=1)
+        found = rows_by_system(compositions.systems, compositions.numbers, np.flatnonzero(below))
+        return {name: phases[rows] for name, rows in found.items()}
+
+    def _settle(self, outdated: BySystem) -> None:
+        """Distances of some phases, and which of them are stable, from the small systems to the large."""
+        self._stable = dict(self._stable)
+        for _, level in groupby(sorted(outdated, key=len), key=len):
+            names = list(level)
+            self._measure(*self._gathered(names, outdated), self._compounds)
+            for name in names:
+                compounds = self._compounds.get(name, _NOTHING)
+                self._stable[name] = compounds[self.distances[compounds] <= 0]
+
+    def _gathered(self, names: list[Elements], groups: BySystem) -> tuple[Compositions, np.ndarray]:
+        """Compositions of the phases of some systems, and their numbers."""
+        phases = np.concatenate([_NOTHING, *(groups[name] for name in names)])
+        numbers = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
+        return Compositions(self._phases.amounts[phases], names, numbers), phases
+
+    def _measure(self, compositions: Compositions, phases: np.ndarray, own: BySystem) -> None:
+        """Distances of phases from the hull, and the planes that touch it there."""
+        for offer, found in self._mixtures(compositions, own):
+            rows = phases[offer.rows]
+            self.distances[rows] = _cleaned(self._phases.energies[rows] - found.energies)
+            self._planes[rows, : found.planes.shape[1]] = found.planes
+
+
+class Compositions(NamedTuple):
+    """Some compositions: what :func:`lodestone.stability.competing_phases.offers` asks for first."""
+
+    targets: np.ndarray
+    systems: list[Elements]
+    numbers: np.ndarray
+
+
+def describe_decomposition(mixture: Sequence[tuple[int, float]], formulas: Sequence[str]) -> str:
+    """A decomposition as text, e.g. ``0.60 Na2O + 0.40 Na``; amounts are atomic fractions."""
+    names = (formulas[phase] if phase >= 0 else SYMBOLS[-phase] for phase, _ in mixture)
+    return " + ".join(f"{amount:.2f} {name}" for name, (_, amount) in zip(names, mixture, strict=True))
+
+
+def _mixed(offer: Offer, found: Mixtures) -> Iterator[Decomposition]:
+    """The mixtures as lists; a phase of the very composition is preferred to a mixture of equal energy."""
+    whole = offer.is_own() & (offer.gaps(found.planes) < _ON_HULL)
+    chosen = np.take_along_axis(offer.phases, found.phases, axis=1)
+    for own, row, phases, amounts in zip(whole, offer.phases, chosen, found.amounts, strict=True):
+        if own.any():
+            yield [(int(row[np.argmax(own)]), 1.0)]
+            continue
+        mixture = [(int(phase), float(x)) for phase, x in zip(phases, amounts, strict=True) if x > 1e-8]
+        yield sorted(mixture, key=lambda item: (-item[1], item[0]))
+
+
+def _grouped(fractions: np.ndarray) -> Compositions:
+    elements, amounts = without_zeros(fractions)
+    return Compositions(amounts, *chemical_systems(elements))
+
+
+def _merged(known: BySystem, new: BySystem) -> BySystem:
+    return {**known, **{s: np.concatenate([known[s], rows]) if s in known else rows for s, rows in new.items()}}
+
+
+def _indexed(known: Mapping[int, set[Elements]], new: Iterable[Elements]) -> dict[int, set[Elements]]:
+    found: dict[int, set[Elements]] = defaultdict(set)
+    for name in new:
+        for element in name:
+            found[element].add(name)
+    return {**known, **{element: known.get(element, set()) | names for element, names in found.items()}}
+
+
+def _cleaned(distances: np.ndarray) -> np.ndarray:
+    return np.where(np.abs(distances) < _ON_HULL, 0.0, distances)

@@ -1,0 +1,121 @@
+"""What every stage script shares: one clear message for a fault, and wall-clock figures in files of their own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lodestone.errors import LodestoneError
+from lodestone.runtime.processes import die_with_parent
+from lodestone.tables.layout import TIMINGS
+
+TRACEBACK_VARIABLE = "LODESTONE_TRACEBACK"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def run_stage(main: Callable[[], None]) -> None:
+    """Run the body of a stage script; a fault with a known cause ends the process with one message.
+
+    The wall-clock time goes to ``timings/<stage>[-<arguments>].json``, which DVC does not track.
+
+    Args:
+        main: Reads, calls and writes.
+
+    Raises:
+        SystemExit: With code 1 after a :class:`LodestoneError` or a full disk, 130 after Ctrl-C; 143 when terminated.
+    """
+    with _cleaning_up_when_terminated():
+        die_with_parent(signal.SIGTERM)  # a stage whose DVC was killed would write beside the one that runs next
+        guarded(lambda: _timed(main))
+
+
+def guarded(main: Callable[[], None]) -> None:
+    """Call ``main`` and turn faults with a known cause into a message on stderr and an exit code.
+
+    Raises:
+        SystemExit: See :func:`run_stage`. With ``LODESTONE_TRACEBACK=1`` the original exception instead.
+    """
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\ninterrupted; run again to go on from here", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        known = error if isinstance(error, LodestoneError) else _full_disk(error)
+        if known is None or os.environ.get(TRACEBACK_VARIABLE, "0") not in ("", "0"):
+            raise
+        print(f"error: {known}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def stage_name(argv: list[str] | None = None) -> str:
+    """Name of the running stage, e.g. ``train-structure-round_0``; of paths only the last part counts."""
+    script, *arguments = sys.argv if argv is None else argv
+    return "-".join([Path(script).stem, *(Path(argument).name for argument in arguments)])
+
+
+def record_timing(name: str | None = None, /, **numbers: float) -> None:
+    """Add numbers that depend on the machine, e.g. ``seconds_per_step=0.02``, to ``timings/<name>.json``.
+
+    Args:
+        name: Name of the file; by default that of the running stage.
+        **numbers: Figures by name; equal names are overwritten.
+    """
+    from lodestone.tables.files import read_json, write_json
+
+    path = TIMINGS / f"{name or stage_name()}.json"
+    try:
+        before = read_json(path)
+    except LodestoneError:  # missing, or damaged: these figures are of this run only, and nothing depends on them
+        before = {}
+    write_json({**before, **numbers}, path)
+
+
+class _Terminated(BaseException):
+    """Somebody asked this process to end."""
+
+
+@contextmanager
+def _cleaning_up_when_terminated() -> Iterator[None]:
+    """SIGTERM as an exception, so that temporary files are removed; workers end with this process."""
+
+    def terminated(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    except _Terminated:
+        os._exit(128 + signal.SIGTERM)  # the ordinary way out would wait for the workers to finish what they do
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _timed(main: Callable[[], None]) -> None:
+    began = time.perf_counter()
+    main()
+    record_timing(seconds=round(time.perf_counter() - began, 3))
+
+
+def _full_disk(error: BaseException) -> LodestoneError | None:
+    """The fault as a message, if somewhere in its chain a disk was full (Rust libraries tell it as text only)."""
+    for cause in _chain(error):
+        number = cause.errno if isinstance(cause, OSError) else None
+        if number in _FULL or any(os.strerror(code) in str(cause) for code in _FULL):
+            where = getattr(cause, "filename", None) or os.getcwd()
+            return LodestoneError(
+                f"the disk is full: {where} cannot be written", "free some disk space, then run again"
+            )
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

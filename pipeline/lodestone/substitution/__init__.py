@@ -1,0 +1,1 @@
+"""The chemistry of substitution: probabilities, oxidation states, volumes, unrelaxed structures."""

@@ -1,0 +1,1 @@
+"""Files of a campaign: where they lie, and tables read and written under their contracts."""

@@ -1,0 +1,137 @@
+"""Tables and files on disk: written atomically, validated on the way in and on the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from lodestone.errors import LodestoneError
+
+if TYPE_CHECKING:
+    from pandera.polars import DataFrameModel
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary sibling, then rename it over ``path``.
+
+    Raises:
+        LodestoneError: If the disk refuses; ``path`` is then as it was before.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(temporary)
+        os.replace(temporary, path)
+    except (OSError, pl.exceptions.ComputeError) as error:  # polars tells a full disk as the latter
+        raise LodestoneError(
+            f"{path} cannot be written: {error}", "free some disk space or check the permissions, then run again"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(
+    table: pl.DataFrame,
+    path: Path,
+    schema: type[DataFrameModel] | None = None,
+    sort_by: str | list[str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Validate, sort and write a parquet table; equal tables give equal bytes.
+
+    Args:
+        table: What to write.
+        path: Parquet file.
+        schema: Contract that the table must satisfy.
+        sort_by: Columns that fix the order of the rows.
+        metadata: Text kept in the footer of the file.
+    """
+    if sort_by is not None:
+        table = table.sort(sort_by, maintain_order=True)
+    if schema is not None:
+        table = validated(table, schema, path)
+    kept = dict(metadata) if metadata else None
+    write_atomically(path, lambda target: table.write_parquet(target, compression="zstd", metadata=kept))
+
+
+def read_table(path: Path, schema: type[DataFrameModel] | None = None) -> pl.DataFrame:
+    """Read a parquet table and check it against its contract.
+
+    Raises:
+        LodestoneError: If the file is missing, truncated or breaks the contract.
+    """
+    if not path.is_file():
+        raise LodestoneError(f"{path} does not exist", "run `dvc repro`, which makes it, or correct the path")
+    try:
+        table = pl.read_parquet(path)
+    except Exception as error:  # polars raises many types for a damaged file
+        raise LodestoneError(
+            f"{path} is no readable parquet file: {str(error).splitlines()[0]}",
+            "it may be truncated: delete it and make or download it again",
+        ) from error
+    return table if schema is None else validated(table, schema, path)
+
+
+def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: Path) -> pl.DataFrame:
+    """The table, in the column order of its contract.
+
+    Raises:
+        LodestoneError: Names the file, the failing columns and checks, and the first offending values.
+    """
+    import pandera.polars as pa
+
+    try:
+        columns = [name for name in schema.to_schema().columns if name in table.columns]
+        return schema.validate(table, lazy=True).select(columns)
+    except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
+        raise LodestoneError(
+            f"{path} breaks the contract {schema.__name__}: {_failures(error, table)}",
+            "correct the source of these rows; DATASET.md lists every column with its unit and checks",
+        ) from error
+
+
+def write_json(content: Any, path: Path) -> None:
+    """Write JSON with sorted keys; not-a-number is refused."""
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    write_atomically(path, lambda target: target.write_text(text))
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        LodestoneError: If the file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise LodestoneError(f"{path} cannot be read: {error}", "run `dvc repro`, which makes it") from error
+
+
+def _failures(error: Any, table: pl.DataFrame) -> str:
+    cases = getattr(error, "failure_cases", None)
+    if not isinstance(cases, pl.DataFrame):
+        return str(error).splitlines()[0]
+    shape = cases.filter(pl.col("check").str.contains(r"^dtype\(|^column_in_"))
+    cases = cases if shape.is_empty() else shape  # where columns are wrong, checks that read them say nothing more
+    kinds = cases.unique(["column", "check"] if shape.is_empty() else None, keep="first", maintain_order=True)
+    rows = kinds.head(3).iter_rows(named=True)
+    told = "; ".join(_failure(row, table) for row in rows)
+    return f"{told}{' …' if len(cases) > 3 else ''}"
+
+
+def _failure(row: Mapping[str, Any], table: pl.DataFrame) -> str:
+    """Column, check and value; a check of the whole table names the row instead, whose content would fill a page."""
+    of_table = str(row["failure_case"]).startswith("{") and row["schema_context"] == "DataFrameSchema"
+    what = row["check"] if of_table else f"{row['column']}: {row['check']} ({row['failure_case']})"
+    return f"{what} in {_name(table, row['index'])}" if row["index"] is not None and table.width else str(what)
+
+
+def _name(table: pl.DataFrame, index: int) -> str:
+    key = next((name for name in ("material_id", "element", "chemsys") if name in table.columns), table.columns[0])
+    return f"{key} {table[key][index]}" if index < len(table) else f"row {index}"

@@ -1,0 +1,1 @@
+"""The campaign in MLflow; the only room that imports it."""

@@ -1,0 +1,1 @@
+"""Fit the networks of one view: data, schedule, checkpoints, several processes."""

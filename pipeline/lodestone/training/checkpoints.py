@@ -1,0 +1,150 @@
+"""Where training goes on after a kill: everything that changes while a member is fitted, in one file per member.
+
+One safetensors file whose header holds the rest as JSON, so that a checkpoint is whole or not there, and reading one
+runs no code. It lives outside DVC and is removed when the view is trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lodestone.models.devices import say
+from lodestone.tables.files import write_atomically
+
+CHECKPOINTS_VARIABLE = "LODESTONE_CHECKPOINTS"
+CHECKPOINT_VERSION = 1
+_HEADER = "lodestone_checkpoint"
+_SECONDS = 60.0  # more often would cost time, less often more of it after a kill
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A fit between two epochs.
+
+    Attributes:
+        tensors: Weights, averaged weights, moments of the optimiser, states of the random generators, by name.
+        facts: Step, history, best epoch so far and the like, as JSON has it.
+    """
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Files that the processes training one view share while they do.
+
+    Attributes:
+        folder: Removed when the view is trained.
+        seconds: A checkpoint is written at the end of an epoch if the last one is so old.
+    """
+
+    folder: Path
+    seconds: float = _SECONDS
+
+    data = property(lambda self: self.folder / "data.pt")
+    progress = property(lambda self: self.folder / "progress.jsonl")
+
+    def checkpoint(self, member: int) -> Path:
+        """Checkpoint of one member."""
+        return self.folder / f"member_{member}.safetensors"
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def scratch_of(view: str, seed: int) -> Scratch:
+    """Below ``$LODESTONE_CHECKPOINTS``, or ``.lodestone/checkpoints`` under the working directory.
+
+    The seed of a view differs from round to round, so each training has a place of its own.
+    """
+    return Scratch(Path(os.environ.get(CHECKPOINTS_VARIABLE) or ".lodestone/checkpoints") / f"{view}-{seed:08x}")
+
+
+@dataclass
+class CheckpointFile:
+    """The checkpoint of one fit.
+
+    Attributes:
+        path: Where it lies; ``None`` keeps none.
+        digest: Hash of all that decides the outcome of the fit; a checkpoint with another one is left alone.
+        seconds: Least time between two checkpoints.
+    """
+
+    path: Path | None
+    digest: str
+    seconds: float = _SECONDS
+    _last: float = field(default_factory=time.monotonic)
+
+    def is_due(self) -> bool:
+        """Whether it is time for the next checkpoint."""
+        return self.path is not None and time.monotonic() - self._last >= self.seconds
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the file at once or not at all."""
+        from safetensors.torch import save_file
+
+        if self.path is not None:
+            header = {"version": CHECKPOINT_VERSION, "digest": self.digest, "facts": checkpoint.facts}
+            write_atomically(
+                self.path,
+                partial(save_file, dict(checkpoint.tensors), metadata={_HEADER: json.dumps(header, allow_nan=False)}),
+            )
+            self._last = time.monotonic()
+
+    def load(self) -> Checkpoint | None:
+        """The checkpoint, or ``None`` where there is none for this fit; says why one that is there is not used."""
+        if self.path is None or not self.path.is_file():
+            return None
+        try:
+            header, tensors = _read(self.path)
+        except Exception as error:  # any damage: training then starts afresh, which is slow but right
+            say(f"{self.path} is no readable checkpoint ({error}): training starts afresh")
+            return None
+        if header["version"] != CHECKPOINT_VERSION or header["digest"] != self.digest:
+            say(f"{self.path} belongs to other parameters, crystals or code: training starts afresh")
+            return None
+        return Checkpoint(tensors, header["facts"])
+
+
+def digest_of(weights: Mapping[str, np.ndarray] | None, *facts: object) -> str:
+    """Hash of start weights, of facts by their text, and of the code and the torch that turn them into a result."""
+    digest = hashlib.blake2b(repr((facts, torch.__version__, _code_digest())).encode(), digest_size=16)
+    for name, value in sorted((weights or {}).items()):
+        digest.update(name.encode() + value.tobytes())
+    return digest.hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    """Hash of the modules that decide what training does; DVC trains again when they change, and must not go on."""
+    root = Path(__file__).parents[1]
+    files = sorted(
+        path for room in ("crystals", "models", "substitution", "training") for path in (root / room).rglob("*.py")
+    )
+    return hashlib.blake2b(b"\0".join(path.read_bytes() for path in files), digest_size=16).hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        header = json.loads(file.metadata()[_HEADER])
+        return {name: header[name] for name in ("version", "digest", "facts")}, {
+            name: file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118  # no mapping
+        }

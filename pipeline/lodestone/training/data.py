@@ -1,0 +1,164 @@
+"""What all members of a view learn from, prepared once and shared by the processes that train them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lodestone.config.sections import ViewParams
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
+from lodestone.models.baseline import ElementBaseline
+from lodestone.models.registry import Dataset, make_dataset
+from lodestone.tables.files import write_atomically
+
+
+@dataclass(frozen=True)
+class LabelledCrystals:
+    """Crystals with labels.
+
+    Attributes:
+        crystals: Relaxed.
+        energies: Their formation energies, shape ``(n,)``, eV/atom.
+        guesses: Each of them as it would be guessed, or ``None``; may be left out.
+    """
+
+    crystals: Sequence[Crystal]
+    energies: np.ndarray
+    guesses: Sequence[Crystal | None] = ()
+
+    def fractions(self) -> np.ndarray:
+        """Atomic fractions, shape ``(n, N_ELEMENTS)``."""
+        return atomic_fractions([crystal.atomic_numbers for crystal in self.crystals])
+
+
+@dataclass(frozen=True)
+class Examples:
+    """A dataset and what a network should say of it.
+
+    Attributes:
+        dataset: Relaxed crystals, then guesses.
+        target: Standardised energies of all rows, float32.
+        guess: Row of the guess of each relaxed crystal, shape ``(n,)``; its own row where there is none.
+    """
+
+    dataset: Dataset
+    target: Tensor
+    guess: Tensor
+
+    def __len__(self) -> int:
+        return len(self.guess)
+
+    def shown(self, rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
+        """Rows of relaxed crystals, a share of them, drawn anew at each call, replaced by the guesses."""
+        if share == 0:
+            return rows
+        guessed = torch.rand(len(rows), generator=generator) < share
+        return torch.where(guessed, self.guess[rows], rows)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Datasets and targets of one view.
+
+    Attributes:
+        train: What to learn from.
+        validation: Watched, never learned from.
+        scale: From standardised errors to eV/atom.
+        digest: Content hash of crystals, labels and baseline.
+    """
+
+    train: Examples
+    validation: Examples
+    scale: float
+    digest: str
+
+    @classmethod
+    def prepare(
+        cls,
+        view: str,
+        params: ViewParams,
+        train: LabelledCrystals,
+        validation: LabelledCrystals,
+        baseline: ElementBaseline,
+    ) -> TrainingData:
+        """Build the datasets of a view.
+
+        Raises:
+            LodestoneError: If a part is empty, or a label is no number.
+        """
+        for name, part in (("train", train), ("validation", validation)):
+            _refuse_unusable(name, part)
+
+        def examples(part: LabelledCrystals) -> Examples:
+            guess = np.arange(len(part.crystals))
+            known = np.array([row for row, crystal in enumerate(part.guesses) if crystal is not None], dtype=np.intp)
+            guess[known] = len(guess) + np.arange(len(known))
+            crystals = [*part.crystals, *(crystal for crystal in part.guesses if crystal is not None)]
+            unrelaxed = [row >= len(guess) for row in range(len(crystals))]
+            target = baseline.standardise(part.fractions(), part.energies)
+            return Examples(
+                make_dataset(view, crystals, params, unrelaxed),
+                torch.from_numpy(np.concatenate([target, target[known]])).float(),
+                torch.from_numpy(guess),
+            )
+
+        digest = _digest((train, validation), baseline)
+        return cls(examples(train), examples(validation), baseline.scale, digest)
+
+    def load(self) -> TrainingData:
+        """Itself; see :meth:`SharedData.load`."""
+        return self
+
+    def share(self, path: Path) -> SharedData:
+        """Write the arrays to a file that other processes map into memory."""
+        write_atomically(path, partial(torch.save, self))
+        return SharedData(path)
+
+
+@dataclass(frozen=True)
+class SharedData:
+    """Training data in a file that :meth:`TrainingData.share` has just written, for the processes of this run only.
+
+    All of them read the same pages of memory, and none builds graphs or unpacks crystals of its own.
+    """
+
+    path: Path
+
+    def load(self) -> TrainingData:
+        """Map the file into memory."""
+        data: TrainingData = torch.load(self.path, mmap=True, weights_only=False)
+        return data
+
+
+def _refuse_unusable(name: str, part: LabelledCrystals) -> None:
+    if not len(part.crystals):
+        raise LodestoneError(
+            f"no crystal is in the part {name!r} of the split",
+            f"training needs at least one: change split.{'validation' if name == 'validation' else 'test'} in "
+            "params.yaml, loosen snapshot.filters, or take a larger snapshot",
+        )
+    wrong = np.flatnonzero(~np.isfinite(part.energies))
+    if len(wrong):
+        crystal = "".join(part.crystals[wrong[0]].species)[:40]
+        raise LodestoneError(
+            f"the formation energy of {crystal} (row {wrong[0]} of the part {name!r}) is {part.energies[wrong[0]]}",
+            "training needs finite labels: remove this crystal or correct its energy",
+        )
+
+
+def _digest(parts: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
+    digest = hashlib.blake2b(baseline.coefficients.tobytes() + np.float64(baseline.scale).tobytes(), digest_size=16)
+    for part in parts:
+        crystals = [*part.crystals, *(crystal for crystal in part.guesses if crystal is not None)]
+        digest.update("".join(crystal.digest() for crystal in crystals).encode())
+        digest.update(np.asarray(part.energies, dtype=np.float64).tobytes())
+    return digest.hexdigest()

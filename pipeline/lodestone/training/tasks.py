@@ -1,0 +1,70 @@
+"""What it takes to fit one member of an ensemble, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lodestone.config.sections import StructureParams, ViewParams
+from lodestone.models.weights import Weights
+from lodestone.training.checkpoints import Scratch
+from lodestone.training.data import SharedData, TrainingData
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """Everything needed to fit one member, picklable.
+
+    Attributes:
+        view: ``composition`` or ``structure``.
+        params: Parameters of the view.
+        member: Number of the member.
+        seed: Its own seed.
+        data: What to learn from and to watch, or the file that holds it.
+        start: Weights to fine-tune, or ``None`` to start afresh.
+        scratch: Where checkpoints and progress are written; ``None`` writes neither.
+    """
+
+    view: str
+    params: ViewParams
+    member: int
+    seed: int
+    data: TrainingData | SharedData
+    start: Weights | None = None
+    scratch: Scratch | None = None
+
+    @property
+    def epochs(self) -> int:
+        """Epochs at most."""
+        return self.params.epochs if self.start is None else self.params.fine_tune_epochs
+
+    @property
+    def rate_key(self) -> str:
+        """Parameter that holds the highest learning rate."""
+        return "learning_rate" if self.start is None else "fine_tune_learning_rate"
+
+    @property
+    def unrelaxed(self) -> float:
+        """Share of the crystals that are shown as guesses."""
+        return self.params.unrelaxed if isinstance(self.params, StructureParams) else 0.0
+
+    @property
+    def learning_rate(self) -> float:
+        """Highest learning rate."""
+        return float(getattr(self.params, self.rate_key))
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fitted member.
+
+    Attributes:
+        weights: Averaged weights, by name.
+        history: One row per epoch: epoch, learning rate, train and validation MAE in eV/atom.
+        seconds_per_step: Wall-clock per optimiser step; kept out of versioned files.
+        structures_per_second: Training throughput; likewise.
+    """
+
+    weights: Weights
+    history: list[dict[str, float]]
+    seconds_per_step: float
+    structures_per_second: float

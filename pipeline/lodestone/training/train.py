@@ -1,0 +1,179 @@
+"""Train the ensemble of one view for one round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lodestone.config.sections import StructureParams, ViewParams
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import decode
+from lodestone.errors import LodestoneError
+from lodestone.models.baseline import ElementBaseline
+from lodestone.models.inference import predict_members
+from lodestone.models.weights import SavedView, check_weights, load_view
+from lodestone.runtime.parallel import process_all
+from lodestone.runtime.seeds import child_seed
+from lodestone.substitution.unrelaxed import guesses_held_out, guesses_to_learn_from
+from lodestone.tables.subsets import HELD_OUT, part_of
+from lodestone.training.checkpoints import Scratch, scratch_of
+from lodestone.training.data import LabelledCrystals, TrainingData
+from lodestone.training.distributed import ranks
+from lodestone.training.fit import fit_member
+from lodestone.training.progress_bar import reported
+from lodestone.training.tasks import FitResult, FitTask
+
+
+@dataclass(frozen=True)
+class TrainedView:
+    """A trained view.
+
+    Attributes:
+        saved: Its networks.
+        history: Learning curves: view, member, epoch, learning_rate, train_mae, validation_mae (eV/atom).
+        predictions: Contract :class:`lodestone.schemas.MemberPredictions`.
+        speed: Mean seconds per step and structures per second of the members; wall-clock, not versioned.
+    """
+
+    saved: SavedView
+    history: pl.DataFrame
+    predictions: pl.DataFrame
+    speed: dict[str, float]
+
+
+def train_view(
+    view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int
+) -> TrainedView:
+    """Fit every member, on all cores, and predict the validation and test crystals and guesses of them.
+
+    See :func:`fit_view`.
+    """
+    scratch = scratch_of(view, seed)
+    saved, results = _fit_view(view, params, crystals, warm_start, seed, scratch)
+    trained = TrainedView(saved, _history(view, results), _predictions(saved, crystals, seed), _speed(results))
+    if ranks().writes:
+        scratch.remove()
+    return trained
+
+
+def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int) -> SavedView:
+    """Fit every member, on all cores.
+
+    Called again after a kill, it goes on from checkpoints (``$LODESTONE_CHECKPOINTS``), to the same result.
+
+    Args:
+        view: ``composition`` or ``structure``.
+        params: Parameters of the view.
+        crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`); those of split ``train`` are
+            learned from.
+        warm_start: Networks of the previous round to fine-tune, or ``None``.
+        seed: Seed of this view in this round; each member has its own child.
+    """
+    scratch = scratch_of(view, seed)
+    saved, _ = _fit_view(view, params, crystals, warm_start, seed, scratch)
+    if ranks().writes:
+        scratch.remove()
+    return saved
+
+
+def _fit_view(
+    view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int, scratch: Scratch
+) -> tuple[SavedView, list[FitResult]]:
+    parts = {part: _part(crystals, part) for part in ("train", "validation")}
+    if isinstance(params, StructureParams) and params.unrelaxed > 0:
+        parts["train"] = replace(parts["train"], guesses=guesses_to_learn_from(crystals, seed))
+    start = _start(warm_start, view, params)
+    baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])
+    data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
+    tasks = [
+        FitTask(
+            view,
+            params,
+            member,
+            child_seed(seed, "member", member),
+            data,
+            start.members[member] if start else None,
+            scratch,
+        )
+        for member in range(params.members)
+    ]
+    results = _fit_all(tasks, data, scratch, f"training {view} networks")
+    return SavedView(view, params, baseline, [result.weights for result in results]), results
+
+
+def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: str) -> list[FitResult]:
+    """Fit all members: side by side on the cores, or one after the other by all processes of a launcher together."""
+    total = sum(task.epochs for task in tasks)
+    if ranks().size > 1:
+        with reported(scratch.progress, total, title) if ranks().writes else nullcontext():
+            return [fit_member(task) for task in tasks]
+    shared = data.share(scratch.data)  # else every process would get, and keep, a copy of its own
+    by_member = {str(task.member): replace(task, data=shared) for task in tasks}
+    with reported(scratch.progress, total, title):
+        results = dict(process_all(fit_member, by_member))
+    return [results[member] for member in by_member]
+
+
+def _start(folder: Path | None, view: str, params: ViewParams) -> SavedView | None:
+    if folder is None:
+        return None
+    saved = load_view(folder)
+    if (saved.view, len(saved.members)) != (view, params.members):
+        raise LodestoneError(
+            f"{folder} holds {len(saved.members)} {saved.view} networks, not the {params.members} of {view} asked for",
+            "members must stay the same through a campaign: `dvc repro` from round_0",
+        )
+    for number, weights in enumerate(saved.members):
+        check_weights(weights, view, params, folder / f"member_{number}.safetensors")
+    return saved
+
+
+def _part(crystals: pl.DataFrame, part: str) -> LabelledCrystals:
+    rows = part_of(crystals, part)
+    return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
+
+
+def _baseline(train: LabelledCrystals) -> ElementBaseline:
+    return ElementBaseline.fit(train.fractions(), train.energies)
+
+
+def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
+    rows = [{"view": view, "member": member, **row} for member, result in enumerate(results) for row in result.history]
+    return pl.DataFrame(rows)
+
+
+def _predictions(saved: SavedView, crystals: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Of relaxed crystals, and by the structure view of guesses; to the composition view they are the same."""
+    unseen = part_of(crystals, *HELD_OUT)
+    relaxed = _long(saved, unseen, decode(unseen), "relaxed")
+    if saved.view != "structure":
+        return relaxed
+    guessed = guesses_held_out(crystals, seed)
+    return pl.concat([relaxed, _long(saved, guessed.table, guessed.crystals, "unrelaxed")])
+
+
+def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], geometry: str) -> pl.DataFrame:
+    members = predict_members(saved, crystals, geometry)
+    return pl.concat(
+        table.select(
+            "material_id",
+            pl.lit(geometry).alias("geometry"),
+            pl.lit(saved.view).alias("view"),
+            pl.lit(member, dtype=pl.Int32).alias("member"),
+            "split",
+            pl.Series("formation_energy_per_atom_pred", values),
+        )
+        for member, values in enumerate(members)
+    )
+
+
+def _speed(results: list[FitResult]) -> dict[str, float]:
+    return {
+        "seconds_per_step": float(np.mean([result.seconds_per_step for result in results])),
+        "structures_per_second": float(np.mean([result.structures_per_second for result in results])),
+    }

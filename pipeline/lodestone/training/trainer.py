@@ -1,0 +1,213 @@
+"""The state of one fit and its two moves: a step on a batch, and an epoch on all of them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lodestone.errors import LodestoneError
+from lodestone.models.devices import FittingBatches, compiling
+from lodestone.models.inference import in_batches
+from lodestone.models.registry import make_network
+from lodestone.training.checkpoints import Checkpoint
+from lodestone.training.data import Examples, TrainingData
+from lodestone.training.distributed import Ranks
+from lodestone.training.tasks import FitTask
+
+_WARM_UP = 0.1
+_AVERAGED = 0.05  # of all steps: how far the average of the weights looks back
+_FEWEST_AVERAGED = 20  # steps
+_CLIP = 1.0
+
+
+class Trainer:
+    """Network, averaged weights, optimiser, schedule, random numbers and history of one fit.
+
+    AdamW, a cosine schedule with warm-up, clipped gradients, and an exponential average of the weights, which is what
+    is validated and kept.
+
+    Args:
+        task: What to fit.
+        data: Its training data.
+        device: Where to compute.
+        ranks: This process among those that share the batches.
+    """
+
+    def __init__(self, task: FitTask, data: TrainingData, device: torch.device, ranks: Ranks) -> None:
+        torch.manual_seed(task.seed)
+        self.task, self.data, self.device, self.ranks = task, data, device, ranks
+        self.network = make_network(task.view, task.params)
+        if task.start is not None:
+            self.network.load_state_dict({name: torch.from_numpy(value) for name, value in task.start.items()})
+        self.network.to(device)
+        looks_back = max(_FEWEST_AVERAGED, _AVERAGED * self._total_steps)
+        average = torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / looks_back)
+        self.averaged = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=average)
+        decay = task.params.weight_decay
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=decay, fused=True)
+        if compiling():
+            self.network.compile(dynamic=True)
+        self.generator = torch.Generator().manual_seed(task.seed)
+        self.memory = FittingBatches(task.params.batch_size)
+        self.steps, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}  # only kept where patience asks for it
+
+    @property
+    def learning_rate(self) -> float:
+        """Rate of the next step."""
+        return self.task.learning_rate * rate_factor(self.steps, self._total_steps)
+
+    @property
+    def _total_steps(self) -> int:
+        return self.task.epochs * math.ceil(len(self.data.train) / self.task.params.batch_size)
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs have run, or too many went by without a better validation error."""
+        patience, since = self.task.params.patience, len(self.history) - self._best_epoch()
+        return len(self.history) >= self.task.epochs or (patience is not None and since >= patience)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Averaged weights: the last ones, or with ``patience`` those of the best epoch."""
+        weights: Mapping[str, Tensor] = self.averaged.module.state_dict()
+        return self.best or weights
+
+    def run_epoch(self) -> None:
+        """One pass over the training set and one look at the validation set.
+
+        Raises:
+            LodestoneError: If the loss is not a number.
+        """
+        began = time.perf_counter()
+        train_error = self._train()
+        self.seconds += time.perf_counter() - began
+        validation_error = self._validate()
+        for error in (train_error, validation_error):  # only the latter sees what the last step did
+            self._refuse_divergence(error)
+        self.history.append(
+            {
+                "epoch": len(self.history) + 1,
+                "learning_rate": self.learning_rate,
+                "train_mae": train_error * self.data.scale,
+                "validation_mae": validation_error * self.data.scale,
+            }
+        )
+        if self.task.params.patience is not None and self._best_epoch() == len(self.history):
+            self.best = {name: value.clone() for name, value in self.averaged.module.state_dict().items()}
+
+    def state(self) -> Checkpoint:
+        """Everything that later epochs depend on."""
+        moments = self.optimizer.state_dict()["state"]
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "best": self.best,
+            "random": {"order": self.generator.get_state(), **_random_states(self.device)},
+            **{f"optimizer.{number}": values for number, values in moments.items()},
+        }
+        tensors = {f"{part}/{name}": _own(value) for part, values in parts.items() for name, value in values.items()}
+        return Checkpoint(tensors, {"steps": self.steps, "seconds": self.seconds, "history": [*self.history]})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a state of the same task."""
+        parts: dict[str, dict[str, Tensor]] = {"best": {}}
+        for name, value in checkpoint.tensors.items():
+            part, _, rest = name.partition("/")
+            parts.setdefault(part, {})[rest] = value
+        self.network.load_state_dict(parts["network"])
+        self.averaged.load_state_dict(parts["averaged"])
+        moments = {int(part.split(".")[1]): parts[part] for part in parts if part.startswith("optimizer.")}
+        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        self.best = parts["best"]
+        self.generator.set_state(parts["random"]["order"])
+        _set_random_states(parts["random"], self.device)
+        facts: Mapping[str, Any] = checkpoint.facts
+        self.steps, self.seconds, self.history = facts["steps"], facts["seconds"], list(facts["history"])
+
+    def _train(self) -> float:
+        """One pass over the training set; returns the mean absolute error of the standardised outputs."""
+        self.network.train()
+        order = torch.randperm(len(self.data.train), generator=self.generator)
+        shown = self.data.train.shown(order, self.task.unrelaxed, self.generator)
+        batches = shown.split(self.task.params.batch_size)
+        losses = torch.stack([self.step(rows) for rows in batches]).cpu().double()  # read at once: the GPU never waits
+        return float((losses * torch.tensor([float(len(rows)) for rows in batches])).sum()) / len(order)
+
+    def _validate(self) -> float:
+        """Mean absolute error of the averaged weights on the validation set, standardised."""
+        network, known = self.averaged.module.eval(), self.data.validation
+        rows = self.ranks.share(torch.arange(len(known)))
+        outputs = in_batches(network, known.dataset, self.device, rows=rows)
+        error = float(np.abs(outputs - known.target[rows].numpy()).sum())
+        return self.ranks.sum(error, self.device) / len(known)
+
+    def step(self, rows: Tensor) -> Tensor:
+        """One step of the optimiser on a batch, in as many parts as memory needs; returns its mean absolute error."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+
+        def backward(part: Tensor) -> Tensor:
+            loss = self._error(self.data.train, part) / len(rows)
+            loss.backward()
+            return loss.detach()
+
+        losses = self.memory.run(self.ranks.share(rows), backward, self.optimizer.zero_grad)
+        loss = sum(losses, start=torch.zeros((), device=self.device))
+        loss = self.ranks.sum_gradients(self.network.parameters(), loss)
+        nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
+        self.optimizer.step()
+        self.averaged.update_parameters(self.network)
+        self.steps += 1
+        return loss
+
+    def _error(self, examples: Examples, rows: Tensor) -> Tensor:
+        """Sum of absolute errors over some rows."""
+        half = self.task.params.precision == "bfloat16"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+            outputs = self.network(examples.dataset.batch(rows).to(self.device))
+        return nn.functional.l1_loss(outputs.float(), examples.target[rows].to(self.device), reduction="sum")
+
+    def _best_epoch(self) -> int:
+        """Number of the epoch with the least validation error, the first of equals; 0 before the first."""
+        return min(((row["validation_mae"], int(row["epoch"])) for row in self.history), default=(0.0, 0))[1]
+
+    def _refuse_divergence(self, error: float) -> None:
+        view, key = self.task.view, self.task.rate_key
+        if not math.isfinite(error):
+            raise LodestoneError(
+                f"training of {view} member {self.task.member} diverged in epoch {len(self.history) + 1} at "
+                f"{key} {self.task.learning_rate:g}: the loss is {error}",
+                f"lower {view}.{key} in params.yaml",
+            )
+
+
+def rate_factor(step: int, total: int) -> float:
+    """Share of the highest learning rate: linear warm-up over a tenth of the steps, then half a cosine down to 0."""
+    warm_up = max(1, int(_WARM_UP * total))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
+
+
+def _own(value: Tensor) -> Tensor:
+    """A copy in main memory that shares nothing with other tensors."""
+    return value.detach().to("cpu", copy=True).contiguous()
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    """Of the generators that networks with random parts would draw from."""
+    cuda = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
+    return {"cpu": torch.get_rng_state(), **cuda}
+
+
+def _set_random_states(states: Mapping[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)

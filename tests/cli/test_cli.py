@@ -1,0 +1,176 @@
+"""The command: light, clear about faults, and honest about whether there was anything to do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lodestone import __version__
+from lodestone.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+STAGE = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT / "pipeline")!r})
+from pathlib import Path
+from lodestone.errors import LodestoneError
+from lodestone.stage import run_stage
+
+def body():
+    text = Path("input.txt").read_text()
+    if text == "bad":
+        raise LodestoneError("input.txt is bad", "write something better")
+    if text == "slow":
+        Path("started.txt").write_text("")
+        time.sleep(60)
+    Path("output.txt").write_text(text)
+
+run_stage(body)
+"""
+PIPELINE = {"stages": {"only": {"cmd": "python stage.py", "deps": ["stage.py", "input.txt"], "outs": ["output.txt"]}}}
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    return ended.value.code
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A DVC project of one stage beside the real parameters."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
+    monkeypatch.delenv("SHELL", raising=False)  # as in a bare container: DVC would take /bin/sh
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "pipeline"))
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    (tmp_path / "reference").mkdir()
+    (tmp_path / "reference" / "crystals.parquet").touch()  # the parameters name it
+    (tmp_path / "stage.py").write_text(STAGE)
+    (tmp_path / "input.txt").write_text("good")
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "campaign.json").write_text('{"n_discoveries": 7, "test_mae": {"ensemble": 0.123456}}')
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True)
+    return tmp_path
+
+
+def test_a_second_run_does_nothing_says_so_and_is_quick(project, capfd):
+    assert call("discover") == 0
+    first = capfd.readouterr().out
+    assert (project / "output.txt").read_text() == "good"
+    assert "up to date" not in first
+    began = time.perf_counter()
+    assert call("discover") == 0
+    assert time.perf_counter() - began < 10
+    second = capfd.readouterr().out
+    assert "Everything is up to date" in second
+    for told in (first, second):
+        assert "n_discoveries" in told
+        assert "0.1235" in told
+
+
+def test_a_failing_stage_ends_in_its_message_and_a_code(project, capfd):
+    (project / "input.txt").write_text("bad")
+    assert call("discover") != 0
+    told = capfd.readouterr().err
+    assert "error: input.txt is bad\n  -> write something better" in told
+    assert "The campaign stopped" in told
+    assert "Traceback" not in told
+    assert not (project / "output.txt").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
+@pytest.mark.parametrize("starter", [[sys.executable, "-m", "lodestone", "discover"], ["make", "discover"]])
+def test_killed_it_leaves_no_process_and_can_run_again(project, starter):
+    (project / "input.txt").write_text("slow")
+    (project / "Makefile").write_text(f"discover:\n\t@{sys.executable} -m lodestone discover\n")
+    command = subprocess.Popen(starter)
+    wait_for(lambda: (project / "started.txt").exists())
+    assert running_in(project)
+    command.send_signal(signal.SIGKILL)
+    command.wait()
+    wait_for(lambda: not running_in(project))
+    (project / "input.txt").write_text("good")
+    assert call("discover") == 0
+    assert (project / "output.txt").read_text() == "good"
+
+
+def test_ctrl_c_ends_everything_in_one_message(project):
+    (project / "input.txt").write_text("slow")
+    starter = [sys.executable, "-m", "lodestone", "discover"]
+    command = subprocess.Popen(starter, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: (project / "started.txt").exists())
+    os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to all of them
+    told = command.communicate(timeout=30)[1]
+    assert command.returncode == 130
+    assert told.strip() == "interrupted; run again to go on from here"
+    wait_for(lambda: not running_in(project))
+    assert not (project / "output.txt").exists()
+
+
+def running_in(folder: Path) -> list[str]:
+    """Processes other than this one that work in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(process / "cwd") == str(folder) and process.name != str(os.getpid()):
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("command", ["discover", "check"])
+def test_wrong_parameters_stop_before_anything_runs(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text.replace("seed:", "sead: 1\nseed:", 1))
+    assert call(command) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: params.yaml: sead: unknown parameter\n  -> ")
+    assert "Traceback" not in told
+
+
+def test_valid_parameters_are_told(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert call("check") == 0
+    assert "params.yaml is valid" in capsys.readouterr().out
+
+
+def test_traceback_when_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LODESTONE_TRACEBACK", "")
+    with pytest.raises(Exception, match=r"params\.yaml cannot be read"):
+        main(["--traceback", "check"])
+
+
+def test_publishing_an_unfinished_campaign_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    assert call("publish") == 1
+    assert "dvc repro" in capsys.readouterr().err
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_version_and_start_up_without_heavy_imports():
+    code = (
+        "import sys, lodestone.cli.main\n"
+        "print(sorted({'torch', 'mlflow', 'pymatgen', 'polars', 'dvc'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+    version = [sys.executable, "-m", "lodestone", "--version"]
+    assert __version__ in subprocess.run(version, cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,156 @@
+"""`params.yaml`: everything that is wrong is refused, and named."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from lodestone.config.load import PARAMS_FILE, load_params, parse_params
+from lodestone.config.rounds import round_names
+from lodestone.errors import LodestoneError
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = yaml.safe_load((ROOT / "params.yaml").read_text())
+DROP = object()
+
+
+def changed(**changes: object) -> dict:
+    """The default parameters with values replaced; keys are paths joined by ``__``."""
+    content = copy.deepcopy(DEFAULT)
+    for path, value in changes.items():
+        *parents, key = path.split("__")
+        section = content
+        for parent in parents:
+            section = section[parent]
+        section.pop(key) if value is DROP else section.__setitem__(key, value)
+    return content
+
+
+def chain(*links: tuple[str, str]) -> dict:
+    """Rounds by pairs of name and next name."""
+    return {name: {"next": following, "budget": 4, "random_baseline": 1} for name, following in links}
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "params.yaml", *sorted((ROOT / "campaigns").glob("*.yaml"))], ids=lambda p: p.name
+)
+def test_parameter_files_of_the_repository(path):
+    params = load_params(path)
+    assert len(round_names(params.rounds)) == len(params.rounds) >= 3
+    assert params.snapshot.source == ("reference" if path.name == "params.yaml" else "file")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sed": 1}, "sed: unknown parameter"),
+        ({"structure__widht": 64}, "structure.widht: unknown parameter"),
+        ({"rounds__round_1__bugdet": 64}, "rounds.round_1.bugdet: unknown parameter"),
+        ({"oracle": DROP}, "oracle: Field required"),
+        ({"structure__cutoff": DROP}, "structure.cutoff: Field required"),
+        ({"composition__epochs": "many"}, "composition.epochs: Input should be a valid integer"),
+        ({"composition__epochs": 1.5}, "composition.epochs: Input should be a valid integer"),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0"),
+        ({"structure__patience": 0}, "structure.patience: Input should be greater than or equal to 1"),
+        ({"structure__precision": "float16"}, "structure.precision: Input should be 'float32' or 'bfloat16'"),
+        ({"structure__members": 1}, "structure.members: Input should be greater than or equal to 2"),
+        ({"rounds__round_0__budget": 0}, "rounds.round_0.budget"),
+        ({"oracle__fmax": float("nan")}, "oracle.fmax"),
+        ({"ensemble__combination": "vote"}, "ensemble.combination: Input should be 'constant', 'spread', 'mean'"),
+        ({"ensemble": DROP}, "ensemble: Field required"),
+        ({"discovery__threshold": float("nan")}, "discovery.threshold: Input should be a finite number"),
+        ({"snapshot__source": "mp"}, "snapshot.source: Input should be 'reference', 'file', 'mat"),
+        ({"snapshot__source": "file"}, "snapshot: source: file needs label_method and correction_scheme"),
+        ({"snapshot__source": "optimade"}, "snapshot: source: optimade needs provider"),
+        ({"snapshot__filters__elements": "Na"}, "snapshot.filters.elements: Input should be a valid tuple"),
+        ({"validate__volume_per_atom": [150, 2]}, "validate: volume_per_atom: the lower bound comes first"),
+        ({"validate__formation_energy": [1, 1]}, "validate: formation_energy: the lower bound comes first"),
+        ({"split__validation": 0.6, "split__test": 0.4}, "split: validation and test must be positive"),
+        ({"split__test": 0}, "split: validation and test must be positive"),
+        ({"split__test_from": "2018-01-01"}, "split: by: formula reads no validation_from and test_from"),
+        ({"split__by": "created_at"}, "split: by: created_at needs validation_from and test_from"),
+        ({"split": {"by": "created_at", "validation_from": "2018-02-30"}}, "split.validation_from: Input should be a"),
+        (
+            {"split": {"by": "created_at", "validation_from": "2018-01-01", "test_from": "2018-01-01"}},
+            "split: validation_from must lie before test_from",
+        ),
+        ({"views": ["composition"]}, "views must list composition and structure"),
+        ({"views": []}, "views must list composition and structure"),
+        ({"views": ["composition", "structure", "structure"]}, "views must list composition and structure, each once"),
+        ({"rounds": None}, "rounds: Input should be a valid dictionary"),
+        ({"rounds": {0: {"next": "1", "budget": 1, "random_baseline": 0}}}, "rounds.0.[key]: Input should be a valid"),
+        ({"rounds": {}}, "at least one round is needed"),
+    ],
+)
+def test_wrong_values_are_named(changes, told):
+    with pytest.raises(LodestoneError) as refused:
+        parse_params(changed(**changes), Path("my.yaml"))
+    assert refused.value.problem.startswith("my.yaml: ")
+    assert told in refused.value.problem
+
+
+@pytest.mark.parametrize(
+    ("links", "told"),
+    [
+        ([("round_0", "round_1"), ("round_2", "round_3")], "gap: nobody names 'round_2' as next"),
+        ([("round_0", "round_1"), ("round_1", "round_0")], "the chain is a cycle"),
+        ([("round_0", "round_0")], "the chain is a cycle"),
+        ([("round_0", "end"), ("round_1", "round_2"), ("round_2", "round_1")], "part of the chain is a cycle"),
+        ([("round_0", "round_2"), ("round_1", "round_2"), ("round_2", "end")], "two rounds name 'round_2' as next"),
+        ([("round_1", "round_2"), ("round_2", "round_3")], "first round must be called round_0, not 'round_1'"),
+    ],
+    ids=["gap", "cycle", "self", "split off cycle", "fork", "first"],
+)
+def test_broken_chains_are_named(links, told):
+    with pytest.raises(LodestoneError) as refused:
+        parse_params(changed(rounds=chain(*links)))
+    assert told in refused.value.problem
+
+
+def test_rounds_are_in_the_order_of_the_chain_not_of_the_file():
+    rounds = chain(("zeta", "end"), ("alpha", "zeta"), ("round_0", "alpha"))
+    assert round_names(parse_params(changed(rounds=rounds)).rounds) == ["round_0", "alpha", "zeta"]
+
+
+@pytest.mark.parametrize("content", [None, [1], "text", {}])
+def test_files_that_hold_something_else(content):
+    with pytest.raises(LodestoneError, match=r"my\.yaml"):
+        parse_params(content, Path("my.yaml"))
+
+
+def test_missing_file_and_broken_yaml(tmp_path):
+    with pytest.raises(LodestoneError, match="root of the repository"):
+        load_params(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("seed: 1\nrounds: {round_0: [\n")
+    with pytest.raises(LodestoneError, match="is no YAML"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_parameters_are_frozen():
+    params = parse_params(changed())
+    for section, name in ((params, "seed"), (params.oracle, "fmax"), (params.rounds["round_0"], "budget")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(section, name, 1)
+
+
+def test_views_by_name():
+    params = parse_params(changed(structure__width=17))
+    assert params.view("structure").width == 17
+    assert params.view("composition") is params.composition
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    text = PARAMS_FILE.read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(text + "\n  round_2: {next: round_9, budget: 1, random_baseline: 0}\n")
+    with pytest.raises(LodestoneError, match="'round_2' stands twice"):
+        load_params(path)
+
+
+def test_a_round_name_is_no_path(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(PARAMS_FILE.read_text().replace("next: round_3", "next: ../round_3"))
+    with pytest.raises(LodestoneError, match=r"rounds.round_2.next"):
+        load_params(path)

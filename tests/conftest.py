@@ -1,0 +1,53 @@
+"""Fixtures that several rooms share."""
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lodestone.config.load import load_params
+from lodestone.curation.labelling import energy_above_hull
+from lodestone.curation.splits import split_snapshot
+from lodestone.schemas import Crystals
+
+ROOT = Path(__file__).parents[1]
+TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2}
+# An odd batch: the gradient of the last bias is a sum of signs, and where they cancel Adam makes a step of rounding.
+TINY |= {"batch_size": 9, "learning_rate": 0.01, "fine_tune_learning_rate": 0.002}
+
+
+@pytest.fixture(scope="session")
+def known() -> pl.DataFrame:
+    """Some 230 small crystals of the reference set, dealt to train, validation and test."""
+    params = load_params(ROOT / "params.yaml")
+    rows = pl.read_parquet(ROOT / "reference" / "crystals.parquet").filter(pl.col("nsites") <= 6)
+    rows = rows.sample(230, seed=0).sort("material_id")
+    rows = rows.with_columns(
+        energy_above_hull(rows, rows["formation_energy_per_atom"].to_numpy()),
+        pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
+        pl.lit("snapshot").alias("origin"),
+        pl.lit(None, dtype=pl.String).alias("created_at"),
+        pl.lit("train").alias("split"),
+    )
+    return split_snapshot(rows, params.split).select(list(Crystals.to_schema().columns))
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Parameters of both views, small enough to train in a second."""
+    params = load_params(ROOT / "params.yaml")
+    small = {"cutoff": 5.0, "neighbours": 6}
+    return {
+        "composition": params.composition.model_copy(update=TINY),
+        "structure": params.structure.model_copy(update=TINY | small),
+    }
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the shared data sets, which are no part of the repository."""
+    folder = Path(os.environ.get("LODESTONE_SHARED_DATA", ROOT / ".." / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"shared data not found in {folder}; set LODESTONE_SHARED_DATA")
+    return folder

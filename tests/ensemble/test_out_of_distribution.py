@@ -1,0 +1,96 @@
+"""What is unlike the training crystals, and why."""
+
+import numpy as np
+import pytest
+
+from lodestone.crystals.crystal import Crystal
+from lodestone.ensemble.out_of_distribution import Novelty, neighbour_distances
+from lodestone.errors import LodestoneError
+
+
+def crystal(*numbers):
+    return Crystal(4 * np.eye(3), np.array(numbers), np.linspace(0, 0.9, 3 * len(numbers)))
+
+
+NA, CL, K, F, O = 11, 17, 19, 9, 8  # noqa: E741
+TRAIN = [crystal(NA, CL), crystal(NA, NA, O), crystal(K, CL), crystal(K, O), crystal(CL, O), crystal(K, NA, CL)]
+
+
+def both(latents):
+    """Guesses lie twice as far from what was learned from."""
+    return {"relaxed": latents, "unrelaxed": 2 * latents}
+
+
+@pytest.fixture
+def novelty():
+    generator = np.random.default_rng(0)
+    return Novelty.fit(TRAIN * 50, generator.normal(0, 1, (300, 4)), both(generator.normal(0, 1, (20_000, 4))))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ((CL, NA, NA), ""),
+        ((NA,), "system"),  # the element alone was never seen
+        ((NA, CL, O), "system"),  # each pair was
+        ((K, NA, O), "system"),
+        ((NA, F), "element"),
+        ((F, K, CL, O), "element"),
+    ],
+)
+def test_chemistry(novelty, numbers, reason):
+    assert novelty.reasons([crystal(*numbers)], np.zeros((1, 4))) == [reason]
+
+
+def test_a_pair_that_was_never_together():
+    seen = Novelty.fit([crystal(NA, CL), crystal(K, O)], np.zeros((2, 4)), both(np.zeros((2, 4))))
+    assert seen.reasons([crystal(NA, O), crystal(K, NA, CL)], np.zeros((2, 4))) == ["pair", "pair"]
+
+
+def test_far_from_every_training_crystal_in_latent_space(novelty):
+    latents = np.array([[0.0] * 4, [9.0] * 4, [9.0] * 4])
+    told = novelty.reasons([crystal(NA, CL), crystal(NA, CL), crystal(NA, F)], latents)
+    assert told == ["", "latent", "element,latent"]
+
+
+def test_about_one_validation_crystal_in_a_hundred_is_far(novelty):
+    latents = np.random.default_rng(1).normal(0, 1, (20_000, 4))
+    told = novelty.reasons([crystal(NA, CL)] * 20_000, latents)
+    assert told.count("latent") == pytest.approx(200, abs=60)
+    told = novelty.reasons([crystal(NA, CL)] * 20_000, 2 * latents, "unrelaxed")
+    assert told.count("latent") == pytest.approx(200, abs=60)
+
+
+def test_distance_is_that_to_the_fifth_nearest():
+    known = np.arange(10.0)[:, None]
+    assert neighbour_distances(np.array([[0.0], [4.5], [20.0]]), known) == pytest.approx([4.0, 2.5, 15.0])
+    assert neighbour_distances(np.array([[1.0]]), known[:2]) == pytest.approx([1.0])  # the last there is
+    assert neighbour_distances(np.array([[1.0]]), known[:0]).tolist() == [np.inf]
+    many = np.random.default_rng(0).normal(0, 1, (5000, 3))  # more than one chunk
+    one_by_one = [np.sort(np.linalg.norm(many[:50] - point, axis=1))[4] for point in many]
+    assert neighbour_distances(many, many[:50]) == pytest.approx(one_by_one, abs=1e-6)
+
+
+def test_saved_and_loaded_alike_and_the_same_bytes_whatever_the_order(novelty, tmp_path):
+    novelty.save(tmp_path / "one")
+    loaded = Novelty.load(tmp_path / "one")
+    assert (loaded.systems, loaded.thresholds) == (novelty.systems, novelty.thresholds)
+    assert np.array_equal(loaded.latents, novelty.latents)
+    shuffled = frozenset(sorted(novelty.systems, reverse=True))
+    Novelty(shuffled, novelty.latents, novelty.thresholds).save(tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_at_most_two_thousand_latent_vectors_are_kept():
+    latents = np.arange(5000.0)[:, None]
+    kept = Novelty.fit([crystal(NA, CL)] * 5000, latents, both(latents[:10])).latents[:, 0]
+    assert len(kept) == 2000
+    assert (kept[0], kept[-1]) == (0, 4999)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not safetensors"])
+def test_damaged_files_are_named(tmp_path, content):
+    if content is not None:
+        (tmp_path / "novelty.safetensors").write_bytes(content)
+    with pytest.raises(LodestoneError, match=r"novelty\.safetensors cannot be read"):
+        Novelty.load(tmp_path / "novelty.safetensors")

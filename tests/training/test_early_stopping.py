@@ -1,0 +1,64 @@
+"""With patience a fit ends when it no longer gets better, and keeps its best weights; without, it runs to the end."""
+
+import numpy as np
+import pytest
+import torch
+
+from lodestone.models.inference import evaluate
+from lodestone.training.distributed import Ranks
+from lodestone.training.fit import fit_member
+from lodestone.training.trainer import Trainer, rate_factor
+
+
+def with_curve(task, params, errors):
+    """A trainer whose validation errors are given; the weights are told apart by the number of the epoch."""
+    one = task("composition", params=params)
+    trainer = Trainer(one, one.data, torch.device("cpu"), Ranks())
+    curve = iter(errors)
+
+    def validate():
+        trainer.averaged.module.norm.bias.data.fill_(len(trainer.history) + 1)
+        return next(curve)
+
+    trainer._validate = validate
+    while not trainer.done:
+        trainer.run_epoch()
+    return len(trainer.history), float(trainer.weights()["norm.bias"][0])
+
+
+@pytest.mark.parametrize(
+    ("patience", "errors", "ended", "kept"),
+    [
+        (None, [5, 1, 2, 3, 4, 5], 6, 6),
+        (2, [5, 1, 2, 3, 0, 0], 4, 2),
+        (2, [5, 4, 4.5, 3, 2, 1], 6, 6),
+        (1, [5, 5, 1, 1, 1, 1], 2, 1),
+        (9, [5, 1, 2, 3, 4, 5], 6, 2),
+    ],
+)
+def test_when_it_ends_and_what_is_kept(patience, errors, ended, kept, task, tiny):
+    params = tiny["composition"].model_copy(update={"epochs": 6, "patience": patience})
+    assert with_curve(task, params, errors) == (ended, kept)
+
+
+def test_the_weights_kept_have_the_error_of_the_best_epoch(task, tiny, monkeypatch):
+    """The second epoch is made the best by adding to the errors of the others."""
+    validate = Trainer._validate
+    monkeypatch.setattr(Trainer, "_validate", lambda self: validate(self) + abs(len(self.history) - 1))
+    params = tiny["composition"].model_copy(update={"epochs": 12, "patience": 3})
+    one = task("composition", params=params)
+    result = fit_member(one)
+    assert len(result.history) == 2 + 3
+    trainer = Trainer(one, one.data, torch.device("cpu"), Ranks())
+    trainer.network.load_state_dict({name: torch.from_numpy(value) for name, value in result.weights.items()})
+    known = one.data.validation
+    errors = np.abs(evaluate(trainer.network, known.dataset, torch.device("cpu")) - known.target.numpy())
+    assert errors.mean() * one.data.scale == pytest.approx(result.history[1]["validation_mae"])
+
+
+def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_to_nothing():
+    rates = [rate_factor(step, 100) for step in range(101)]
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[9] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[100] == pytest.approx(0)

@@ -1,0 +1,147 @@
+"""From known crystals to an ensemble on disk and back."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from lodestone.crystals.encoding import decode
+from lodestone.ensemble.ensemble import load_ensemble
+from lodestone.ensemble.evaluate import combine_geometries, novelty_of
+from lodestone.ensemble.predictor import save_rules
+from lodestone.errors import LodestoneError
+from lodestone.models.inference import latents, predict_members
+from lodestone.models.registry import make_dataset
+from lodestone.models.weights import save_view
+from lodestone.schemas import GEOMETRIES, MemberPredictions
+from lodestone.substitution.unrelaxed import guesses_held_out
+from lodestone.tables.files import validated
+from lodestone.tables.layout import RoundLayout
+from lodestone.training.train import train_view
+
+VIEWS = ("composition", "structure")
+
+
+@pytest.fixture(scope="module")
+def trained(known, tiny, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LODESTONE_WORKERS", "1")
+        patch.chdir(tmp_path_factory.mktemp("cwd"))
+        patch.delenv("LODESTONE_CHECKPOINTS", raising=False)
+        made = {view: train_view(view, tiny[view], known, None, seed=11) for view in VIEWS}
+        assert not list(Path(".lodestone/checkpoints").iterdir())  # nothing is left of a training that ended well
+        return made
+
+
+@pytest.fixture(scope="module")
+def round_folder(trained, known, tmp_path_factory):
+    """The folder of a round as its stages leave it; with it what the ensemble stage computed."""
+    files = RoundLayout(tmp_path_factory.mktemp("data") / "round_0")
+    for view in VIEWS:
+        save_view(trained[view].saved, files.models(view))
+    guesses = guesses_held_out(known, 11)
+    seen, novelty = novelty_of(trained["structure"].saved, known, guesses)
+    combined = combine_geometries(*(trained[view].predictions for view in VIEWS), known, guesses, novelty)
+    save_rules({geometry: found.rule for geometry, found in combined.items()}, files.ensemble)
+    seen.save(files.novelty)
+    return files, {geometry: found.table for geometry, found in combined.items()}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_member_predicts_every_unseen_crystal(view, trained, known, tiny, tmp_path):
+    predicted = validated(trained[view].predictions, MemberPredictions, tmp_path)
+    rows = predicted.filter(pl.col("geometry") == "relaxed")
+    unseen = known.filter(pl.col("split").is_in(["validation", "test"]))
+    assert rows.group_by("member").len().sort("member").rows() == [(0, len(unseen)), (1, len(unseen))]
+    assert set(rows.select("material_id", "split").iter_rows()) == set(
+        unseen.select("material_id", "split").iter_rows()
+    )
+    members = rows.sort("material_id").partition_by("member", maintain_order=True)
+    first, second = (part["formation_energy_per_atom_pred"].to_numpy() for part in members)
+    assert np.abs(first - second).mean() > 1e-4  # members differ, else there is no spread
+    assert len(trained[view].history) == tiny[view].members * tiny[view].epochs
+
+
+def test_only_the_structure_view_tells_a_guess_from_the_relaxed_crystal(trained, known):
+    guesses = guesses_held_out(known, 11)
+    assert 20 < len(guesses.crystals) < len(known)
+    assert set(trained["composition"].predictions["geometry"]) == {"relaxed"}
+    parts = trained["structure"].predictions.partition_by("geometry", as_dict=True)
+    guessed, relaxed = parts["unrelaxed",], parts["relaxed",]
+    assert sorted(set(guessed["material_id"])) == guesses.table["material_id"].to_list()
+    both = guessed.join(relaxed, on=["material_id", "member"])
+    name = "formation_energy_per_atom_pred"
+    assert (both[name] - both[f"{name}_right"]).abs().mean() > 1e-3
+
+
+def test_guesses_of_held_out_crystals_come_from_training_crystals(known):
+    """Moving the atoms of held-out crystals changes no guess; without training crystals there is none."""
+    here = guesses_held_out(known, 11)
+    spoilt = pl.when(pl.col("split") == "train").then(pl.col("lattice")).otherwise(pl.col("lattice") * 1.3)
+    moved = guesses_held_out(known.with_columns(spoilt), 11)
+    assert [crystal.digest() for crystal in moved.crystals] == [crystal.digest() for crystal in here.crystals]
+    train = pl.col("split") == "train"
+    assert set(guesses_held_out(known.filter(~train | (pl.col("nsites") == 2)), 11).table["nsites"]) == {2}
+
+
+def test_without_guesses_the_mark_is_not_set(known, tiny):
+    plain = tiny["structure"].model_copy(update={"unrelaxed": 0.0})
+    crystals = decode(known.head(6))
+    for params, expected in ((tiny["structure"], [0, 1, 0, 1, 0, 1]), (plain, [0] * 6)):
+        dataset = make_dataset("structure", crystals, params, [False, True] * 3)
+        assert dataset.batch(torch.arange(6)).unrelaxed.tolist() == expected
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, round_folder, geometry):
+    files, tables = round_folder
+    ensemble = load_ensemble(files.folder)
+    guesses = guesses_held_out(known, 11)
+    rows = known.filter(pl.col("split").is_in(["validation", "test"])).sort("material_id", descending=True)
+    shown = {"relaxed": (rows, decode(rows)), "unrelaxed": (guesses.table, guesses.crystals)}
+    rows, crystals = shown[geometry]
+    table = tables[geometry]
+    found = ensemble.predict(crystals, geometry)
+    written = rows.select("material_id").join(table, on="material_id", maintain_order="left")
+    columns = {"mean": "pred", "composition": "pred_composition", "structure": "pred_structure"}
+    columns |= {"spread": "epistemic_std", "std": "std", "lower": "lower", "upper": "upper"}
+    for name, column in columns.items():
+        expected = written[f"formation_energy_per_atom_{column}"].to_numpy()
+        assert getattr(found, name) == pytest.approx(expected, abs=1e-5, rel=1e-6)
+    assert found.novelty == written["out_of_distribution"].to_list()
+    assert 0 < sum(told != "" for told in found.novelty) < len(rows)
+
+
+def test_predictions_are_the_combination_of_the_members(trained, known, round_folder):
+    crystals = decode(known.head(20))
+    ensemble = load_ensemble(round_folder[0].folder)
+    members = {view: predict_members(trained[view].saved, crystals) for view in VIEWS}
+    assert members["structure"].shape == (2, 20)
+    expected = ensemble.rules["relaxed"].combination.combine(members["composition"], members["structure"])
+    found = ensemble.predict(crystals)
+    assert np.array_equal(found.mean, expected.mean)
+    assert np.array_equal(found.spread, expected.spread)
+
+
+def test_latent_vectors_are_those_of_the_first_member(trained, known):
+    crystals = decode(known.head(20))
+    saved = trained["structure"].saved
+    found = latents(saved, crystals)
+    assert found.shape == (20, saved.params.width)
+    assert np.ptp(found, axis=0).max() > 1e-3
+    assert not np.allclose(latents(replace(saved, members=saved.members[::-1]), crystals), found)
+    assert np.allclose(latents(saved, crystals[::-1])[::-1], found, atol=1e-4)
+
+
+def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):
+    wider = tiny["composition"].model_copy(update={"width": 32})
+    with pytest.raises(LodestoneError, match=r"member_0\.safetensors does not fit .* is \(16,\), should be \(32,\)"):
+        train_view("composition", wider, known, round_folder[0].models("composition"), seed=1)
+
+
+def test_a_missing_warm_start_is_named(known, tiny, tmp_path):
+    with pytest.raises(LodestoneError, match=r"nowhere/config\.json cannot be read"):
+        train_view("composition", tiny["composition"], known, tmp_path / "nowhere", seed=1)
