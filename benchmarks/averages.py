@@ -1,8 +1,9 @@
-"""What the weighted average of the views is worth, and what it is worth to learn from guesses: one table.
+"""What the weighted average of the views is worth, and what it is worth to learn from unrelaxed structures: one table.
 
 Both views are trained on crystals of the Materials Project, the structure view twice: on relaxed crystals only, and
-with guesses of them (`structure.unrelaxed`). Every way to combine the views is fitted on validation crystals, once as
-they are and once as guesses, and tested on other formulas, on unseen chemical systems, and on guesses of the latter.
+with unrelaxed structures of them (`structure.unrelaxed`). Every aggregation strategy is fitted on validation crystals,
+once relaxed and once unrelaxed, and tested on other formulas, on unseen chemical systems, and on unrelaxed structures
+of the latter.
 
     python benchmarks/averages.py --train 6000 --members 4 --epochs 40
 
@@ -24,11 +25,11 @@ import polars as pl  # noqa: E402
 from lodestone.config.load import load_params  # noqa: E402
 from lodestone.config.sections import ViewParams  # noqa: E402
 from lodestone.crystals.encoding import decode  # noqa: E402
-from lodestone.ensemble.predictor import Combination  # noqa: E402
+from lodestone.ensemble.predictor import Aggregation  # noqa: E402
 from lodestone.ensemble.strategies import STRATEGIES  # noqa: E402
 from lodestone.models.inference import predict_members  # noqa: E402
 from lodestone.models.weights import SavedView  # noqa: E402
-from lodestone.substitution.unrelaxed import Guesses, guesses_held_out  # noqa: E402
+from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out  # noqa: E402
 from lodestone.training.train import fit_view  # noqa: E402
 from materials_project import ENERGY, deal  # noqa: E402
 
@@ -37,7 +38,7 @@ TRAININGS = {0.0: "relaxed crystals only", 0.5: "relaxed crystals and guesses"}
 SETS = {
     "other formulas": ("formulas", "relaxed"),
     "unseen systems": ("systems", "relaxed"),
-    "unseen systems, guessed geometry": ("systems", "unrelaxed"),
+    "unseen systems, unrelaxed structure": ("systems", "unrelaxed"),
 }
 
 
@@ -56,12 +57,12 @@ def main() -> None:
     print("\n".join(lines))
 
 
-def _shown(table: pl.DataFrame, part: str) -> dict[str, Guesses]:
+def _shown(table: pl.DataFrame, part: str) -> dict[str, UnrelaxedStructures]:
     """The crystals of a part, as they are and as training crystals suggest them."""
     rows = table.filter(pl.col("split") == part).sort("material_id")
     known = table.filter(pl.col("split") == "train")
     test = pl.concat([known, rows.with_columns(split=pl.lit("test"))])
-    return {"relaxed": Guesses(rows, decode(rows)), "unrelaxed": guesses_held_out(test, 0)}
+    return {"relaxed": UnrelaxedStructures(rows, decode(rows)), "unrelaxed": unrelaxed_held_out(test, 0)}
 
 
 def _trained(view: str, table: pl.DataFrame, asked: argparse.Namespace, **changes: float) -> SavedView:
@@ -71,21 +72,23 @@ def _trained(view: str, table: pl.DataFrame, asked: argparse.Namespace, **change
     return fit_view(view, params.model_copy(update=sizes | changes), known, None, 0)
 
 
-def _members(saved: SavedView, shown: dict[str, dict[str, Guesses]]) -> dict[tuple[str, str], np.ndarray]:
+def _members(saved: SavedView, shown: dict[str, dict[str, UnrelaxedStructures]]) -> dict[tuple[str, str], np.ndarray]:
     return {
-        (part, geometry): predict_members(saved, held.crystals, geometry)
-        for part, geometries in shown.items()
-        for geometry, held in geometries.items()
+        (part, input_structure): predict_members(saved, held.crystals, input_structure)
+        for part, input_structures in shown.items()
+        for input_structure, held in input_structures.items()
     }
 
 
 def _table(
     composition: dict[tuple[str, str], np.ndarray],
     structure: dict[tuple[str, str], np.ndarray],
-    shown: dict[str, dict[str, Guesses]],
+    shown: dict[str, dict[str, UnrelaxedStructures]],
 ) -> Iterator[str]:
     """MAE in meV/atom of every strategy on every set."""
-    counts = [f"{name} (n = {len(shown[part][geometry].crystals):,})" for name, (part, geometry) in SETS.items()]
+    counts = [
+        f"{name} (n = {len(shown[part][input_structure].crystals):,})" for name, (part, input_structure) in SETS.items()
+    ]
     yield f"| MAE, meV/atom | {' | '.join(counts)} |"
     yield "|---|" + "---:|" * len(SETS)
     for strategy in STRATEGIES:
@@ -93,8 +96,8 @@ def _table(
         for key in SETS.values():
             fitting = "validation", key[1]
             true = shown[fitting[0]][fitting[1]].table[ENERGY].to_numpy()
-            combination = Combination.fit(strategy, composition[fitting], structure[fitting], true)
-            error = combination.combine(composition[key], structure[key]).mean
+            aggregation = Aggregation.fit(strategy, composition[fitting], structure[fitting], true)
+            error = aggregation.aggregate(composition[key], structure[key]).mean
             error = error - shown[key[0]][key[1]].table[ENERGY].to_numpy()
             maes.append(f"{1e3 * np.abs(error).mean():.1f}")
         yield f"| {strategy} | {' | '.join(maes)} |"

@@ -60,7 +60,7 @@ def arrivals(table: pl.DataFrame) -> Comparison:
     return Comparison(f"{LATE:,} more phases", f"hull of all {len(table):,} anew", LATE, *seconds)
 
 
-def neighbourhood(table: pl.DataFrame, n_elements: int) -> pl.DataFrame:
+def neighborhood(table: pl.DataFrame, n_elements: int) -> pl.DataFrame:
     """All rows that hold only some elements, drawn with a fixed seed: whole systems with all their subsystems."""
     elements = table["chemsys"].str.split("-")
     chosen = elements.explode().unique().sort().sample(n_elements, seed=1)

@@ -50,7 +50,7 @@ def packed(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def described(rows: pl.DataFrame, *kept: str) -> pl.DataFrame:
-    """Some columns of the rows, their crystals, and the prototypes by which these become guesses of each other."""
+    """Some columns of the rows, their crystals, and the prototypes by which one is made from another."""
     found = describe(crystals_of(rows)).drop("formula_pretty", "chemsys", "spacegroup_number", "nsites")
     return rows.select("material_id", "formula", "chemsys", ENERGY, *kept).hstack(found)
 

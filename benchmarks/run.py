@@ -34,7 +34,7 @@ def _comparisons(table: pl.DataFrame, energies: pl.DataFrame | None) -> Iterator
     if energies is None:
         print(f"no mp_energies.parquet in {SHARED}: the hull of the Materials Project is left out")
         return
-    yield hull.distances(hull.neighbourhood(energies, 20), "20 elements of MP")
+    yield hull.distances(hull.neighborhood(energies, 20), "20 elements of MP")
     yield hull.arrivals(energies)
 
 

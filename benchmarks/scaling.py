@@ -26,7 +26,7 @@ import polars as pl  # noqa: E402
 from lodestone.config.load import load_params  # noqa: E402
 from lodestone.config.params import VIEWS  # noqa: E402
 from lodestone.crystals.encoding import decode  # noqa: E402
-from lodestone.ensemble.predictor import Combination  # noqa: E402
+from lodestone.ensemble.predictor import Aggregation  # noqa: E402
 from lodestone.models.inference import predict_members  # noqa: E402
 from lodestone.runtime.seeds import child_seed  # noqa: E402
 from lodestone.tables.files import read_table, write_table  # noqa: E402
@@ -72,8 +72,8 @@ def _curves(table: pl.DataFrame, test: pl.DataFrame, sizes: list[int], asked: ar
 def _weighted(members: dict[str, dict[str, np.ndarray]], table: pl.DataFrame) -> np.ndarray:
     watched = table.filter(pl.col("split") == "validation").sort("material_id")[ENERGY].to_numpy()
     composition, structure = (members[view] for view in VIEWS)
-    rule = Combination.fit("constant", composition["validation"], structure["validation"], watched)
-    return rule.combine(composition["test"], structure["test"]).mean
+    rule = Aggregation.fit("constant", composition["validation"], structure["validation"], watched)
+    return rule.aggregate(composition["test"], structure["test"]).mean
 
 
 def _members(view: str, size: int, table: pl.DataFrame, asked: argparse.Namespace) -> dict[str, np.ndarray]:
@@ -88,11 +88,11 @@ def _members(view: str, size: int, table: pl.DataFrame, asked: argparse.Namespac
         known = pl.concat([train, table.filter(pl.col("split") != "train")])
         print(f"{view} view, {size:,} crystals, {epochs} epochs", flush=True)
         saved = fit_view(view, params, known, None, child_seed(0, "scaling", view, size))
-        unseen = table.filter(pl.col("split") != "train").sort("material_id")
+        held_out = table.filter(pl.col("split") != "train").sort("material_id")
         predicted = pl.DataFrame(
-            predict_members(saved, decode(unseen)).T, schema=[f"{m}" for m in range(asked.members)]
+            predict_members(saved, decode(held_out)).T, schema=[f"{m}" for m in range(asked.members)]
         )
-        write_table(unseen.select("material_id", "split").hstack(predicted), path)
+        write_table(held_out.select("material_id", "split").hstack(predicted), path)
     found = read_table(path)
     parts = {part: found.filter(pl.col("split") == part) for part in ("validation", "test")}
     return {part: rows.drop("material_id", "split").to_numpy().T for part, rows in parts.items()}

@@ -29,13 +29,13 @@ from lodestone.crystals.compositions import atomic_fractions, fractions_of_formu
 from lodestone.crystals.encoding import decode  # noqa: E402
 from lodestone.ensemble.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
 from lodestone.ensemble.metrics import errors  # noqa: E402
-from lodestone.ensemble.out_of_distribution import Novelty  # noqa: E402
-from lodestone.ensemble.predictor import Combination, Prediction, Rule  # noqa: E402
+from lodestone.ensemble.out_of_distribution import OutOfDistribution  # noqa: E402
+from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction  # noqa: E402
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores  # noqa: E402
-from lodestone.models.inference import Shown  # noqa: E402
+from lodestone.models.inference import NetworkInputs  # noqa: E402
 from lodestone.models.weights import SavedView  # noqa: E402
 from lodestone.report.uncertainty_figures import coverage, stability  # noqa: E402
-from lodestone.schemas import NOVELTY  # noqa: E402
+from lodestone.schemas import OUT_OF_DISTRIBUTION_REASONS  # noqa: E402
 from lodestone.stability.hull import ConvexHull  # noqa: E402
 from lodestone.training.train import fit_view  # noqa: E402
 from materials_project import ENERGY, deal  # noqa: E402
@@ -53,8 +53,8 @@ def main() -> None:
     )
     saved = fit_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
     hull = _hull(asked.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))
-    scores, widening = measure(saved, table, hull)
-    write(scores, widening, asked.out)
+    scores, inflation = measure(saved, table, hull)
+    write(scores, inflation, asked.out)
 
 
 def measure(
@@ -62,26 +62,28 @@ def measure(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Scores by set of crystals and step; and how much each reason would have had to be widened."""
     crystals = {part: decode(table.filter(pl.col("split") == part)) for part in ("train", "validation", *TESTS)}
-    shown = {part: Shown.to(saved, found) for part, found in crystals.items()}
+    shown = {part: NetworkInputs.to(saved, found) for part, found in crystals.items()}
     vectors = {part: found.latents() for part, found in shown.items()}
-    seen = Novelty.fit(crystals["train"], vectors["train"], {"relaxed": vectors["validation"]})
+    seen = OutOfDistribution.fit(crystals["train"], vectors["train"], {"relaxed": vectors["validation"]})
     rule, predicted = None, {}
     for part in ("validation", *TESTS):
         rows = table.filter(pl.col("split") == part)
-        members, novelty = shown[part].members(), seen.reasons(crystals[part], vectors[part])
-        rule = rule or calibrated(members, rows, novelty)
-        predicted[part] = rule.predict(members, members, novelty), rows
+        members, out_of_distribution = shown[part].members(), seen.reasons(crystals[part], vectors[part])
+        rule = rule or calibrated(members, rows, out_of_distribution)
+        predicted[part] = rule.predict(members, members, out_of_distribution), rows
     assert rule is not None
     scores = {part: dict(_steps(*predicted[part], hull, rule.calibration)) for part in TESTS}
-    return scores, {"used": dict(rule.calibration.widening), "needed": _needed([predicted[part] for part in TESTS])}
+    return scores, {"used": dict(rule.calibration.inflation), "needed": _needed([predicted[part] for part in TESTS])}
 
 
-def calibrated(members: np.ndarray, rows: pl.DataFrame, novelty: list[str]) -> Rule:
+def calibrated(members: np.ndarray, rows: pl.DataFrame, out_of_distribution: list[str]) -> EnsemblePredictor:
     """The rule of one view alone, fitted on the validation crystals."""
-    combination = Combination("structure", {})
-    average = combination.combine(members, members)
+    aggregation = Aggregation("structure", {})
+    average = aggregation.aggregate(members, members)
     error = rows[ENERGY].to_numpy() - average.mean
-    return Rule(combination, Calibration.fit(error, average.spread, rows["formula"].to_list(), novelty))
+    return EnsemblePredictor(
+        aggregation, Calibration.fit(error, average.spread, rows["formula"].to_list(), out_of_distribution)
+    )
 
 
 def _steps(
@@ -90,9 +92,9 @@ def _steps(
     """Scores with the spread as it is, calibrated, and widened."""
     true = rows[ENERGY].to_numpy()
     floor = hull.hull_energies(atomic_fractions(rows["atomic_numbers"].to_list()))
-    narrow = replace(calibration, widening=dict.fromkeys(NOVELTY, 1.0))
+    narrow = replace(calibration, inflation=dict.fromkeys(OUT_OF_DISTRIBUTION_REASONS, 1.0))
     for step, rule in zip(STEPS, (Calibration.none(), narrow, calibration), strict=True):
-        std = rule.std(prediction.spread, prediction.novelty)
+        std = rule.std(prediction.spread, prediction.out_of_distribution)
         told = replace(prediction, std=std, calibration=rule)
         probability = told.probability_below(floor)
         yield (
@@ -112,18 +114,20 @@ def _needed(predicted: list[tuple[Prediction, pl.DataFrame]]) -> dict[str, Any]:
         for told, rows in predicted
     ])  # fmt: skip
     groups = np.concatenate([rows["formula"].to_numpy() for _, rows in predicted])
-    novelty = np.concatenate([np.array(list(told.novelty), dtype=object) for told, _ in predicted])
+    out_of_distribution = np.concatenate(
+        [np.array(list(told.out_of_distribution), dtype=object) for told, _ in predicted]
+    )
     quantile = predicted[0][0].calibration.quantile
     found = {}
-    for reason in NOVELTY:
-        mine = np.array([reason in text.split(",") for text in novelty], dtype=bool)
+    for reason in OUT_OF_DISTRIBUTION_REASONS:
+        mine = np.array([reason in text.split(",") for text in out_of_distribution], dtype=bool)
         enough = len(set(groups[mine])) >= ENOUGH
         factor = conformal_quantile(score[mine], groups[mine]) / quantile if enough else None
         found[reason] = {"n": int(mine.sum()), "factor": factor}
     return found
 
 
-def write(scores: dict[str, dict[str, Any]], widening: dict[str, Any], out: Path) -> None:
+def write(scores: dict[str, dict[str, Any]], inflation: dict[str, Any], out: Path) -> None:
     """Table, numbers and plot."""
     out.mkdir(parents=True, exist_ok=True)
     lines = [
@@ -132,14 +136,14 @@ def write(scores: dict[str, dict[str, Any]], widening: dict[str, Any], out: Path
     lines += ["|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|"]
     lines += [_row(part, step, found) for part, steps in scores.items() for step, found in steps.items()]
     lines += ["", "| out of distribution by | widened by | needed here | n |", "|---|---:|---:|---:|"]
-    for reason, factor in widening["used"].items():
-        needed = widening["needed"][reason]
+    for reason, factor in inflation["used"].items():
+        needed = inflation["needed"][reason]
         told = "too few" if needed["factor"] is None else f"{needed['factor']:.2f}"
         lines += [f"| {reason} | {factor:.2f} | {told} | {needed['n']} |"]
     text = "\n".join(lines)
     print(text)
     (out / "table.md").write_text(text + "\n")
-    (out / "scores.json").write_text(json.dumps({"scores": scores, "widening": widening}, indent=1))
+    (out / "scores.json").write_text(json.dumps({"scores": scores, "inflation": inflation}, indent=1))
     (out / "reliability.html").write_text(_page(scores))
 
 

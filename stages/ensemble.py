@@ -5,13 +5,13 @@ import sys
 import polars as pl
 
 from lodestone.config.load import load_params
-from lodestone.ensemble.evaluate import combine_geometries, novelty_of
-from lodestone.ensemble.predictor import save_rules
+from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
+from lodestone.ensemble.predictor import save_predictors
 from lodestone.models.weights import load_view
 from lodestone.runtime.seeds import child_seed
 from lodestone.schemas import Crystals, MemberPredictions, Predictions
 from lodestone.stage import run_stage
-from lodestone.substitution.unrelaxed import guesses_held_out
+from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import read_table, write_json, write_table
 from lodestone.tables.layout import METRICS, Layout
 
@@ -24,18 +24,23 @@ def main() -> None:
     composition, structure = (
         read_table(files.member_predictions(view), MemberPredictions) for view in ("composition", "structure")
     )
-    guesses = guesses_held_out(crystals, child_seed(params.seed, name, "structure"))
-    seen, novelty = novelty_of(load_view(files.models("structure")), crystals, guesses)
-    group = "chemsys" if params.split.by == "chemsys" else "formula_pretty"
-    combined = combine_geometries(
-        composition, structure, crystals, guesses, novelty, params.ensemble.combination, group
+    unrelaxed_structures = unrelaxed_held_out(crystals, child_seed(params.seed, name, "structure"))
+    seen, out_of_distribution = fit_out_of_distribution(
+        load_view(files.models("structure")), crystals, unrelaxed_structures
     )
-    save_rules({geometry: found.rule for geometry, found in combined.items()}, files.ensemble)
-    seen.save(files.novelty)
-    table = pl.concat(found.table for found in combined.values())
-    write_table(table, files.predictions, Predictions, sort_by=["material_id", "geometry"])
+    group = "chemsys" if params.split.by == "chemsys" else "formula_pretty"
+    evaluations = evaluate_input_structures(
+        composition, structure, crystals, unrelaxed_structures, out_of_distribution, params.ensemble.aggregation, group
+    )
+    save_predictors(
+        {input_structure: found.predictor for input_structure, found in evaluations.items()}, files.ensemble
+    )
+    seen.save(files.out_of_distribution)
+    table = pl.concat(found.table for found in evaluations.values())
+    write_table(table, files.predictions, Predictions, sort_by=["material_id", "input_structure"])
     write_json(
-        combined["relaxed"].metrics | {"unrelaxed": combined["unrelaxed"].metrics}, METRICS / name / "ensemble.json"
+        evaluations["relaxed"].metrics | {"unrelaxed": evaluations["unrelaxed"].metrics},
+        METRICS / name / "ensemble.json",
     )
 
 

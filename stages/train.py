@@ -29,7 +29,10 @@ def main() -> None:
             save_view(trained.saved, files.models(view))
             predictions = files.member_predictions(view)
             write_table(
-                trained.predictions, predictions, MemberPredictions, sort_by=["material_id", "geometry", "member"]
+                trained.predictions,
+                predictions,
+                MemberPredictions,
+                sort_by=["material_id", "input_structure", "member"],
             )
             write_atomically(files.history(view), trained.history.write_csv)
             record_timing(**trained.speed)

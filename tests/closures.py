@@ -16,7 +16,7 @@ BY_FILE = ("curation", "runtime", "tables")  # rooms of which a stage declares s
 PLUMBING = {
     *(f"pipeline/lodestone/{name}.py" for name in ("errors", "stage", "tables/layout")),
     *(f"pipeline/lodestone/runtime/{name}.py" for name in ("processes", "progress")),
-    *(f"pipeline/lodestone/config/{name}.py" for name in ("load", "params", "rounds", "sections")),
+    *(f"pipeline/lodestone/config/{name}.py" for name in ("load", "params", "registry", "rounds", "sections")),
 }
 
 

@@ -37,7 +37,7 @@ def known() -> pl.DataFrame:
 def tiny():
     """Parameters of both views, small enough to train in a second."""
     params = load_params(ROOT / "params.yaml")
-    small = {"cutoff": 5.0, "neighbours": 6}
+    small = {"cutoff": 5.0, "neighbors": 6}
     return {
         "composition": params.composition.model_copy(update=TINY),
         "structure": params.structure.model_copy(update=TINY | small),

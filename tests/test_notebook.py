@@ -10,14 +10,14 @@ import yaml
 from lodestone.config.load import load_params
 from lodestone.crystals.compositions import N_ELEMENTS
 from lodestone.ensemble.calibration import Calibration
-from lodestone.ensemble.out_of_distribution import Novelty
-from lodestone.ensemble.predictor import Combination, Rule, save_rules
+from lodestone.ensemble.out_of_distribution import OutOfDistribution
+from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, save_predictors
 from lodestone.models.baseline import ElementBaseline
 from lodestone.models.registry import make_network
 from lodestone.models.weights import SavedView, save_view
 from lodestone.report.collect import collect
 from lodestone.report.discoveries import discoveries, write_cifs
-from lodestone.schemas import GEOMETRIES, Discoveries
+from lodestone.schemas import INPUT_STRUCTURES, Discoveries
 from lodestone.tables.files import write_table
 from lodestone.tables.layout import METRICS, REPORTS
 from report.synthetic import write_campaign
@@ -51,11 +51,11 @@ def finished(tmp_path, monkeypatch):
         weights = {name: value.numpy() for name, value in make_network(view, params.view(view)).state_dict().items()}
         saved = SavedView(view, params.view(view), ElementBaseline(np.zeros(N_ELEMENTS), 1.0), [weights] * 2)
         save_view(saved, layout.round("round_1").models(view))
-    rule = Rule(Combination("constant", {"weight_structure": 0.7}), Calibration.none())
-    save_rules(dict.fromkeys(GEOMETRIES, rule), layout.round("round_1").ensemble)
-    Novelty(frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(GEOMETRIES, 9.0)).save(
-        layout.round("round_1").novelty
-    )
+    rule = EnsemblePredictor(Aggregation("constant", {"weight_structure": 0.7}), Calibration.none())
+    save_predictors(dict.fromkeys(INPUT_STRUCTURES, rule), layout.round("round_1").ensemble)
+    OutOfDistribution(
+        frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)
+    ).save(layout.round("round_1").out_of_distribution)
     found = discoveries(collect(params, layout, tmp_path / METRICS))
     write_table(found, tmp_path / REPORTS / "discoveries.parquet", Discoveries)
     write_cifs(found, tmp_path / REPORTS / "cifs")

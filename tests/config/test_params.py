@@ -58,7 +58,10 @@ def test_parameter_files_of_the_repository(path):
         ({"structure__members": 1}, "structure.members: Input should be greater than or equal to 2"),
         ({"rounds__round_0__budget": 0}, "rounds.round_0.budget"),
         ({"oracle__fmax": float("nan")}, "oracle.fmax"),
-        ({"ensemble__combination": "vote"}, "ensemble.combination: Input should be 'constant', 'spread', 'mean'"),
+        (
+            {"ensemble__aggregation": "vote"},
+            "ensemble.aggregation: Input should be 'constant', 'inverse_variance'",
+        ),
         ({"ensemble": DROP}, "ensemble: Field required"),
         ({"discovery__threshold": float("nan")}, "discovery.threshold: Input should be a finite number"),
         ({"snapshot__source": "mp"}, "snapshot.source: Input should be 'reference', 'file', 'mat"),

@@ -1,4 +1,4 @@
-"""The neighbour graph: complete, and the same for every cell of a crystal."""
+"""The neighbor graph: complete, and the same for every cell of a crystal."""
 
 from itertools import product
 
@@ -7,13 +7,13 @@ import pytest
 from crystal_moves import MOVES, fluorite, hexagonal_metal, perovskite, rocksalt, triclinic
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.crystals.graph import neighbour_graph, orbit_graph
+from lodestone.crystals.graph import neighbor_graph, orbit_graph
 from lodestone.errors import LodestoneError
 
 COPPER = Crystal(3.6 * np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]), [29], [[0, 0, 0]])
 
 
-def brute_force(crystal: Crystal, cutoff: float, neighbours: int) -> list[tuple[int, int, float]]:
+def brute_force(crystal: Crystal, cutoff: float, neighbors: int) -> list[tuple[int, int, float]]:
     """Every edge by trying every image: nearest first, up to the end of the shell of the last one wanted."""
     heights = crystal.volume / np.linalg.norm(np.cross(*[np.roll(crystal.lattice, -s, axis=0) for s in (1, 2)]), axis=1)
     reach = np.ceil(cutoff / heights + np.ptp(crystal.frac_coords, axis=0)).astype(int)
@@ -22,24 +22,24 @@ def brute_force(crystal: Crystal, cutoff: float, neighbours: int) -> list[tuple[
     for target, here in enumerate(crystal.cart_coords):
         distances = np.linalg.norm(crystal.cart_coords[:, None] + images - here, axis=-1)
         near = [(s, d) for s, row in enumerate(distances) for d in row if 1e-8 < d <= cutoff]
-        last = sorted(d for _, d in near)[:neighbours][-1]
+        last = sorted(d for _, d in near)[:neighbors][-1]
         edges += [(source, target, d) for source, d in near if d <= last + 0.1]
     return sorted(edges)
 
 
 def shells(crystal: Crystal) -> np.ndarray:
     """Edges as (element, element, distance), sorted; per atom of the primitive description."""
-    graph = neighbour_graph(crystal, 6.0, 12)
+    graph = neighbor_graph(crystal, 6.0, 12)
     z = crystal.atomic_numbers.astype(int)
     return np.array(sorted(zip(z[graph.source], z[graph.target], np.round(graph.distance, 3), strict=True)))
 
 
-@pytest.mark.parametrize("neighbours", [3, 12, 1000])
+@pytest.mark.parametrize("neighbors", [3, 12, 1000])
 @pytest.mark.parametrize("crystal", [triclinic(1), triclinic(2), triclinic(3, 2), hexagonal_metal(), COPPER])
-def test_edges_are_those_of_brute_force(crystal, neighbours):
-    graph = neighbour_graph(crystal, 6.0, neighbours)
+def test_edges_are_those_of_brute_force(crystal, neighbors):
+    graph = neighbor_graph(crystal, 6.0, neighbors)
     found = sorted(zip(graph.source, graph.target, graph.distance, strict=True))
-    expected = brute_force(crystal, 6.0, neighbours)
+    expected = brute_force(crystal, 6.0, neighbors)
     assert len(found) == len(expected)
     assert [edge[:2] for edge in found] == [edge[:2] for edge in expected]
     assert np.allclose([edge[2] for edge in found], [edge[2] for edge in expected], atol=1e-5)
@@ -58,24 +58,24 @@ def test_edges_are_the_same_in_any_cell(crystal, move):
 
 @pytest.mark.parametrize(("wanted", "kept"), [(1, 12), (12, 12), (13, 18), (19, 42)])
 def test_the_last_shell_is_kept_whole(wanted, kept):
-    assert len(neighbour_graph(COPPER, 6.0, wanted).source) == kept  # shells of fcc: 12, 6, 24, ...
+    assert len(neighbor_graph(COPPER, 6.0, wanted).source) == kept  # shells of fcc: 12, 6, 24, ...
 
 
 def test_the_cutoff_ends_the_search():
-    graph = neighbour_graph(COPPER, 3.0, 100)
+    graph = neighbor_graph(COPPER, 3.0, 100)
     assert len(graph.source) == 12
     assert graph.distance == pytest.approx(3.6 / np.sqrt(2))
 
 
 def test_an_isolated_atom_widens_the_cutoff():
-    graph = neighbour_graph(Crystal(np.eye(3) * 8.0, [54], [[0, 0, 0]]), 6.0, 12)
+    graph = neighbor_graph(Crystal(np.eye(3) * 8.0, [54], [[0, 0, 0]]), 6.0, 12)
     assert graph.distance == pytest.approx(8.0)
     assert len(graph.source) == 6
 
 
 def test_an_atom_out_of_reach_is_an_error():
-    with pytest.raises(LodestoneError, match="Xe has no neighbour within 30 Å"):
-        neighbour_graph(Crystal(np.eye(3) * 60.0, [54], [[0, 0, 0]]), 6.0, 12)
+    with pytest.raises(LodestoneError, match="Xe has no neighbor within 30 Å"):
+        neighbor_graph(Crystal(np.eye(3) * 60.0, [54], [[0, 0, 0]]), 6.0, 12)
 
 
 @pytest.mark.parametrize("move", MOVES)
@@ -94,7 +94,7 @@ def test_the_orbit_graph_of_rock_salt_is_the_same_in_any_cell(move):
 
 def test_without_symmetry_every_atom_and_bond_stays():
     crystal = triclinic(4)
-    whole, reduced = neighbour_graph(crystal, 6.0, 12), orbit_graph(crystal, 6.0, 12)
+    whole, reduced = neighbor_graph(crystal, 6.0, 12), orbit_graph(crystal, 6.0, 12)
     assert reduced.atoms.tolist() == [1] * len(crystal)
     assert reduced.bonds.sum() == len(whole.source)
     for atom in range(len(crystal)):

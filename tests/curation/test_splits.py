@@ -50,7 +50,7 @@ def test_known_keys_stay_where_they_are():
     assert parts == {"NaCl": "train", "SrTiO3": "train", "TiO2": "test", "ZnS": "test", "PbO": "validation"}
 
 
-def test_a_share_that_is_no_whole_percentage_lies_between_its_neighbours():
+def test_a_share_that_is_no_whole_percentage_lies_between_its_neighbors():
     keys = [f"key {i}" for i in range(5000)]
     shares = (0.12, 0.125, 0.13)
     tested = [{key for key in keys if split_of(key, PARAMS.model_copy(update={"test": s})) == "test"} for s in shares]

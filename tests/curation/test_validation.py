@@ -80,7 +80,7 @@ def test_good_rows_pass():
             _table(SALT | {"frac_coords": [[0, 0, 0], [0, 0, 0.1]]}, structure(["K"])),
             "atoms 0.4 Å apart, less than 0.5",
         ),
-        # Neighbours in the next cell count: 0.02 and 0.98 of 4 Å are 0.16 Å apart.
+        # Neighbors in the next cell count: 0.02 and 0.98 of 4 Å are 0.16 Å apart.
         (
             _table(SALT | {"frac_coords": [[0, 0, 0.02], [0, 0, 0.98]]}, structure(["K"])),
             "atoms 0.16 Å apart, less than 0.5",

@@ -11,12 +11,12 @@ from lodestone.curation.splits import split_of
 def test_what_is_known_grows_by_the_novel_crystals(campaign):
     states, results = campaign
     for before, result, after, name in zip(states[:-1], results, states[1:], ROUNDS, strict=True):
-        novel = result.verifications.filter("is_novel")
+        new = result.verifications.filter("is_new")
         added = after.crystals.join(before.crystals, on="material_id", how="anti")
-        assert sorted(added["material_id"]) == sorted(novel["material_id"])
+        assert sorted(added["material_id"]) == sorted(new["material_id"])
         assert set(added["origin"]) == {name}
         columns = ["material_id", "formation_energy_per_atom", "energy_per_atom", "decorated_prototype", "lattice"]
-        assert added.select(columns).sort("material_id").equals(novel.select(columns).sort("material_id"))
+        assert added.select(columns).sort("material_id").equals(new.select(columns).sort("material_id"))
         kept = [column for column in before.crystals.columns if column != "energy_above_hull"]
         old = after.crystals.join(before.crystals, on="material_id", how="semi")
         assert old.select(kept).equals(before.crystals.select(kept))

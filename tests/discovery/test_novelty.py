@@ -35,7 +35,7 @@ def test_relaxing_into_a_known_crystal_is_no_discovery(start, world, params):
     rows = result.verifications.filter(pl.col("material_id").is_in(names))
     assert len(rows) >= 2
     assert (rows["energy_above_hull"] < -0.8).all()
-    assert not rows["is_novel"].any()
+    assert not rows["is_new"].any()
     assert not rows["is_stable"].any()
     assert not set(names) & set(result.state.crystals["material_id"])
     tried = result.state.attempts.filter(
@@ -67,6 +67,6 @@ def test_candidates_that_relax_into_the_same_crystal_count_once(start, world, pa
     groups = [sorted(group) for group in twins.values() if len(group) > 1]
     assert groups  # else the world holds no twins to tell apart
     for (_, lowest), *others in groups:
-        assert rows[digests[lowest]]["is_novel"]
-        assert not any(rows[digests[digest]]["is_novel"] for _, digest in others)
+        assert rows[digests[lowest]]["is_new"]
+        assert not any(rows[digests[digest]]["is_new"] for _, digest in others)
     assert result.state.crystals["material_id"].n_unique() == len(result.state.crystals)

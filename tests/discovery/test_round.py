@@ -55,7 +55,7 @@ def test_failed_relaxations_keep_their_reason_and_count_in_n(first):
     assert set(failed["n_steps"]) == {100}
     assert failed.select("energy_per_atom", "energy_above_hull", "lattice").null_count().row(0) == (len(failed),) * 3
     assert not failed["is_stable"].any()
-    assert not failed["is_novel"].any()
+    assert not failed["is_new"].any()
     assert first.metrics["rejected"] == {"not_converged": len(failed)}
     assert {how: rate["n"] for how, rate in first.metrics["hit_rate"].items()} == {"model": BUDGET, "random": BASELINE}
     assert first.metrics["n_ok"] == len(told) - len(failed) == first.metrics["verified_mae"]["n"]
@@ -63,7 +63,7 @@ def test_failed_relaxations_keep_their_reason_and_count_in_n(first):
 
 def test_hits_are_novel_crystals_on_or_below_the_hull_at_the_start(first, campaign):
     told = first.verifications
-    expected = told.filter((pl.col("status") == "ok") & pl.col("is_novel") & (pl.col("energy_above_hull") <= 0))
+    expected = told.filter((pl.col("status") == "ok") & pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
     assert set(expected["material_id"]) == set(told.filter("is_stable")["material_id"])
     for how, rate in first.metrics["hit_rate"].items():
         assert rate["hits"] == len(expected.filter(pl.col("acquired_by") == how))
@@ -106,7 +106,7 @@ def test_errors_of_predictions_are_measured_on_what_was_verified(first, world):
 
 
 def test_the_hit_rate_that_was_claimed_is_the_mean_probability_of_the_chosen(first):
-    claimed = first.metrics["claimed_hit_rate"]
+    claimed = first.metrics["predicted_hit_rate"]
     for how in ("model", "random"):
         assert claimed[how] == pytest.approx(acquired_of(first, [how])["stability_probability"].mean())
     assert claimed["model"] > claimed["random"] > 0

@@ -49,12 +49,12 @@ def test_one_success_is_enough_to_go_on(start, world, params, tmp_path):
     result = run_round("round_0", start, world, params, lambda crystals: almost_broken(world.label(crystals)))
     validated(result.verifications, Verifications, tmp_path)
     assert result.metrics["n_ok"] == 1
-    assert len(result.state.crystals) == len(start.crystals) + result.metrics["n_novel"]
+    assert len(result.state.crystals) == len(start.crystals) + result.metrics["n_new"]
 
 
 def test_without_a_baseline_its_hit_rate_is_unknown(start, world, params):
     alone = {"round_0": RoundParams(next="round_1", budget=5, random_baseline=0)}
     result = run_round("round_0", start, world, params.model_copy(update={"rounds": alone}), world.label)
     assert result.metrics["hit_rate"]["random"] == {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
-    assert result.metrics["claimed_hit_rate"]["random"] is None
+    assert result.metrics["predicted_hit_rate"]["random"] is None
     assert result.metrics["hit_rate"]["model"]["n"] == 5

@@ -40,9 +40,9 @@ def predicted(proposals, hull):
     fractions = atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals])
     distance = 1e-3 * np.arange(len(proposals)) * np.where(np.arange(len(proposals)) < 40, 1, -1)
     mean = hull.hull_energies(fractions) + distance
-    std, novelty = np.full(len(mean), 0.02), ["", "pair"] * (len(mean) // 2)
+    std, out_of_distribution = np.full(len(mean), 0.02), ["", "pair"] * (len(mean) // 2)
     return Prediction(
-        mean, std, mean - 0.1, mean + 0.1, 0.5 * std, np.zeros(len(mean)), novelty, Calibration.none()
+        mean, std, mean - 0.1, mean + 0.1, 0.5 * std, np.zeros(len(mean)), out_of_distribution, Calibration.none()
     ), distance
 
 
@@ -93,7 +93,7 @@ def test_what_is_predicted_is_told_with_its_error(table, predicted):
     for end, sign in (("lower", -1), ("upper", 1)):
         half = table[f"formation_energy_per_atom_{end}"] - table["formation_energy_per_atom_pred"]
         assert half.to_numpy() == pytest.approx(sign * 1.6449 * prediction.std, abs=1e-5)
-    assert table["out_of_distribution"].to_list() == prediction.novelty
+    assert table["out_of_distribution"].to_list() == prediction.out_of_distribution
     assert table["formation_energy_per_atom_std"].to_numpy() == pytest.approx(prediction.std)
     assert table["formation_energy_per_atom_epistemic_std"].to_numpy() == pytest.approx(prediction.spread)
 

@@ -107,7 +107,7 @@ def test_candidates_come_from_their_parents_by_the_replacement_they_tell(drawn, 
 
 
 def test_candidates_start_nearer_to_the_right_volume_than_their_parents_volume_is(known):
-    """Where parent and child are both known, the guess can be compared with what the oracle relaxed to."""
+    """Where parent and child are both known, the candidate can be compared with what the oracle relaxed to."""
     crystals, labels = decode(known), known["decorated_prototype"].to_list()
     volumes, rows = AtomicVolumes.fit(crystals), {label: row for row, label in enumerate(labels)}
     pairs = [
@@ -116,11 +116,11 @@ def test_candidates_start_nearer_to_the_right_volume_than_their_parents_volume_i
         for old, new in product(np.unique(crystal.atomic_numbers).tolist(), map(ATOMIC_NUMBERS.get, sorted(ALLOWED)))
         if (child := relabel(labels[row], ((old, new),))) in rows and new not in crystal.atomic_numbers
     ]
-    guessed = [np.log(volumes.rescale(parent, child).volume / true.volume) for parent, child, true in pairs]
+    unrelaxed_structure = [np.log(volumes.rescale(parent, child).volume / true.volume) for parent, child, true in pairs]
     unscaled = [np.log(parent.volume / true.volume) for parent, _, true in pairs]
     assert len(pairs) > 100
-    assert np.std(guessed) < 0.6 * np.std(unscaled)
-    assert abs(np.mean(guessed)) < 0.05
+    assert np.std(unrelaxed_structure) < 0.6 * np.std(unscaled)
+    assert abs(np.mean(unrelaxed_structure)) < 0.05
 
 
 def test_compounds_with_anions_are_charge_balanced(drawn):

@@ -42,13 +42,13 @@ class World:
         reference = np.array([np.mean([mu[symbol] for symbol in crystal.species]) for crystal in crystals])
         return self.formation_energies(crystals) + reference
 
-    def predict(self, crystals, geometry="unrelaxed"):
-        assert geometry == "unrelaxed"
+    def predict(self, crystals, input_structure="unrelaxed"):
+        assert input_structure == "unrelaxed"
         true = self.formation_energies(crystals)
         error = 0.05 * np.sin(1e4 * true)
-        std, novelty = np.full(len(true), 0.05), ["system"] * len(true)
+        std, out_of_distribution = np.full(len(true), 0.05), ["system"] * len(true)
         return Prediction(
-            true + error, std, true - 0.1, true + 0.2, std, np.zeros(len(true)), novelty, Calibration.none()
+            true + error, std, true - 0.1, true + 0.2, std, np.zeros(len(true)), out_of_distribution, Calibration.none()
         )
 
     def fails(self, crystal):

@@ -65,9 +65,9 @@ def test_every_verified_candidate_is_handed_on_and_the_test_set_stays(straight):
     for number, (before, after) in enumerate(pairwise(states)):
         verified = read_table(rounds / f"round_{number}" / "verifications.parquet", Verifications)
         assert len(verified) == N_VERIFIED
-        novel = verified.filter("is_novel")["material_id"]
-        assert len(novel), "nothing was verified, so nothing is shown"
-        assert set(after["material_id"]) - set(before["material_id"]) == set(novel)
+        new = verified.filter("is_new")["material_id"]
+        assert len(new), "nothing was verified, so nothing is shown"
+        assert set(after["material_id"]) - set(before["material_id"]) == set(new)
     tests = [state.filter(pl.col("split") == "test")["material_id"].to_list() for state in states]
     assert tests[0]
     assert tests[0] == tests[1] == tests[2]

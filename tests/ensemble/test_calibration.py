@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from lodestone.ensemble.calibration import ENOUGH, WIDENING, Calibration, conformal_quantile, fit_std
+from lodestone.ensemble.calibration import ENOUGH, INFLATION, Calibration, conformal_quantile, fit_std
 from lodestone.errors import LodestoneError
 
 
@@ -111,36 +111,36 @@ def test_flagged_crystals_are_widened_by_what_validation_shows():
     error = np.where(flagged, 3 * error, error)
     told = ["system" if one else "" for one in flagged]
     calibration = Calibration.fit(error, spread, names(2000), told)
-    assert calibration.widening["system"] == pytest.approx(3, rel=0.25)
+    assert calibration.inflation["system"] == pytest.approx(3, rel=0.25)
     new, its_spread = heavy_tailed(20_000, 5)
     for factor, reason in ((1, ""), (3, "system")):
         std = calibration.std(its_spread, [reason] * 20_000)
         assert covered(calibration, factor * new, std) == pytest.approx(0.9, abs=0.025)
-    assert calibration.widening["element"] == WIDENING["element"]  # never seen in validation
+    assert calibration.inflation["element"] == INFLATION["element"]  # never seen in validation
 
 
 def test_too_few_flagged_crystals_leave_the_factor_as_it_was_measured():
     error, spread = heavy_tailed(500, 6)
     told = ["pair"] * (ENOUGH - 1) + [""] * (501 - ENOUGH)
     calibration = Calibration.fit(error, spread, names(500), told)
-    assert calibration.widening["pair"] == WIDENING["pair"] > 1
+    assert calibration.inflation["pair"] == INFLATION["pair"] > 1
     std = calibration.std(np.full(3, 0.05), ["", "pair", "pair,latent"])
-    assert std[1:] / std[0] == pytest.approx([WIDENING["pair"], max(WIDENING["pair"], WIDENING["latent"])])
+    assert std[1:] / std[0] == pytest.approx([INFLATION["pair"], max(INFLATION["pair"], INFLATION["latent"])])
 
 
 def test_a_reason_that_makes_no_difference_never_narrows():
     error, spread = heavy_tailed(400, 7)
     told = ["latent" if number < 100 else "" for number in range(400)]
     calmer = np.where(np.arange(400) < 100, error / 10, error)
-    assert Calibration.fit(calmer, spread, names(400), told).widening["latent"] == 1.0
+    assert Calibration.fit(calmer, spread, names(400), told).inflation["latent"] == 1.0
 
 
-def test_where_all_is_novel_the_novel_crystals_calibrate():
+def test_where_all_is_new_the_novel_crystals_calibrate():
     """As where the split goes by chemical system."""
     error, spread = heavy_tailed(500, 8)
     all_new = Calibration.fit(error, spread, names(500), ["system"] * 500)
     none_new = Calibration.fit(error, spread, names(500), [""] * 500)
-    assert all_new.widening["system"] == 1.0
+    assert all_new.inflation["system"] == 1.0
     assert all_new.quantile == none_new.quantile
 
 

@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 
 from lodestone.ensemble.calibration import ENOUGH
-from lodestone.ensemble.evaluate import combine_geometries, combine_views
-from lodestone.ensemble.predictor import Combination, load_rules, save_rules
+from lodestone.ensemble.evaluate import evaluate_input_structures, evaluate_views
+from lodestone.ensemble.predictor import Aggregation, load_predictors, save_predictors
 from lodestone.ensemble.strategies import STRATEGIES
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Predictions
-from lodestone.substitution.unrelaxed import Guesses
+from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.files import validated, write_json
 
 
@@ -21,20 +21,20 @@ def draws():
     return true, true + generator.normal(0, 0.02, (4, 200)), true[::-1] + generator.normal(0, 1.0, (4, 200))
 
 
-@pytest.mark.parametrize("strategy", ["constant", "spread"])
+@pytest.mark.parametrize("strategy", ["constant", "inverse_variance"])
 def test_the_view_that_is_right_gets_the_weight(draws, strategy):
     true, right, wrong = draws
     for composition, structure, weight in ((wrong, right, 1.0), (right, wrong, 0.0)):
-        average = Combination.fit(strategy, composition, structure, true).combine(composition, structure)
+        average = Aggregation.fit(strategy, composition, structure, true).aggregate(composition, structure)
         assert average.weight_structure == pytest.approx(np.full(200, weight), abs=0.02)
 
 
 def test_views_with_opposite_errors_share_the_weight():
     true = np.linspace(-1, 1, 50)
     high, low = (np.tile(true + shift, (2, 1)) for shift in (0.3, -0.1))
-    found = Combination.fit("constant", composition=high, structure=low, true=true)
+    found = Aggregation.fit("constant", composition=high, structure=low, true=true)
     assert found.parameters["weight_structure"] == pytest.approx(0.75)
-    assert found.combine(high, low).mean == pytest.approx(true)
+    assert found.aggregate(high, low).mean == pytest.approx(true)
 
 
 def test_spreads_decide_crystal_by_crystal_where_they_know_more_than_a_constant():
@@ -44,13 +44,17 @@ def test_spreads_decide_crystal_by_crystal_where_they_know_more_than_a_constant(
     first, second = np.where(np.arange(400) < 200, good, bad), np.where(np.arange(400) < 200, bad, good)
     composition, structure = (true + generator.normal(0, 1, (5, 400)) * size for size in (first, second))
     maes = {
-        name: np.abs(Combination.fit(name, composition, structure, true).combine(composition, structure).mean - true)
+        name: np.abs(Aggregation.fit(name, composition, structure, true).aggregate(composition, structure).mean - true)
         for name in STRATEGIES
     }
     means = {name: error.mean() for name, error in maes.items()}
-    assert means["spread"] < 0.3 * means["constant"]
-    assert means["spread"] == min(means.values())
-    weights = Combination.fit("spread", composition, structure, true).combine(composition, structure).weight_structure
+    assert means["inverse_variance"] < 0.3 * means["constant"]
+    assert means["inverse_variance"] == min(means.values())
+    weights = (
+        Aggregation.fit("inverse_variance", composition, structure, true)
+        .aggregate(composition, structure)
+        .weight_structure
+    )
     assert weights[:200].mean() < 0.05
     assert weights[200:].mean() > 0.95
 
@@ -58,7 +62,7 @@ def test_spreads_decide_crystal_by_crystal_where_they_know_more_than_a_constant(
 def test_plain_strategies_by_hand():
     composition, structure = np.array([[0.0], [2.0], [9.0]]), np.array([[4.0], [5.0], [6.0]])
     means = {
-        name: float(STRATEGIES[name].combine(composition, structure).mean[0])
+        name: float(STRATEGIES[name].aggregate(composition, structure).mean[0])
         for name in ("mean", "median", "composition", "structure")
     }
     assert means == pytest.approx({"mean": 13 / 3, "median": 4.5, "composition": 11 / 3, "structure": 5.0})
@@ -67,21 +71,21 @@ def test_plain_strategies_by_hand():
 def test_spread_is_that_of_all_members_of_both_views():
     generator = np.random.default_rng(0)
     composition, structure = generator.normal(0.3, 0.1, (4000, 3)), generator.normal(0, 0.2, (4000, 3))
-    alone = STRATEGIES["structure"].combine(composition, structure)
+    alone = STRATEGIES["structure"].aggregate(composition, structure)
     assert alone.spread == pytest.approx(structure.std(axis=0, ddof=1))
-    both = STRATEGIES["mean"].combine(composition, structure)
+    both = STRATEGIES["mean"].aggregate(composition, structure)
     assert both.spread == pytest.approx(np.concatenate([composition, structure]).std(axis=0), rel=1e-3)
-    same = STRATEGIES["median"].combine(structure, structure + 0.0)
+    same = STRATEGIES["median"].aggregate(structure, structure + 0.0)
     assert same.spread == pytest.approx(np.full(3, 0.2), rel=0.05)  # interquartile range as a normal std
 
 
-def member_rows(crystals, view, error, geometry="relaxed"):
-    generator = np.random.default_rng(len(view + geometry))
+def member_rows(crystals, view, error, input_structure="relaxed"):
+    generator = np.random.default_rng(len(view + input_structure))
     shift = [generator.normal(0, error, len(crystals)) for _ in range(3)]
     return pl.concat(
         crystals.select(
             "material_id",
-            pl.lit(geometry).alias("geometry"),
+            pl.lit(input_structure).alias("input_structure"),
             pl.lit(view).alias("view"),
             pl.lit(member, dtype=pl.Int32).alias("member"),
             "split",
@@ -92,32 +96,32 @@ def member_rows(crystals, view, error, geometry="relaxed"):
 
 
 @pytest.fixture
-def unseen(known):
+def held_out(known):
     return known.filter(pl.col("split").is_in(["validation", "test"]))
 
 
 @pytest.fixture
-def tables(unseen):
-    return member_rows(unseen, "composition", 0.3), member_rows(unseen, "structure", 0.05)
+def tables(held_out):
+    return member_rows(held_out, "composition", 0.3), member_rows(held_out, "structure", 0.05)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_views_are_joined_by_name_not_by_order(known, unseen, tables, strategy):
-    novelty = ["system" if number % 3 else "" for number in range(len(unseen))]
-    combined = combine_views(*tables, known, novelty, strategy)
+def test_views_are_joined_by_name_not_by_order(known, held_out, tables, strategy):
+    out_of_distribution = ["system" if number % 3 else "" for number in range(len(held_out))]
+    evaluations = evaluate_views(*tables, known, out_of_distribution, strategy)
     shuffled = [part.sample(fraction=1.0, shuffle=True, seed=seed) for seed, part in enumerate((*tables, known))]
-    again = combine_views(*shuffled, novelty, strategy)
-    assert combined.rule == again.rule
-    assert combined.table.sort("material_id").equals(again.table.sort("material_id"))
-    assert combined.metrics == again.metrics
-    assert combined.metrics["strategy"] == combined.rule.combination.strategy == strategy
+    again = evaluate_views(*shuffled, out_of_distribution, strategy)
+    assert evaluations.predictor == again.predictor
+    assert evaluations.table.sort("material_id").equals(again.table.sort("material_id"))
+    assert evaluations.metrics == again.metrics
+    assert evaluations.metrics["strategy"] == evaluations.predictor.aggregation.strategy == strategy
 
 
-def test_the_table_holds_its_contract_and_the_metrics_follow_from_it(known, unseen, tables, tmp_path):
-    combined = combine_views(*tables, known, ["latent"] + [""] * (len(unseen) - 1))
-    table, metrics = validated(combined.table, Predictions, tmp_path), combined.metrics
-    assert sorted(table["material_id"]) == sorted(unseen["material_id"])
-    assert table["out_of_distribution"].to_list() == ["latent"] + [""] * (len(unseen) - 1)
+def test_the_table_holds_its_contract_and_the_metrics_follow_from_it(known, held_out, tables, tmp_path):
+    evaluations = evaluate_views(*tables, known, ["latent"] + [""] * (len(held_out) - 1))
+    table, metrics = validated(evaluations.table, Predictions, tmp_path), evaluations.metrics
+    assert sorted(table["material_id"]) == sorted(held_out["material_id"])
+    assert table["out_of_distribution"].to_list() == ["latent"] + [""] * (len(held_out) - 1)
     assert metrics["weight_structure"] > 0.8
     test = table.filter(pl.col("split") == "test")
     for view, column in (("ensemble", "pred"), ("structure", "pred_structure"), ("composition", "pred_composition")):
@@ -131,9 +135,9 @@ def test_the_table_holds_its_contract_and_the_metrics_follow_from_it(known, unse
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
 
 
-def test_stability_is_judged_against_the_hull_of_the_other_crystals(known, unseen, tables):
+def test_stability_is_judged_against_the_hull_of_the_other_crystals(known, held_out, tables):
     """On a hull that held the crystals on trial, none of them could be found below it."""
-    scores = combine_views(*tables, known, [""] * len(unseen)).metrics["test"]["stability"]
+    scores = evaluate_views(*tables, known, [""] * len(held_out)).metrics["test"]["stability"]
     test, train = (known.filter(pl.col("split") == part) for part in ("test", "train"))
     from lodestone.crystals.compositions import atomic_fractions
     from lodestone.stability.hull import ConvexHull
@@ -149,37 +153,40 @@ def test_stability_is_judged_against_the_hull_of_the_other_crystals(known, unsee
     assert scores["brier"] < 0.25
 
 
-def test_everything_is_fitted_on_the_validation_crystals_alone(known, unseen, tables):
+def test_everything_is_fitted_on_the_validation_crystals_alone(known, held_out, tables):
     """Labels of the test crystals may be anything: neither combination nor calibration must notice."""
     label = pl.when(pl.col("split") == "test").then(9.0).otherwise(pl.col("formation_energy_per_atom"))
     spoilt = known.with_columns(label.alias("formation_energy_per_atom"))
-    novelty = [""] * len(unseen)
-    assert combine_views(*tables, known, novelty).rule == combine_views(*tables, spoilt, novelty).rule
+    out_of_distribution = [""] * len(held_out)
+    assert (
+        evaluate_views(*tables, known, out_of_distribution).predictor
+        == evaluate_views(*tables, spoilt, out_of_distribution).predictor
+    )
 
 
-def test_no_validation_crystals_are_refused(known, unseen, tables):
+def test_no_validation_crystals_are_refused(known, held_out, tables):
     none = known.filter(pl.col("split") != "validation")
     kept = [table.filter(pl.col("split") == "test") for table in tables]
     with pytest.raises(LodestoneError, match="no crystal is in the validation set"):
-        combine_views(*kept, none, [""] * len(none.filter(pl.col("split") == "test")), "mean")
+        evaluate_views(*kept, none, [""] * len(none.filter(pl.col("split") == "test")), "mean")
 
 
-def test_guesses_have_a_rule_of_their_own(known, unseen, tables):
-    """The structure view is poor at guesses: the composition view must count for more, and intervals be wider."""
-    guessed = unseen.sort("material_id")[::2]
+def test_guesses_have_a_rule_of_their_own(known, held_out, tables):
+    """The structure view is poor at unrelaxed ones: the composition view counts for more, and intervals are wider."""
+    unrelaxed_structure = held_out.sort("material_id")[::2]
     composition, structure = tables
-    structure = pl.concat([structure, member_rows(guessed, "structure", 0.9, "unrelaxed")])
-    guesses = Guesses(guessed, [None] * len(guessed))
-    novelty = {"relaxed": [""] * len(unseen), "unrelaxed": [""] * len(guessed)}
-    found = combine_geometries(composition, structure, known, guesses, novelty)
-    few = int((guessed["split"] == "validation").sum()) < ENOUGH
+    structure = pl.concat([structure, member_rows(unrelaxed_structure, "structure", 0.9, "unrelaxed")])
+    unrelaxed_structures = UnrelaxedStructures(unrelaxed_structure, [None] * len(unrelaxed_structure))
+    out_of_distribution = {"relaxed": [""] * len(held_out), "unrelaxed": [""] * len(unrelaxed_structure)}
+    found = evaluate_input_structures(composition, structure, known, unrelaxed_structures, out_of_distribution)
+    few = int((unrelaxed_structure["split"] == "validation").sum()) < ENOUGH
     assert few  # so they borrow the rule of relaxed crystals
-    assert found["unrelaxed"].rule == found["relaxed"].rule
-    assert set(found["unrelaxed"].table["material_id"]) == set(guessed["material_id"])
-    assert found["unrelaxed"].table["geometry"].unique().to_list() == ["unrelaxed"]
+    assert found["unrelaxed"].predictor == found["relaxed"].predictor
+    assert set(found["unrelaxed"].table["material_id"]) == set(unrelaxed_structure["material_id"])
+    assert found["unrelaxed"].table["input_structure"].unique().to_list() == ["unrelaxed"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lodestone.ensemble.evaluate.ENOUGH", 3)
-        own = combine_geometries(composition, structure, known, guesses, novelty)
+        own = evaluate_input_structures(composition, structure, known, unrelaxed_structures, out_of_distribution)
     weights = [own[name].metrics["weight_structure"] for name in ("relaxed", "unrelaxed")]
     assert weights[0] > 0.8 > 0.5 > weights[1]
     widths = [
@@ -189,11 +196,11 @@ def test_guesses_have_a_rule_of_their_own(known, unseen, tables):
     assert widths[1] > 1.5 * widths[0]
 
 
-def test_the_rules_on_disk_are_the_rules(known, unseen, tables, tmp_path):
-    rule = combine_views(*tables, known, [""] * len(unseen), "spread").rule
-    other = combine_views(*tables, known, [""] * len(unseen), "mean").rule
-    save_rules({"relaxed": rule, "unrelaxed": other}, tmp_path / "ensemble.json")
-    assert load_rules(tmp_path / "ensemble.json") == {"relaxed": rule, "unrelaxed": other}
+def test_the_rules_on_disk_are_the_rules(known, held_out, tables, tmp_path):
+    rule = evaluate_views(*tables, known, [""] * len(held_out), "inverse_variance").predictor
+    other = evaluate_views(*tables, known, [""] * len(held_out), "mean").predictor
+    save_predictors({"relaxed": rule, "unrelaxed": other}, tmp_path / "ensemble.json")
+    assert load_predictors(tmp_path / "ensemble.json") == {"relaxed": rule, "unrelaxed": other}
 
 
 @pytest.mark.parametrize(
@@ -201,13 +208,13 @@ def test_the_rules_on_disk_are_the_rules(known, unseen, tables, tmp_path):
     [
         ({"format_version": 1}, "has format 1, this version reads 3"),
         ({"format_version": None}, "has format None"),
-        ({"unrelaxed": {"combination": {"strategy": "guess", "parameters": {}}}}, "is damaged: 'guess'"),
-        ({"relaxed": {}}, "is damaged: 'combination'"),
+        ({"unrelaxed": {"aggregation": {"strategy": "guess", "parameters": {}}}}, "is damaged: 'guess'"),
+        ({"relaxed": {}}, "is damaged: 'aggregation'"),
     ],
 )
-def test_rules_that_cannot_be_read_are_refused(known, unseen, tables, tmp_path, change, told):
-    rule = combine_views(*tables, known, [""] * len(unseen)).rule
-    save_rules({"relaxed": rule, "unrelaxed": rule}, tmp_path / "ensemble.json")
+def test_rules_that_cannot_be_read_are_refused(known, held_out, tables, tmp_path, change, told):
+    rule = evaluate_views(*tables, known, [""] * len(held_out)).predictor
+    save_predictors({"relaxed": rule, "unrelaxed": rule}, tmp_path / "ensemble.json")
     write_json(json.loads((tmp_path / "ensemble.json").read_text()) | change, tmp_path / "ensemble.json")
     with pytest.raises(LodestoneError, match=told):
-        load_rules(tmp_path / "ensemble.json")
+        load_predictors(tmp_path / "ensemble.json")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lodestone.ensemble.metrics import errors, hit_rate, stability_scores
+from lodestone.ensemble.metrics import errors, stability_scores, wilson_proportion
 
 
 @pytest.mark.parametrize(
@@ -15,19 +15,19 @@ from lodestone.ensemble.metrics import errors, hit_rate, stability_scores
     ],
 )
 def test_wilson_interval_agrees_with_newcombes_table(hits, n, low, high):
-    found = hit_rate(hits, n)
+    found = wilson_proportion(hits, n)
     assert (found["low"], found["high"]) == pytest.approx((low, high), abs=5e-5)
     assert (found["hits"], found["n"], found["rate"]) == (hits, n, hits / n)
 
 
 def test_hit_rate_of_nothing_is_unknown():
-    assert hit_rate(0, 0) == {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
+    assert wilson_proportion(0, 0) == {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
 
 
 def test_intervals_stay_inside_zero_to_one_and_hold_the_rate():
     for n in (1, 2, 7, 40, 1000):
         for hits in {0, 1, n // 2, n}:
-            found = hit_rate(hits, n)
+            found = wilson_proportion(hits, n)
             assert 0 <= found["low"] <= found["rate"] <= found["high"] <= 1, (hits, n)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.ensemble.out_of_distribution import Novelty, neighbour_distances
+from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances
 from lodestone.errors import LodestoneError
 
 
@@ -17,14 +17,16 @@ TRAIN = [crystal(NA, CL), crystal(NA, NA, O), crystal(K, CL), crystal(K, O), cry
 
 
 def both(latents):
-    """Guesses lie twice as far from what was learned from."""
+    """Unrelaxed structures lie twice as far from what was learned from."""
     return {"relaxed": latents, "unrelaxed": 2 * latents}
 
 
 @pytest.fixture
-def novelty():
+def out_of_distribution():
     generator = np.random.default_rng(0)
-    return Novelty.fit(TRAIN * 50, generator.normal(0, 1, (300, 4)), both(generator.normal(0, 1, (20_000, 4))))
+    return OutOfDistribution.fit(
+        TRAIN * 50, generator.normal(0, 1, (300, 4)), both(generator.normal(0, 1, (20_000, 4)))
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,52 +40,52 @@ def novelty():
         ((F, K, CL, O), "element"),
     ],
 )
-def test_chemistry(novelty, numbers, reason):
-    assert novelty.reasons([crystal(*numbers)], np.zeros((1, 4))) == [reason]
+def test_chemistry(out_of_distribution, numbers, reason):
+    assert out_of_distribution.reasons([crystal(*numbers)], np.zeros((1, 4))) == [reason]
 
 
 def test_a_pair_that_was_never_together():
-    seen = Novelty.fit([crystal(NA, CL), crystal(K, O)], np.zeros((2, 4)), both(np.zeros((2, 4))))
+    seen = OutOfDistribution.fit([crystal(NA, CL), crystal(K, O)], np.zeros((2, 4)), both(np.zeros((2, 4))))
     assert seen.reasons([crystal(NA, O), crystal(K, NA, CL)], np.zeros((2, 4))) == ["pair", "pair"]
 
 
-def test_far_from_every_training_crystal_in_latent_space(novelty):
+def test_far_from_every_training_crystal_in_latent_space(out_of_distribution):
     latents = np.array([[0.0] * 4, [9.0] * 4, [9.0] * 4])
-    told = novelty.reasons([crystal(NA, CL), crystal(NA, CL), crystal(NA, F)], latents)
+    told = out_of_distribution.reasons([crystal(NA, CL), crystal(NA, CL), crystal(NA, F)], latents)
     assert told == ["", "latent", "element,latent"]
 
 
-def test_about_one_validation_crystal_in_a_hundred_is_far(novelty):
+def test_about_one_validation_crystal_in_a_hundred_is_far(out_of_distribution):
     latents = np.random.default_rng(1).normal(0, 1, (20_000, 4))
-    told = novelty.reasons([crystal(NA, CL)] * 20_000, latents)
+    told = out_of_distribution.reasons([crystal(NA, CL)] * 20_000, latents)
     assert told.count("latent") == pytest.approx(200, abs=60)
-    told = novelty.reasons([crystal(NA, CL)] * 20_000, 2 * latents, "unrelaxed")
+    told = out_of_distribution.reasons([crystal(NA, CL)] * 20_000, 2 * latents, "unrelaxed")
     assert told.count("latent") == pytest.approx(200, abs=60)
 
 
 def test_distance_is_that_to_the_fifth_nearest():
     known = np.arange(10.0)[:, None]
-    assert neighbour_distances(np.array([[0.0], [4.5], [20.0]]), known) == pytest.approx([4.0, 2.5, 15.0])
-    assert neighbour_distances(np.array([[1.0]]), known[:2]) == pytest.approx([1.0])  # the last there is
-    assert neighbour_distances(np.array([[1.0]]), known[:0]).tolist() == [np.inf]
+    assert neighbor_distances(np.array([[0.0], [4.5], [20.0]]), known) == pytest.approx([4.0, 2.5, 15.0])
+    assert neighbor_distances(np.array([[1.0]]), known[:2]) == pytest.approx([1.0])  # the last there is
+    assert neighbor_distances(np.array([[1.0]]), known[:0]).tolist() == [np.inf]
     many = np.random.default_rng(0).normal(0, 1, (5000, 3))  # more than one chunk
     one_by_one = [np.sort(np.linalg.norm(many[:50] - point, axis=1))[4] for point in many]
-    assert neighbour_distances(many, many[:50]) == pytest.approx(one_by_one, abs=1e-6)
+    assert neighbor_distances(many, many[:50]) == pytest.approx(one_by_one, abs=1e-6)
 
 
-def test_saved_and_loaded_alike_and_the_same_bytes_whatever_the_order(novelty, tmp_path):
-    novelty.save(tmp_path / "one")
-    loaded = Novelty.load(tmp_path / "one")
-    assert (loaded.systems, loaded.thresholds) == (novelty.systems, novelty.thresholds)
-    assert np.array_equal(loaded.latents, novelty.latents)
-    shuffled = frozenset(sorted(novelty.systems, reverse=True))
-    Novelty(shuffled, novelty.latents, novelty.thresholds).save(tmp_path / "two")
+def test_saved_and_loaded_alike_and_the_same_bytes_whatever_the_order(out_of_distribution, tmp_path):
+    out_of_distribution.save(tmp_path / "one")
+    loaded = OutOfDistribution.load(tmp_path / "one")
+    assert (loaded.systems, loaded.thresholds) == (out_of_distribution.systems, out_of_distribution.thresholds)
+    assert np.array_equal(loaded.latents, out_of_distribution.latents)
+    shuffled = frozenset(sorted(out_of_distribution.systems, reverse=True))
+    OutOfDistribution(shuffled, out_of_distribution.latents, out_of_distribution.thresholds).save(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_at_most_two_thousand_latent_vectors_are_kept():
     latents = np.arange(5000.0)[:, None]
-    kept = Novelty.fit([crystal(NA, CL)] * 5000, latents, both(latents[:10])).latents[:, 0]
+    kept = OutOfDistribution.fit([crystal(NA, CL)] * 5000, latents, both(latents[:10])).latents[:, 0]
     assert len(kept) == 2000
     assert (kept[0], kept[-1]) == (0, 4999)
 
@@ -91,6 +93,6 @@ def test_at_most_two_thousand_latent_vectors_are_kept():
 @pytest.mark.parametrize("content", [None, b"", b"not safetensors"])
 def test_damaged_files_are_named(tmp_path, content):
     if content is not None:
-        (tmp_path / "novelty.safetensors").write_bytes(content)
-    with pytest.raises(LodestoneError, match=r"novelty\.safetensors cannot be read"):
-        Novelty.load(tmp_path / "novelty.safetensors")
+        (tmp_path / "out_of_distribution.safetensors").write_bytes(content)
+    with pytest.raises(LodestoneError, match=r"out_of_distribution\.safetensors cannot be read"):
+        OutOfDistribution.load(tmp_path / "out_of_distribution.safetensors")

@@ -13,9 +13,9 @@ from lodestone.ensemble.reliability import (
 )
 
 
-def predicted(mean, std, novelty=None):
+def predicted(mean, std, out_of_distribution=None):
     zero = np.zeros(len(mean))
-    return Prediction(mean, std, zero, zero, std, zero, novelty or [""] * len(mean), Calibration.none())
+    return Prediction(mean, std, zero, zero, std, zero, out_of_distribution or [""] * len(mean), Calibration.none())
 
 
 def test_a_normal_prediction_of_normal_errors_is_calibrated_and_an_overconfident_one_is_not():
@@ -36,7 +36,7 @@ def test_scores_by_hand():
     mean, std, true = np.zeros(3), np.array([0.1, 0.2, 0.4]), np.array([0.05, -0.3, 0.7])
     found = uncertainty_scores(predicted(mean, std, ["", "pair", "pair,latent"]), true)
     assert found["coverage"]["hits"] == 2  # 1.645 std: 0.16, 0.33, 0.66
-    assert {name: (row["hits"], row["n"]) for name, row in found["by_novelty"].items()} == {
+    assert {name: (row["hits"], row["n"]) for name, row in found["by_reason"].items()} == {
         "in_distribution": (1, 1),
         "pair": (1, 2),
         "latent": (0, 1),

@@ -58,7 +58,7 @@ def test_single_atoms_however_far_apart_give_finite_numbers(view, networks, para
 
 
 def test_a_lonely_atom_is_refused_with_a_remedy(params):
-    with pytest.raises(LodestoneError, match=r"Cu has no neighbour(.|\n)*volume_per_atom"):
+    with pytest.raises(LodestoneError, match=r"Cu has no neighbor(.|\n)*volume_per_atom"):
         make_dataset("structure", [Crystal(60 * np.eye(3), [29], [[0, 0, 0]])], params["structure"])
 
 
@@ -111,5 +111,5 @@ def test_equal_input_gives_equal_bytes(view, crystals, networks, params):
 
 
 def test_the_structure_view_needs_its_own_parameters(crystals, params):
-    with pytest.raises(LodestoneError, match="cutoff and neighbours"):
+    with pytest.raises(LodestoneError, match="cutoff and neighbors"):
         make_dataset("structure", list(crystals.values()), params["composition"])

@@ -45,7 +45,7 @@ def test_symmetry_saves_work_and_changes_nothing(crystals, predict, monkeypatch)
 
 
 @pytest.mark.parametrize("transform", ALL, ids=lambda transform: transform.__name__)
-def test_a_shell_of_unlike_neighbours_is_not_cut(transform, predict):
+def test_a_shell_of_unlike_neighbors_is_not_cut(transform, predict):
     """Ordered rock salt NaFeO2: each sodium has 6 oxygens, then 4 sodiums and 8 irons at one distance."""
     cations = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
     anions = [[0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5], [0.5, 0.5, 0.5]]

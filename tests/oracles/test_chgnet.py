@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lodestone.config.sections import OracleParams
+from lodestone.config.sections import RelaxationParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.oracles.base import RelaxationSettings
 from lodestone.oracles.chgnet import CHGNetOracle
@@ -68,5 +68,5 @@ def test_parameters_reach_the_oracle():
     settings = RelaxationSettings(
         fmax=0.01, max_steps=7, max_volume_change=1.5, min_distance_ratio=0.4, min_energy_per_atom=-20.0
     )
-    oracle = make_oracle(OracleParams(name="chgnet-0.3.0", **settings.as_dict()))
+    oracle = make_oracle(RelaxationParams(name="chgnet-0.3.0", **settings.as_dict()))
     assert oracle == CHGNetOracle(settings, "chgnet-0.3.0")

@@ -178,11 +178,11 @@ def _verifications(
         stability_probability=pl.lit(0.5),
         energy_per_atom=pl.col("formation_energy_per_atom") - 3,
         decomposition=pl.lit("0.60 Na2O + 0.40 Na"),
-        is_novel=(pl.col("formation_energy_per_atom") < 0)
+        is_new=(pl.col("formation_energy_per_atom") < 0)
         & (order != 3)
         & pl.Series([s == "ok" for s in failing], dtype=pl.Boolean),
     )
-    table = table.with_columns(is_stable=pl.col("is_novel") & (pl.col("energy_above_hull") <= 0))
+    table = table.with_columns(is_stable=pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
     unknown = [
         "energy_per_atom",
         "formation_energy_per_atom",
@@ -198,7 +198,7 @@ def _verifications(
 
 def _grown(known: pl.DataFrame, verified: pl.DataFrame) -> pl.DataFrame:
     held_out = pl.col("formula_pretty").is_in(known.filter(pl.col("split") == "test")["formula_pretty"].implode())
-    added = verified.filter("is_novel").with_columns(
+    added = verified.filter("is_new").with_columns(
         origin=pl.col("round"),
         split=pl.when(held_out).then(pl.lit("holdout")).otherwise(pl.lit("train")),
         nsites=pl.col("atomic_numbers").list.len().cast(pl.Int32),
@@ -215,7 +215,9 @@ def _write_round(
     files = layout.round(name)
     write_table(known, files.crystals, Crystals, "material_id")
     test = known.filter(pl.col("split") == "test").select("material_id", "split", "formation_energy_per_atom")
-    test = test.with_columns(**_predicted(test["formation_energy_per_atom"], generator), geometry=pl.lit("relaxed"))
+    test = test.with_columns(
+        **_predicted(test["formation_energy_per_atom"], generator), input_structure=pl.lit("relaxed")
+    )
     write_table(test, files.predictions, Predictions, "material_id")
     candidates = chosen.with_columns(
         **_predicted(chosen["formation_energy_per_atom"], generator),
@@ -243,9 +245,9 @@ def _ensemble_metrics(test: pl.DataFrame, known: pl.DataFrame) -> dict[str, Any]
 def _uncertainty(n: int) -> dict[str, Any]:
     rate = {"hits": n - 1, "n": n, "rate": (n - 1) / n, "low": 0.8, "high": 1.0}
     none = {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
-    by_novelty = {"in_distribution": rate, "system": rate, "latent": none}
+    by_reason = {"in_distribution": rate, "system": rate, "latent": none}
     curve = {"expected": [0.25, 0.5, 0.75], "observed": [0.3, 0.5, 0.7]}
-    return {"coverage": rate, "miscalibration_area": 0.03, "by_novelty": by_novelty, **curve}
+    return {"coverage": rate, "miscalibration_area": 0.03, "by_reason": by_reason, **curve}
 
 
 def _stability(n: int) -> dict[str, Any]:
@@ -262,7 +264,7 @@ def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
         "n_stable_start": 60, "n_stable_end": 60 + total, "n_discovered": int(verified["is_stable"].sum()),
         "n_discovered_total": total, "rejected": {},
         "hit_rate": {who: _hit_rate(verified.filter(pl.col("acquired_by") == who)) for who in ("model", "random")},
-        "claimed_hit_rate": {"model": 0.42, "random": None if verified.is_empty() else 0.11},
+        "predicted_hit_rate": {"model": 0.42, "random": None if verified.is_empty() else 0.11},
         "verified_mae": {"n": done.height, "composition": error, "structure": error, "ensemble": error},
     }  # fmt: skip
 

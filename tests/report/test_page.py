@@ -108,14 +108,14 @@ def test_a_campaign_without_discoveries_is_told_plainly(tmp_path: Path, kind: st
     assert "no relaxation was accepted" in own
 
 
-def test_coverage_is_told_for_all_crystals_and_by_novelty(campaign: CampaignData) -> None:
+def test_coverage_is_told_for_all_crystals_and_by_reason(campaign: CampaignData) -> None:
     told = {row["name"]: row["counts"] for row in rows.uncertainty_rows(campaign.rounds[-1])}
     assert set(told) == {"validation", "test", "test, like the training crystals", "test, a chemical system never seen"}
     n = campaign.rounds[-1].test["ensemble"].n
     assert told["test"] == f"{n - 1} of {n}"
 
 
-def test_claimed_hit_rates_stand_beside_the_true_ones(page: str) -> None:
+def test_predicted_hit_rates_stand_beside_the_true_ones(page: str) -> None:
     assert _own(page).count('<td class="number">42%</td>') == 3
     assert _own(page).count('<td class="number">11%</td>') == 3
 
@@ -139,7 +139,7 @@ def test_rejections_are_counted_by_reason_and_listed_one_by_one(campaign: Campai
     assert counted["calculation failed"] == [1, 1, 1]
     assert counted["cell exploded"] == [1, 1, 1]
     assert rows.RELAXED_INTO_KNOWN in counted
-    rejected = campaign.verifications.filter((pl.col("status") != "ok") | ~pl.col("is_novel")).height
+    rejected = campaign.verifications.filter((pl.col("status") != "ok") | ~pl.col("is_new")).height
     assert sum(map(sum, counted.values())) == len(rows.rejected_candidates(campaign)) == rejected
 
 

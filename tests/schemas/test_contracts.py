@@ -30,10 +30,10 @@ SALT = {
     "material_id": "mp-1", "formula_pretty": "NaCl", "chemsys": "Cl-Na", "nsites": 2, "spacegroup_number": 221,
     "lattice": [4.0, 0, 0, 0, 4.0, 0, 0, 0, 4.0], "atomic_numbers": [11, 17], "frac_coords": [0.0] * 3 + [0.5] * 3,
     "energy_per_atom": -3.5, "uncorrected_energy_per_atom": -3.0, "energy_correction_per_atom": -0.5,
-    "created_at": "2012-02-29", "energy_above_hull": 0.0, "status": "ok", "is_novel": True, "is_stable": True,
+    "created_at": "2012-02-29", "energy_above_hull": 0.0, "status": "ok", "is_new": True, "is_stable": True,
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
-    "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "geometry": "relaxed",
+    "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 
@@ -102,7 +102,7 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Verifications, {"status": "exploded"}, "refused ones have neither"),
         (Verifications, {"energy_per_atom": None}, "accepted relaxations"),
         (Verifications, {"energy_above_hull": 0.1}, "is_stable says"),
-        (Verifications, {"is_novel": False}, "is_stable says"),
+        (Verifications, {"is_new": False}, "is_stable says"),
         (Discoveries, {"energy_above_hull_start": 0.1}, "energy_above_hull_start: "),
         (References, {"element": "Sodium"}, "element: "),
         (Drift, {"presence": "added"}, "kept crystals have a comparison"),

@@ -72,14 +72,16 @@ def test_decomposition_is_a_mixture_of_stable_phases_at_the_energy_of_the_hull(n
     distances = hull.energies_above_hull(fractions, energies)
     somewhere = np.random.default_rng(n_elements).dirichlet(np.ones(n_elements), 20)
     for x in np.vstack([fractions, fractions_of(somewhere, SYMBOLS[:n_elements])]):
-        mixture = hull.decompositions(x[None])[0]
-        assert min(amount for _, amount in mixture) > 0
-        assert sum(amount for _, amount in mixture) == pytest.approx(1, abs=1e-7)
-        assert sum(amount * _phase(p, fractions, energies)[1] for p, amount in mixture) == pytest.approx(
+        decomposition = hull.decompositions(x[None])[0]
+        assert min(amount for _, amount in decomposition) > 0
+        assert sum(amount for _, amount in decomposition) == pytest.approx(1, abs=1e-7)
+        assert sum(amount * _phase(p, fractions, energies)[1] for p, amount in decomposition) == pytest.approx(
             hull.hull_energies(x[None])[0], abs=1e-7
         )
-        assert sum(amount * _phase(p, fractions, energies)[0] for p, amount in mixture) == pytest.approx(x, abs=1e-7)
-        assert all(distances[p] < EXACT for p, _ in mixture if p >= 0)
+        assert sum(amount * _phase(p, fractions, energies)[0] for p, amount in decomposition) == pytest.approx(
+            x, abs=1e-7
+        )
+        assert all(distances[p] < EXACT for p, _ in decomposition if p >= 0)
 
 
 def _phase(index: int, fractions: np.ndarray, energies: np.ndarray) -> tuple[np.ndarray, float]:
@@ -108,11 +110,11 @@ def test_a_new_phase_below_the_hull_is_negative_and_one_on_it_is_zero():
     assert distances[2] == pytest.approx(0.5)
 
 
-def test_unstable_phase_decomposes_into_its_neighbours():
+def test_unstable_phase_decomposes_into_its_neighbors():
     fractions, hull = lithium_oxides(-2.0, -1.0, -1.5)
-    mixture = hull.decompositions(fractions)[1]
-    assert mixture == [(0, pytest.approx(0.75)), (-8, pytest.approx(0.25))]
-    assert describe_decomposition(mixture, ["Li2O", "LiO", "Li2O"]) == "0.75 Li2O + 0.25 O"
+    decomposition = hull.decompositions(fractions)[1]
+    assert decomposition == [(0, pytest.approx(0.75)), (-8, pytest.approx(0.25))]
+    assert describe_decomposition(decomposition, ["Li2O", "LiO", "Li2O"]) == "0.75 Li2O + 0.25 O"
 
 
 def test_systems_without_compounds_are_flat_and_phases_above_the_elements_change_nothing():

@@ -10,7 +10,7 @@ import yaml
 
 from lodestone.config.load import parse_params
 from lodestone.config.params import Params
-from lodestone.schemas import GEOMETRIES
+from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, REPORTS, TIMINGS, Layout
 from lodestone.tracking.store import tracking_uri
@@ -31,8 +31,8 @@ def tiny_params() -> Params:
 def write_round(root: Path, name: str, params: Params) -> None:
     from lodestone.crystals.compositions import N_ELEMENTS
     from lodestone.ensemble.calibration import Calibration
-    from lodestone.ensemble.out_of_distribution import Novelty
-    from lodestone.ensemble.predictor import Combination, Rule, save_rules
+    from lodestone.ensemble.out_of_distribution import OutOfDistribution
+    from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, save_predictors
     from lodestone.models.baseline import ElementBaseline
     from lodestone.models.registry import make_network
     from lodestone.models.weights import SavedView, save_view
@@ -50,11 +50,11 @@ def write_round(root: Path, name: str, params: Params) -> None:
             )
         timing = {"seconds": 3.5, "seconds_per_step": 0.02}
         write_json(timing, root / TIMINGS / f"train-{view}-{name}.json")
-    rule = Rule(Combination("constant", {"weight_structure": 0.7}), Calibration.none())
-    save_rules(dict.fromkeys(GEOMETRIES, rule), files.ensemble)
-    Novelty(frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(GEOMETRIES, 9.0)).save(
-        files.novelty
-    )
+    rule = EnsemblePredictor(Aggregation("constant", {"weight_structure": 0.7}), Calibration.none())
+    save_predictors(dict.fromkeys(INPUT_STRUCTURES, rule), files.ensemble)
+    OutOfDistribution(
+        frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)
+    ).save(files.out_of_distribution)
     errors = {"ensemble": {"mae": VALIDATION_MAE[name], "rmse": 0.2, "n": 5}}
     write_json({"n_train": 9, "validation": errors, "test": errors}, root / METRICS / name / "ensemble.json")
     learning = {"n_verified": 6, "hit_rate": {"model": {"hits": 3, "rate": 0.75}, "random": {"hits": 0, "rate": None}}}

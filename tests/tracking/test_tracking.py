@@ -56,12 +56,15 @@ def _predicts_like_the_round(campaign, uri):
     mlflow.set_registry_uri(tracking_uri(campaign))
     model, rows = mlflow.pyfunc.load_model(uri), pd.DataFrame([ROCK_SALT])
     ensemble = load_ensemble(Layout(campaign / "data").round("round_0").folder)
-    answers = {"relaxed": model.predict(rows), "unrelaxed": model.predict(rows, params={"geometry": "unrelaxed"})}
-    for geometry, answer in answers.items():
-        direct = ensemble.predict([Crystal(*ROCK_SALT.values())], geometry)
+    answers = {
+        "relaxed": model.predict(rows),
+        "unrelaxed": model.predict(rows, params={"input_structure": "unrelaxed"}),
+    }
+    for input_structure, answer in answers.items():
+        direct = ensemble.predict([Crystal(*ROCK_SALT.values())], input_structure)
         np.testing.assert_allclose(answer["formation_energy_per_atom_pred"], direct.mean, atol=1e-6)
         np.testing.assert_allclose(answer["formation_energy_per_atom_upper"], direct.upper, atol=1e-6)
-        assert answer["out_of_distribution"].to_list() == list(direct.novelty)
+        assert answer["out_of_distribution"].to_list() == list(direct.out_of_distribution)
     assert (answers["relaxed"] != answers["unrelaxed"]).any(axis=None)
 
 

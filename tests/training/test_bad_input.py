@@ -38,8 +38,8 @@ def predict(fitted, tiny, baseline):
 
 @BOTH
 def test_elements_never_learned_from_give_finite_numbers_and_are_told(view, predict, labelled, baseline):
-    unseen = next(z for z in (43, 61, 93, 91, 2, 10) if not baseline.seen[z])
-    crystals = [rock_salt(5.6), rock_salt(5.6, (unseen, 17)), Crystal(3 * np.eye(3), [unseen], [[0, 0, 0]])]
+    held_out = next(z for z in (43, 61, 93, 91, 2, 10) if not baseline.seen[z])
+    crystals = [rock_salt(5.6), rock_salt(5.6, (held_out, 17)), Crystal(3 * np.eye(3), [held_out], [[0, 0, 0]])]
     energies = predict(view, crystals)
     assert np.isfinite(energies).all()
     assert len(set(energies)) == 3
@@ -61,12 +61,12 @@ def test_single_atoms_and_400_sites(view, predict):
 @BOTH
 @pytest.mark.parametrize("per_atom", [1.0, 2.0, 150.0, 1000.0])
 def test_tiny_and_huge_volumes(view, per_atom, predict):
-    """Half of to seven times what the campaign lets through; at the largest no neighbour is within the cutoff."""
+    """Half of to seven times what the campaign lets through; at the largest no neighbor is within the cutoff."""
     assert np.isfinite(predict(view, [rock_salt(2 * per_atom ** (1 / 3))])).all()
 
 
-def test_a_cell_without_neighbours_is_refused_and_named(predict):
-    with pytest.raises(LodestoneError, match=r"NaNa.* has no neighbour within(.|\n)*validate\.volume_per_atom"):
+def test_a_cell_without_neighbors_is_refused_and_named(predict):
+    with pytest.raises(LodestoneError, match=r"NaNa.* has no neighbor within(.|\n)*validate\.volume_per_atom"):
         predict("structure", [rock_salt(100.0)])
 
 

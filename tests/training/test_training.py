@@ -10,14 +10,14 @@ import torch
 
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.ensemble import load_ensemble
-from lodestone.ensemble.evaluate import combine_geometries, novelty_of
-from lodestone.ensemble.predictor import save_rules
+from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
+from lodestone.ensemble.predictor import save_predictors
 from lodestone.errors import LodestoneError
 from lodestone.models.inference import latents, predict_members
 from lodestone.models.registry import make_dataset
 from lodestone.models.weights import save_view
-from lodestone.schemas import GEOMETRIES, MemberPredictions
-from lodestone.substitution.unrelaxed import guesses_held_out
+from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions
+from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
 from lodestone.training.train import train_view
@@ -42,22 +42,26 @@ def round_folder(trained, known, tmp_path_factory):
     files = RoundLayout(tmp_path_factory.mktemp("data") / "round_0")
     for view in VIEWS:
         save_view(trained[view].saved, files.models(view))
-    guesses = guesses_held_out(known, 11)
-    seen, novelty = novelty_of(trained["structure"].saved, known, guesses)
-    combined = combine_geometries(*(trained[view].predictions for view in VIEWS), known, guesses, novelty)
-    save_rules({geometry: found.rule for geometry, found in combined.items()}, files.ensemble)
-    seen.save(files.novelty)
-    return files, {geometry: found.table for geometry, found in combined.items()}
+    unrelaxed_structures = unrelaxed_held_out(known, 11)
+    seen, out_of_distribution = fit_out_of_distribution(trained["structure"].saved, known, unrelaxed_structures)
+    evaluations = evaluate_input_structures(
+        *(trained[view].predictions for view in VIEWS), known, unrelaxed_structures, out_of_distribution
+    )
+    save_predictors(
+        {input_structure: found.predictor for input_structure, found in evaluations.items()}, files.ensemble
+    )
+    seen.save(files.out_of_distribution)
+    return files, {input_structure: found.table for input_structure, found in evaluations.items()}
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_member_predicts_every_unseen_crystal(view, trained, known, tiny, tmp_path):
     predicted = validated(trained[view].predictions, MemberPredictions, tmp_path)
-    rows = predicted.filter(pl.col("geometry") == "relaxed")
-    unseen = known.filter(pl.col("split").is_in(["validation", "test"]))
-    assert rows.group_by("member").len().sort("member").rows() == [(0, len(unseen)), (1, len(unseen))]
+    rows = predicted.filter(pl.col("input_structure") == "relaxed")
+    held_out = known.filter(pl.col("split").is_in(["validation", "test"]))
+    assert rows.group_by("member").len().sort("member").rows() == [(0, len(held_out)), (1, len(held_out))]
     assert set(rows.select("material_id", "split").iter_rows()) == set(
-        unseen.select("material_id", "split").iter_rows()
+        held_out.select("material_id", "split").iter_rows()
     )
     members = rows.sort("material_id").partition_by("member", maintain_order=True)
     first, second = (part["formation_energy_per_atom_pred"].to_numpy() for part in members)
@@ -66,25 +70,25 @@ def test_every_member_predicts_every_unseen_crystal(view, trained, known, tiny, 
 
 
 def test_only_the_structure_view_tells_a_guess_from_the_relaxed_crystal(trained, known):
-    guesses = guesses_held_out(known, 11)
-    assert 20 < len(guesses.crystals) < len(known)
-    assert set(trained["composition"].predictions["geometry"]) == {"relaxed"}
-    parts = trained["structure"].predictions.partition_by("geometry", as_dict=True)
-    guessed, relaxed = parts["unrelaxed",], parts["relaxed",]
-    assert sorted(set(guessed["material_id"])) == guesses.table["material_id"].to_list()
-    both = guessed.join(relaxed, on=["material_id", "member"])
+    unrelaxed_structures = unrelaxed_held_out(known, 11)
+    assert 20 < len(unrelaxed_structures.crystals) < len(known)
+    assert set(trained["composition"].predictions["input_structure"]) == {"relaxed"}
+    parts = trained["structure"].predictions.partition_by("input_structure", as_dict=True)
+    unrelaxed_structure, relaxed = parts["unrelaxed",], parts["relaxed",]
+    assert sorted(set(unrelaxed_structure["material_id"])) == unrelaxed_structures.table["material_id"].to_list()
+    both = unrelaxed_structure.join(relaxed, on=["material_id", "member"])
     name = "formation_energy_per_atom_pred"
     assert (both[name] - both[f"{name}_right"]).abs().mean() > 1e-3
 
 
 def test_guesses_of_held_out_crystals_come_from_training_crystals(known):
-    """Moving the atoms of held-out crystals changes no guess; without training crystals there is none."""
-    here = guesses_held_out(known, 11)
+    """Moving the atoms of held-out crystals changes no unrelaxed structure; without training crystals there is none."""
+    here = unrelaxed_held_out(known, 11)
     spoilt = pl.when(pl.col("split") == "train").then(pl.col("lattice")).otherwise(pl.col("lattice") * 1.3)
-    moved = guesses_held_out(known.with_columns(spoilt), 11)
+    moved = unrelaxed_held_out(known.with_columns(spoilt), 11)
     assert [crystal.digest() for crystal in moved.crystals] == [crystal.digest() for crystal in here.crystals]
     train = pl.col("split") == "train"
-    assert set(guesses_held_out(known.filter(~train | (pl.col("nsites") == 2)), 11).table["nsites"]) == {2}
+    assert set(unrelaxed_held_out(known.filter(~train | (pl.col("nsites") == 2)), 11).table["nsites"]) == {2}
 
 
 def test_without_guesses_the_mark_is_not_set(known, tiny):
@@ -95,24 +99,24 @@ def test_without_guesses_the_mark_is_not_set(known, tiny):
         assert dataset.batch(torch.arange(6)).unrelaxed.tolist() == expected
 
 
-@pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, round_folder, geometry):
+@pytest.mark.parametrize("input_structure", INPUT_STRUCTURES)
+def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, round_folder, input_structure):
     files, tables = round_folder
     ensemble = load_ensemble(files.folder)
-    guesses = guesses_held_out(known, 11)
+    unrelaxed_structures = unrelaxed_held_out(known, 11)
     rows = known.filter(pl.col("split").is_in(["validation", "test"])).sort("material_id", descending=True)
-    shown = {"relaxed": (rows, decode(rows)), "unrelaxed": (guesses.table, guesses.crystals)}
-    rows, crystals = shown[geometry]
-    table = tables[geometry]
-    found = ensemble.predict(crystals, geometry)
+    shown = {"relaxed": (rows, decode(rows)), "unrelaxed": (unrelaxed_structures.table, unrelaxed_structures.crystals)}
+    rows, crystals = shown[input_structure]
+    table = tables[input_structure]
+    found = ensemble.predict(crystals, input_structure)
     written = rows.select("material_id").join(table, on="material_id", maintain_order="left")
     columns = {"mean": "pred", "composition": "pred_composition", "structure": "pred_structure"}
     columns |= {"spread": "epistemic_std", "std": "std", "lower": "lower", "upper": "upper"}
     for name, column in columns.items():
         expected = written[f"formation_energy_per_atom_{column}"].to_numpy()
         assert getattr(found, name) == pytest.approx(expected, abs=1e-5, rel=1e-6)
-    assert found.novelty == written["out_of_distribution"].to_list()
-    assert 0 < sum(told != "" for told in found.novelty) < len(rows)
+    assert found.out_of_distribution == written["out_of_distribution"].to_list()
+    assert 0 < sum(told != "" for told in found.out_of_distribution) < len(rows)
 
 
 def test_predictions_are_the_combination_of_the_members(trained, known, round_folder):
@@ -120,7 +124,7 @@ def test_predictions_are_the_combination_of_the_members(trained, known, round_fo
     ensemble = load_ensemble(round_folder[0].folder)
     members = {view: predict_members(trained[view].saved, crystals) for view in VIEWS}
     assert members["structure"].shape == (2, 20)
-    expected = ensemble.rules["relaxed"].combination.combine(members["composition"], members["structure"])
+    expected = ensemble.predictors["relaxed"].aggregation.aggregate(members["composition"], members["structure"])
     found = ensemble.predict(crystals)
     assert np.array_equal(found.mean, expected.mean)
     assert np.array_equal(found.spread, expected.spread)

@@ -5,13 +5,12 @@ Settings that change no result (cores, cache folders) are environment variables 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-if TYPE_CHECKING:
-    pass
-
+from lodestone.config.registry import ORACLES
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
     DiscoveryParams,
@@ -35,7 +34,7 @@ class Params(Section):
     seed: int = Field(ge=0)
     snapshot: SnapshotParams
     validate_: ValidateParams = Field(alias="validate")
-    oracle: OracleParams
+    oracle: SerializeAsAny[OracleParams]
     split: SplitParams
     composition: ViewParams
     structure: StructureParams
@@ -43,6 +42,12 @@ class Params(Section):
     discovery: DiscoveryParams
     views: tuple[Literal["composition", "structure"], ...]
     rounds: dict[Name, RoundParams]
+
+    @field_validator("oracle", mode="before")
+    @classmethod
+    def _by_the_oracle(cls, content: Any) -> Any:
+        """By the model of the oracle that is named."""
+        return ORACLES.settings(content["name"], content) if _names_one(content) else content
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Params:
@@ -55,3 +60,8 @@ class Params(Section):
         """Parameters of a view by name."""
         views: dict[str, ViewParams] = {"composition": self.composition, "structure": self.structure}
         return views[name]
+
+
+def _names_one(content: Any) -> bool:
+    """Whether a section says which of a registry it means; else pydantic says what is missing."""
+    return isinstance(content, Mapping) and isinstance(content.get("name"), str)

@@ -94,9 +94,14 @@ class ValidateParams(Section):
 
 
 class OracleParams(Section):
-    """Who verifies, and how."""
+    """Who verifies; each oracle adds settings of its own."""
 
-    name: Literal["chgnet-0.3.0"]
+    name: str = Field(description="an oracle of the registry, e.g. chgnet-0.3.0")
+
+
+class RelaxationParams(OracleParams):
+    """How an interatomic potential relaxes a crystal, and which results are refused."""
+
     fmax: Positive = Field(description="largest residual force, eV/Å")
     max_steps: Count = Field(description="steps after which a relaxation counts as failed")
     max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
@@ -161,13 +166,13 @@ class ViewParams(Section):
 
 
 class StructureParams(ViewParams):
-    """The structure view; its graph joins each atom to its nearest shell of neighbours."""
+    """The structure view; its graph joins each atom to its nearest shell of neighbors."""
 
     cutoff: Positive = Field(description="longest edge, Å")
-    neighbours: Count = Field(description="edges per atom; the last shell is kept whole")
+    neighbors: Count = Field(description="edges per atom; the last shell is kept whole")
     unrelaxed: Fraction = Field(
         0.5,
-        description="share of the training crystals that are shown as guesses at each step: made from another crystal "
+        description="share of the training crystals that are shown unrelaxed at each step: made from another crystal "
         "of their prototype, as candidates are",
     )
 
@@ -175,9 +180,9 @@ class StructureParams(ViewParams):
 class EnsembleParams(Section):
     """How the two views become one prediction."""
 
-    combination: Literal["constant", "spread", "mean", "median", "composition", "structure"] = Field(
+    aggregation: Literal["constant", "inverse_variance", "mean", "median", "composition", "structure"] = Field(
         description="weights fitted on the validation crystals, the same for all (constant) or by the spreads of both "
-        "views (spread); plain mean; median of all members; or one view alone"
+        "views (inverse_variance); plain mean; median of all members; or one view alone"
     )
 
 

@@ -1,1 +1,1 @@
-"""Crystals as data: encoding, symmetry, periodic neighbour graphs."""
+"""Crystals as data: encoding, symmetry, periodic neighbor graphs."""

@@ -1,4 +1,4 @@
-"""Periodic neighbour graphs (vesin), and what is left of them when symmetry is taken out."""
+"""Periodic neighbor graphs (vesin), and what is left of them when symmetry is taken out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.symmetry import orbits_of
 from lodestone.errors import LodestoneError
 
-# A shell of neighbours ends at a gap; equal distances differ by rounding only, so any width well above that keeps the
+# A shell of neighbors ends at a gap; equal distances differ by rounding only, so any width well above that keeps the
 # graph the same in every supercell.
 _SHELL_WIDTH = 0.1
 _LARGEST_CUTOFF = 30.0
@@ -36,7 +36,7 @@ class Graph:
 class OrbitGraph:
     """A periodic crystal with one node per orbit of equivalent atoms and one edge per kind of bond between orbits.
 
-    Equivalent atoms see the same neighbours at the same distances, so a network on this graph knows as much as one on
+    Equivalent atoms see the same neighbors at the same distances, so a network on this graph knows as much as one on
     all atoms, at a fraction of the work.
 
     Attributes:
@@ -56,12 +56,12 @@ class OrbitGraph:
     bonds: np.ndarray
 
 
-def orbit_graph(crystal: Crystal, cutoff: float, neighbours: int) -> OrbitGraph:
-    """Reduce the neighbour graph by the symmetry of the crystal; see :func:`neighbour_graph`.
+def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
+    """Reduce the neighbor graph by the symmetry of the crystal; see :func:`neighbor_graph`.
 
     Bonds are averaged over all atoms of an orbit, so that nothing depends on which atom would stand for the others.
     """
-    graph, orbits = neighbour_graph(crystal, cutoff, neighbours), orbits_of(crystal)
+    graph, orbits = neighbor_graph(crystal, cutoff, neighbors), orbits_of(crystal)
     atoms = np.bincount(orbits)
     source, target = orbits[graph.source], orbits[graph.target]
     order = np.lexsort((graph.distance, source, target))
@@ -82,18 +82,18 @@ def orbit_graph(crystal: Crystal, cutoff: float, neighbours: int) -> OrbitGraph:
     )
 
 
-def neighbour_graph(crystal: Crystal, cutoff: float, neighbours: int) -> Graph:
-    """Join each atom to its nearest neighbours, the last shell kept whole.
+def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
+    """Join each atom to its nearest neighbors, the last shell kept whole.
 
-    Counting neighbours alone would cut through shells of equal distance, and the choice would depend on the cell.
+    Counting neighbors alone would cut through shells of equal distance, and the choice would depend on the cell.
 
     Args:
         crystal: Any cell.
-        cutoff: Longest edge, Å; widened for crystals in which an atom has no neighbour so near.
-        neighbours: Edges per atom, more where the last shell needs it, fewer where the cutoff ends first.
+        cutoff: Longest edge, Å; widened for crystals in which an atom has no neighbor so near.
+        neighbors: Edges per atom, more where the last shell needs it, fewer where the cutoff ends first.
 
     Raises:
-        LodestoneError: If an atom has no neighbour within 30 Å.
+        LodestoneError: If an atom has no neighbor within 30 Å.
     """
     import vesin
 
@@ -104,13 +104,13 @@ def neighbour_graph(crystal: Crystal, cutoff: float, neighbours: int) -> Graph:
     if counts.min() == 0:
         if cutoff >= _LARGEST_CUTOFF:
             raise LodestoneError(
-                f"an atom of {''.join(crystal.species)[:40]} has no neighbour within {cutoff:.0f} Å",
+                f"an atom of {''.join(crystal.species)[:40]} has no neighbor within {cutoff:.0f} Å",
                 "the cell is unphysically large: tighten validate.volume_per_atom",
             )
-        return neighbour_graph(crystal, 1.5 * cutoff, neighbours)
+        return neighbor_graph(crystal, 1.5 * cutoff, neighbors)
     order = np.lexsort((source, distance, target))
     target, source, distance = target[order], source[order], distance[order]
     starts = np.cumsum(counts) - counts
-    furthest = distance[starts + np.minimum(neighbours, counts) - 1]
+    furthest = distance[starts + np.minimum(neighbors, counts) - 1]
     kept = distance <= furthest[target] + _SHELL_WIDTH
     return Graph(source[kept].astype(np.int64), target[kept].astype(np.int64), distance[kept].astype(np.float32))

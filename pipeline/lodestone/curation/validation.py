@@ -176,8 +176,8 @@ def _shortest_distance(crystal: Crystal, cutoff: float) -> float | None:
 
     if crystal.volume == 0:
         return None
-    neighbours = vesin.NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
-    (distances,) = neighbours.compute(points=crystal.cart_coords, box=crystal.lattice, periodic=True, quantities="d")
+    neighbors = vesin.NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
+    (distances,) = neighbors.compute(points=crystal.cart_coords, box=crystal.lattice, periodic=True, quantities="d")
     return float(np.min(distances)) if len(distances) else None
 
 

@@ -15,7 +15,7 @@ from lodestone.discovery.screening import screen
 from lodestone.discovery.state import RoundResult, RoundState, next_state
 from lodestone.discovery.verification import refuse_if_all_failed, verify
 from lodestone.ensemble.ensemble import Ensemble
-from lodestone.ensemble.metrics import errors, hit_rate
+from lodestone.ensemble.metrics import errors, wilson_proportion
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Labeller
 from lodestone.runtime.seeds import child_generator
@@ -91,10 +91,10 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
     return {
         "n_verified": len(verifications),
         "n_ok": len(good),
-        "n_novel": int(verifications["is_novel"].sum()),
+        "n_new": int(verifications["is_new"].sum()),
         "rejected": dict(sorted(reasons.items())),
         "hit_rate": {how: _hits(verifications, how) for how in ("model", "random")},
-        "claimed_hit_rate": {how: _claimed(verifications, how) for how in ("model", "random")},
+        "predicted_hit_rate": {how: _predicted_hit_rate(verifications, how) for how in ("model", "random")},
         "verified_mae": {"n": len(good)} | {view: errors(values, true)["mae"] for view, values in predicted.items()},
         "n_stable_start": _n_stable(before.crystals),
         "n_stable_end": _n_stable(after.crystals),
@@ -107,10 +107,10 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
 def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
     """Hits over all candidates given to the oracle, refused ones included: each has cost its share of the budget."""
     chosen = verifications.filter(pl.col("acquired_by") == how)
-    return hit_rate(int(chosen["is_stable"].sum()), len(chosen))
+    return wilson_proportion(int(chosen["is_stable"].sum()), len(chosen))
 
 
-def _claimed(verifications: pl.DataFrame, how: str) -> float | None:
+def _predicted_hit_rate(verifications: pl.DataFrame, how: str) -> float | None:
     """Mean P(stable) of the chosen: the hit rate they promised, before some turn out known or cannot be relaxed."""
     chosen = verifications.filter(pl.col("acquired_by") == how)["stability_probability"].to_numpy()
     return float(chosen.mean()) if len(chosen) else None

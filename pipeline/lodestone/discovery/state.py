@@ -56,7 +56,7 @@ def next_state(
     name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params
 ) -> RoundState:
     """Add what was verified: new crystals, on a new hull, and the candidates that were tried."""
-    novel = verifications.filter("is_novel").with_columns(
+    new = verifications.filter("is_new").with_columns(
         pl.lit(name).alias("origin"),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
         pl.lit(None, dtype=pl.String).alias("created_at"),
@@ -64,7 +64,7 @@ def next_state(
         pl.lit("train").alias("split"),
     )
     columns = list(Crystals.to_schema().columns)
-    dealt = split_verified(novel, state.crystals, params.split)
+    dealt = split_verified(new, state.crystals, params.split)
     merged = pl.concat([state.crystals.select(columns), dealt.select(columns)])
     crystals = merged.with_columns(energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy()))
     tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(

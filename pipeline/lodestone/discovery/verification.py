@@ -66,7 +66,7 @@ def verify(name: str, acquired: pl.DataFrame, labels: list[Label], state: RoundS
     )
     found = _against_hull(found, state, hull)
     table = asked.join(found, on="material_id", how="left", maintain_order="left")
-    return table.with_columns(pl.col("is_novel", "is_stable").fill_null(value=False))
+    return table.with_columns(pl.col("is_new", "is_stable").fill_null(value=False))
 
 
 def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> pl.DataFrame:
@@ -81,7 +81,7 @@ def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> p
             pl.Series("energy_above_hull", distance),
             pl.Series(
                 "decomposition",
-                [describe_decomposition(mixture, formulas) for mixture in hull.decompositions(fractions)],
+                [describe_decomposition(decomposition, formulas) for decomposition in hull.decompositions(fractions)],
             ),
             pl.col("material_id")
             .sort_by("energy_per_atom", "material_id")
@@ -90,8 +90,8 @@ def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> p
             .alias("lowest"),
         )
         .with_columns(
-            is_novel=~pl.col("decorated_prototype").is_in(known) & (pl.col("material_id") == pl.col("lowest")),
+            is_new=~pl.col("decorated_prototype").is_in(known) & (pl.col("material_id") == pl.col("lowest")),
         )
-        .with_columns(is_stable=pl.col("is_novel") & (pl.col("energy_above_hull") <= 0))
+        .with_columns(is_stable=pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
         .drop("lowest")
     )

@@ -29,7 +29,7 @@ from lodestone.errors import LodestoneError
 COVERAGE = 0.9
 ENOUGH = 30  # groups from which a quantile is taken
 # Where validation cannot tell (benchmarks/uncertainty.py measures them): factors on the std of flagged crystals.
-WIDENING: Mapping[str, float] = {"element": 2.0, "pair": 1.4, "system": 1.3, "latent": 2.0}
+INFLATION: Mapping[str, float] = {"element": 2.0, "pair": 1.4, "system": 1.3, "latent": 2.0}
 
 _RATIOS = np.concatenate([[0.0], np.geomspace(1e-2, 1e2, 81)])  # of floor to scale, in typical spreads
 _SMALLEST = 1e-6  # eV/atom
@@ -53,19 +53,21 @@ class Calibration:
     floor: float
     scale: float
     quantile: float
-    widening: Mapping[str, float]
+    inflation: Mapping[str, float]
     errors: tuple[float, ...]
     n: int
 
     @classmethod
-    def fit(cls, error: np.ndarray, spread: np.ndarray, groups: Sequence[str], novelty: Sequence[str]) -> Calibration:
+    def fit(
+        cls, error: np.ndarray, spread: np.ndarray, groups: Sequence[str], out_of_distribution: Sequence[str]
+    ) -> Calibration:
         """Fit on validation crystals.
 
         Args:
             error: Label minus prediction, shape ``(n,)``, eV/atom.
             spread: Of the members, shape ``(n,)``, eV/atom.
             groups: What is held out together: formula or chemical system of each crystal.
-            novelty: Reasons why each is out of distribution, joined by commas; empty if it is not.
+            out_of_distribution: Reasons why each is out of distribution, joined by commas; empty if it is not.
 
         Raises:
             LodestoneError: If there is no crystal to fit on.
@@ -75,15 +77,17 @@ class Calibration:
         floor, scale = fit_std(error, spread)
         plain = np.sqrt(floor**2 + (scale * spread) ** 2)
         score, named = np.abs(error) / plain, np.asarray(groups)
-        usual = np.array([not reasons for reasons in novelty])
+        usual = np.array([not reasons for reasons in out_of_distribution])
         base = usual if len(set(named[usual])) >= ENOUGH else np.ones(len(error), dtype=bool)
         quantile = conformal_quantile(score[base], named[base])
-        widening = {
-            reason: _widening(reason, score, named, np.array([reason in told.split(",") for told in novelty]), quantile)
-            for reason in WIDENING
+        inflation = {
+            reason: _inflation(
+                reason, score, named, np.array([reason in told.split(",") for told in out_of_distribution]), quantile
+            )
+            for reason in INFLATION
         }
-        widened = error / (plain * factors(novelty, widening))
-        return cls(floor, scale, quantile, widening, _distribution(widened, named), len(error))
+        inflated = error / (plain * factors(out_of_distribution, inflation))
+        return cls(floor, scale, quantile, inflation, _distribution(inflated, named), len(error))
 
     @classmethod
     def none(cls) -> Calibration:
@@ -92,7 +96,7 @@ class Calibration:
 
         nodes = norm.ppf(np.arange(1, _NODES + 1) / (_NODES + 1))
         half = float(norm.ppf(0.5 + COVERAGE / 2))
-        return cls(0.0, 1.0, half, dict.fromkeys(WIDENING, 1.0), tuple(nodes.tolist()), 0)
+        return cls(0.0, 1.0, half, dict.fromkeys(INFLATION, 1.0), tuple(nodes.tolist()), 0)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
@@ -103,10 +107,10 @@ class Calibration:
         """Plain numbers, ready for JSON."""
         return asdict(self) | {"errors": list(self.errors)}
 
-    def std(self, spread: np.ndarray, novelty: Sequence[str]) -> np.ndarray:
+    def std(self, spread: np.ndarray, out_of_distribution: Sequence[str]) -> np.ndarray:
         """Expected size of the error, shape ``(n,)``, eV/atom, widened where a crystal is out of distribution."""
         plain = np.sqrt(self.floor**2 + (self.scale * spread) ** 2)
-        return np.maximum(plain, _SMALLEST) * factors(novelty, self.widening)
+        return np.maximum(plain, _SMALLEST) * factors(out_of_distribution, self.inflation)
 
     def interval(self, mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Ends of the 90 % intervals, both of shape ``(n,)``, eV/atom."""
@@ -155,14 +159,16 @@ def conformal_quantile(score: np.ndarray, groups: np.ndarray, coverage: float = 
     return float(score[order][within[0] if len(within) else -1])
 
 
-def factors(novelty: Sequence[str], widening: Mapping[str, float]) -> np.ndarray:
+def factors(out_of_distribution: Sequence[str], inflation: Mapping[str, float]) -> np.ndarray:
     """Largest factor among the reasons of each crystal, shape ``(n,)``; 1 without a reason."""
-    return np.array([max([widening[name] for name in told.split(",") if name], default=1.0) for told in novelty])
+    return np.array(
+        [max([inflation[name] for name in told.split(",") if name], default=1.0) for told in out_of_distribution]
+    )
 
 
-def _widening(reason: str, score: np.ndarray, groups: np.ndarray, mine: np.ndarray, quantile: float) -> float:
+def _inflation(reason: str, score: np.ndarray, groups: np.ndarray, mine: np.ndarray, quantile: float) -> float:
     if len(set(groups[mine])) < ENOUGH:
-        return WIDENING[reason]
+        return INFLATION[reason]
     return max(1.0, conformal_quantile(score[mine], groups[mine]) / max(quantile, _SMALLEST))
 
 

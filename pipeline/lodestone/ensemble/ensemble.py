@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.ensemble.out_of_distribution import Novelty
-from lodestone.ensemble.predictor import Prediction, Rule, load_rules
+from lodestone.ensemble.out_of_distribution import OutOfDistribution
+from lodestone.ensemble.predictor import EnsemblePredictor, Prediction, load_predictors
 from lodestone.models.weights import SavedView, load_view
 from lodestone.tables.layout import RoundLayout
 
 if TYPE_CHECKING:
     pass
 
-from lodestone.models.inference import Shown, predict_members
+from lodestone.models.inference import NetworkInputs, predict_members
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class Ensemble:
 
     composition: SavedView
     structure: SavedView
-    rules: Mapping[str, Rule]
-    seen: Novelty
+    predictors: Mapping[str, EnsemblePredictor]
+    seen: OutOfDistribution
 
-    def predict(self, crystals: Sequence[Crystal], geometry: str = "relaxed") -> Prediction:
+    def predict(self, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> Prediction:
         """Predict formation energies of relaxed crystals, with calibrated errors.
 
         Args:
-            crystals: Crystals, or guesses of them.
-            geometry: ``relaxed``, or ``unrelaxed`` for guesses, which are predicted as what they would relax to.
+            crystals: Relaxed or unrelaxed crystals.
+            input_structure: ``relaxed``, or ``unrelaxed`` for crystals that are predicted as what they would relax to.
         """
-        composition = predict_members(self.composition, crystals, geometry)
-        shown = Shown.to(self.structure, crystals, geometry)
-        novelty = self.seen.reasons(crystals, shown.latents(), geometry)
-        return self.rules[geometry].predict(composition, shown.members(), novelty)
+        composition = predict_members(self.composition, crystals, input_structure)
+        shown = NetworkInputs.to(self.structure, crystals, input_structure)
+        out_of_distribution = self.seen.reasons(crystals, shown.latents(), input_structure)
+        return self.predictors[input_structure].predict(composition, shown.members(), out_of_distribution)
 
 
 def load_ensemble(folder: Path) -> Ensemble:
     """The ensemble of one round's folder."""
     files = RoundLayout(folder)
     views = load_view(files.models("composition")), load_view(files.models("structure"))
-    return Ensemble(*views, load_rules(files.ensemble), Novelty.load(files.novelty))
+    return Ensemble(*views, load_predictors(files.ensemble), OutOfDistribution.load(files.out_of_distribution))

@@ -13,14 +13,14 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.calibration import ENOUGH, Calibration
 from lodestone.ensemble.metrics import errors, stability_scores
-from lodestone.ensemble.out_of_distribution import Novelty
-from lodestone.ensemble.predictor import Combination, Prediction, Rule
+from lodestone.ensemble.out_of_distribution import OutOfDistribution
+from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.models.inference import latents
 from lodestone.models.weights import SavedView
 from lodestone.stability.hull import ConvexHull
-from lodestone.substitution.unrelaxed import Guesses
-from lodestone.tables.subsets import HELD_OUT, part_of
+from lodestone.substitution.unrelaxed import UnrelaxedStructures
+from lodestone.tables.subsets import HELD_OUT, subset
 
 _ENERGY = "formation_energy_per_atom"
 
@@ -28,122 +28,143 @@ Reasons = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Combined:
+class Evaluation:
     """Both views combined.
 
     Attributes:
-        rule: How, with the calibration.
+        predictor: How, with the calibration.
         table: Contract :class:`lodestone.schemas.Predictions`.
         metrics: Errors, calibration and reliability on the validation and the test crystals.
     """
 
-    rule: Rule
+    predictor: EnsemblePredictor
     table: pl.DataFrame
     metrics: dict[str, Any]
 
 
-def novelty_of(structure: SavedView, crystals: pl.DataFrame, guesses: Guesses) -> tuple[Novelty, Reasons]:
+def fit_out_of_distribution(
+    structure: SavedView, crystals: pl.DataFrame, unrelaxed_structures: UnrelaxedStructures
+) -> tuple[OutOfDistribution, Reasons]:
     """What the training crystals were like, and which held-out crystals are unlike them.
 
     Args:
         structure: Networks of the structure view.
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
-        guesses: Guesses of validation and test crystals.
+        unrelaxed_structures: Those of validation and test crystals.
 
     Returns:
-        What was learned from, and by geometry the reasons of each held-out crystal.
+        What was learned from, and by input structure the reasons of each held-out crystal.
     """
-    unseen = part_of(crystals, *HELD_OUT)
-    shown = {"relaxed": Guesses(unseen, decode(unseen)), "unrelaxed": guesses}
-    found = {geometry: latents(structure, held.crystals, geometry) for geometry, held in shown.items()}
-    train = decode(part_of(crystals, "train"))
+    held_out = subset(crystals, *HELD_OUT)
+    shown = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
+    found = {
+        input_structure: latents(structure, held.crystals, input_structure) for input_structure, held in shown.items()
+    }
+    train = decode(subset(crystals, "train"))
     validating = {name: (held.table["split"] == "validation").to_numpy() for name, held in shown.items()}
     known = latents(structure, train)
-    novelty = Novelty.fit(train, known, {name: found[name][rows] for name, rows in validating.items()})
-    return novelty, {name: novelty.reasons(held.crystals, found[name], name) for name, held in shown.items()}
+    out_of_distribution = OutOfDistribution.fit(
+        train, known, {name: found[name][rows] for name, rows in validating.items()}
+    )
+    return out_of_distribution, {
+        name: out_of_distribution.reasons(held.crystals, found[name], name) for name, held in shown.items()
+    }
 
 
-def combine_geometries(
+def evaluate_input_structures(
     composition: pl.DataFrame,
     structure: pl.DataFrame,
     crystals: pl.DataFrame,
-    guesses: Guesses,
-    novelty: Reasons,
+    unrelaxed_structures: UnrelaxedStructures,
+    out_of_distribution: Reasons,
     strategy: str = "constant",
     group: str = "formula_pretty",
-) -> dict[str, Combined]:
-    """Combine the predictions of both views, for relaxed crystals and for guesses; see :func:`combine_views`.
+) -> dict[str, Evaluation]:
+    """Aggregate and evaluate the views on relaxed and on unrelaxed structures; see :func:`evaluate_views`.
 
-    Guesses are predicted with larger errors, so they have weights and a calibration of their own. Where too few
-    validation crystals have one to fit these, they get those of relaxed crystals.
+    Unrelaxed structures are predicted with larger errors, so they have weights and a calibration of their own. Where
+    too few validation crystals have one to fit these, they get those of relaxed crystals.
     """
-    with_guess = ~pl.col("split").is_in(HELD_OUT) | pl.col("material_id").is_in(guesses.table["material_id"].to_list())
-    parts = {"relaxed": crystals, "unrelaxed": crystals.filter(with_guess)}
-    combined: dict[str, Combined] = {}
-    for geometry, known in parts.items():
+    with_unrelaxed = ~pl.col("split").is_in(HELD_OUT) | pl.col("material_id").is_in(
+        unrelaxed_structures.table["material_id"].to_list()
+    )
+    parts = {"relaxed": crystals, "unrelaxed": crystals.filter(with_unrelaxed)}
+    evaluations: dict[str, Evaluation] = {}
+    for input_structure, known in parts.items():
         few = int((known["split"] == "validation").sum()) < ENOUGH
-        rule = combined["relaxed"].rule if few and combined else None
-        reasons = novelty[geometry]
-        combined[geometry] = combine_views(composition, structure, known, reasons, strategy, group, geometry, rule)
-    return combined
+        predictor = evaluations["relaxed"].predictor if few and evaluations else None
+        reasons = out_of_distribution[input_structure]
+        evaluations[input_structure] = evaluate_views(
+            composition, structure, known, reasons, strategy, group, input_structure, predictor
+        )
+    return evaluations
 
 
-def combine_views(
+def evaluate_views(
     composition: pl.DataFrame,
     structure: pl.DataFrame,
     crystals: pl.DataFrame,
-    novelty: Sequence[str],
+    out_of_distribution: Sequence[str],
     strategy: str = "constant",
     group: str = "formula_pretty",
-    geometry: str = "relaxed",
-    rule: Rule | None = None,
-) -> Combined:
+    input_structure: str = "relaxed",
+    predictor: EnsemblePredictor | None = None,
+) -> Evaluation:
     """Combine the predictions of both views.
 
     Args:
         composition: Contract :class:`lodestone.schemas.MemberPredictions`.
         structure: Likewise, for the same crystals.
         crystals: Known crystals with their labels.
-        novelty: Why validation and test crystals, sorted by ``material_id``, are out of distribution.
+        out_of_distribution: Why validation and test crystals, sorted by ``material_id``, are out of distribution.
         strategy: A name in :data:`lodestone.ensemble.strategies.STRATEGIES`.
         group: Column that says which crystals are held out together.
-        geometry: What the structure view was shown: ``relaxed`` or ``unrelaxed``.
-        rule: Use this one and fit none.
+        input_structure: What the structure view was shown: ``relaxed`` or ``unrelaxed``.
+        predictor: Use this one and fit none.
 
     Raises:
         LodestoneError: If there are no validation crystals.
     """
-    unseen = part_of(crystals, *HELD_OUT)
-    members = _matrix(composition, unseen), _matrix(structure.filter(pl.col("geometry") == geometry), unseen)
-    rule = rule or _fitted(members, unseen, novelty, strategy, group)
-    prediction = rule.predict(*members, novelty)
-    on_trial = (unseen["split"] == "validation").to_numpy()
-    weight = prediction.weight_structure[on_trial]
-    fitted = {name: value for name, value in rule.calibration.as_dict().items() if name != "errors"}
+    held_out = subset(crystals, *HELD_OUT)
+    members = (
+        _matrix(composition, held_out),
+        _matrix(structure.filter(pl.col("input_structure") == input_structure), held_out),
+    )
+    predictor = predictor or _fitted(members, held_out, out_of_distribution, strategy, group)
+    prediction = predictor.predict(*members, out_of_distribution)
+    is_validation = (held_out["split"] == "validation").to_numpy()
+    weight = prediction.weight_structure[is_validation]
+    fitted = {name: value for name, value in predictor.calibration.as_dict().items() if name != "errors"}
     facts = {
         "n_train": int((crystals["split"] == "train").sum()),
         "strategy": strategy,
         "weight_structure": float(weight.mean()) if len(weight) else None,
         "calibration": fitted,
     }
-    return Combined(rule, _table(prediction, unseen, geometry), facts | _metrics(prediction, unseen, crystals))
+    return Evaluation(
+        predictor, _table(prediction, held_out, input_structure), facts | _metrics(prediction, held_out, crystals)
+    )
 
 
 def _fitted(
-    members: tuple[np.ndarray, np.ndarray], unseen: pl.DataFrame, novelty: Sequence[str], strategy: str, group: str
-) -> Rule:
+    members: tuple[np.ndarray, np.ndarray],
+    held_out: pl.DataFrame,
+    out_of_distribution: Sequence[str],
+    strategy: str,
+    group: str,
+) -> EnsemblePredictor:
     """Weights and calibration by the validation crystals among the unseen."""
-    true, on_trial = unseen[_ENERGY].to_numpy(), (unseen["split"] == "validation").to_numpy()
-    composition, structure = (view[:, on_trial] for view in members)
-    combination = Combination.fit(strategy, composition, structure, true[on_trial])
-    average = combination.combine(composition, structure)
+    true, is_validation = held_out[_ENERGY].to_numpy(), (held_out["split"] == "validation").to_numpy()
+    composition, structure = (view[:, is_validation] for view in members)
+    aggregation = Aggregation.fit(strategy, composition, structure, true[is_validation])
+    average = aggregation.aggregate(composition, structure)
     calibration = Calibration.fit(
-        true[on_trial] - average.mean,
+        true[is_validation] - average.mean,
         average.spread,
-        unseen[group].filter(on_trial).to_list(),
-        [reasons for reasons, validating in zip(novelty, on_trial, strict=True) if validating],
+        held_out[group].filter(is_validation).to_list(),
+        [reasons for reasons, validating in zip(out_of_distribution, is_validation, strict=True) if validating],
     )
-    return Rule(combination, calibration)
+    return EnsemblePredictor(aggregation, calibration)
 
 
 def _matrix(predictions: pl.DataFrame, labels: pl.DataFrame) -> np.ndarray:
@@ -155,26 +176,26 @@ def _matrix(predictions: pl.DataFrame, labels: pl.DataFrame) -> np.ndarray:
     return ordered.drop("material_id").to_numpy().T
 
 
-def _table(prediction: Prediction, unseen: pl.DataFrame, geometry: str) -> pl.DataFrame:
-    known = unseen.select("material_id", pl.lit(geometry).alias("geometry"), "split", _ENERGY)
+def _table(prediction: Prediction, held_out: pl.DataFrame, input_structure: str) -> pl.DataFrame:
+    known = held_out.select("material_id", pl.lit(input_structure).alias("input_structure"), "split", _ENERGY)
     return known.hstack(prediction.columns())
 
 
-def _metrics(prediction: Prediction, unseen: pl.DataFrame, crystals: pl.DataFrame) -> dict[str, Any]:
+def _metrics(prediction: Prediction, held_out: pl.DataFrame, crystals: pl.DataFrame) -> dict[str, Any]:
     """Per part: errors of each view and of the ensemble, uncertainty, and stability against the other crystals.
 
     The hull is that of all crystals but these, as it is for a candidate, and is taken as exact.
     """
     others = crystals.filter(~pl.col("split").is_in(HELD_OUT))
     hull = ConvexHull(atomic_fractions(others["atomic_numbers"].to_list()), others[_ENERGY].to_numpy())
-    floor = hull.hull_energies(atomic_fractions(unseen["atomic_numbers"].to_list()))
-    return {part: _scores(prediction, unseen, floor, part) for part in HELD_OUT}
+    floor = hull.hull_energies(atomic_fractions(held_out["atomic_numbers"].to_list()))
+    return {part: _scores(prediction, held_out, floor, part) for part in HELD_OUT}
 
 
-def _scores(prediction: Prediction, unseen: pl.DataFrame, hull: np.ndarray, part: str) -> dict[str, Any]:
-    rows = (unseen["split"] == part).to_numpy()
+def _scores(prediction: Prediction, held_out: pl.DataFrame, hull: np.ndarray, part: str) -> dict[str, Any]:
+    rows = (held_out["split"] == part).to_numpy()
     mine, floor = prediction.of(rows), hull[rows]
-    true = unseen[_ENERGY].to_numpy()[rows]
+    true = held_out[_ENERGY].to_numpy()[rows]
     means = {"composition": mine.composition, "structure": mine.structure, "ensemble": mine.mean}
     stability = stability_scores(mine.mean - floor, true - floor)
     stability |= probability_scores(mine.probability_below(floor), true <= floor)

@@ -17,7 +17,7 @@ def errors(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     return {"mae": float(np.abs(difference).mean()), "rmse": float(np.sqrt((difference**2).mean())), "n": n}
 
 
-def hit_rate(hits: int, n: int) -> dict[str, Any]:
+def wilson_proportion(hits: int, n: int) -> dict[str, Any]:
     """A rate with its 95 % Wilson score interval, which stays inside 0 to 1 and is honest for small n.
 
     Returns:

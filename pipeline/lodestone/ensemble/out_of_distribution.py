@@ -22,11 +22,11 @@ import numpy as np
 from lodestone.crystals.compositions import N_ELEMENTS
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
-from lodestone.schemas import GEOMETRIES
+from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_atomically
 
 _KEPT = 2000  # training crystals whose latent vectors are kept
-_NEIGHBOUR = 5  # the distance is that to the fifth nearest: one twin does not make a crystal familiar
+_NEIGHBOR = 5  # the distance is that to the fifth nearest: one twin does not make a crystal familiar
 _QUANTILE = 0.99
 _CHUNK = 2048  # rows of distances held at once
 
@@ -34,7 +34,7 @@ Elements = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Novelty:
+class OutOfDistribution:
     """What the training crystals were like.
 
     Attributes:
@@ -50,7 +50,7 @@ class Novelty:
     @classmethod
     def fit(
         cls, train: Sequence[Crystal], latents: np.ndarray, validation_latents: Mapping[str, np.ndarray]
-    ) -> Novelty:
+    ) -> OutOfDistribution:
         """Remember the training crystals.
 
         Args:
@@ -61,16 +61,16 @@ class Novelty:
         """
         rows = np.unique(np.linspace(0, len(train) - 1, min(_KEPT, len(train))).round().astype(int))
         kept = np.ascontiguousarray(latents[rows], dtype=np.float32)
-        thresholds = {geometry: _threshold(found, kept) for geometry, found in validation_latents.items()}
+        thresholds = {input_structure: _threshold(found, kept) for input_structure, found in validation_latents.items()}
         return cls(frozenset(system_of(crystal) for crystal in train), kept, thresholds)
 
-    def reasons(self, crystals: Sequence[Crystal], latents: np.ndarray, geometry: str = "relaxed") -> list[str]:
+    def reasons(self, crystals: Sequence[Crystal], latents: np.ndarray, input_structure: str = "relaxed") -> list[str]:
         """Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
 
         Args:
             crystals: Crystals to judge.
             latents: Their latent vectors, shape ``(n, width)``.
-            geometry: ``relaxed`` or ``unrelaxed``.
+            input_structure: ``relaxed`` or ``unrelaxed``.
         """
         elements = {z for system in self.systems for z in system}
         pairs = {pair for system in self.systems for pair in combinations(system, 2)}
@@ -82,7 +82,7 @@ class Novelty:
                 return "pair"
             return "" if system in self.systems else "system"
 
-        far = neighbour_distances(latents, self.latents) > self.thresholds[geometry]
+        far = neighbor_distances(latents, self.latents) > self.thresholds[input_structure]
         told = [
             (chemistry(system_of(crystal)), "latent" if is_far else "")
             for crystal, is_far in zip(crystals, far, strict=True)
@@ -98,12 +98,12 @@ class Novelty:
         tensors = {
             "systems": np.array(padded, dtype=np.uint8).reshape(len(padded), widest),
             "latents": self.latents,
-            **{f"threshold/{geometry}": np.array([value]) for geometry, value in self.thresholds.items()},
+            **{f"threshold/{input_structure}": np.array([value]) for input_structure, value in self.thresholds.items()},
         }
         write_atomically(path, partial(save_file, tensors))
 
     @classmethod
-    def load(cls, path: Path) -> Novelty:
+    def load(cls, path: Path) -> OutOfDistribution:
         """Read what :meth:`save` wrote.
 
         Raises:
@@ -115,14 +115,17 @@ class Novelty:
         try:
             tensors = load_file(path)
             systems = frozenset(tuple(int(z) for z in row if z) for row in tensors["systems"])
-            thresholds = {geometry: float(tensors[f"threshold/{geometry}"][0]) for geometry in GEOMETRIES}
+            thresholds = {
+                input_structure: float(tensors[f"threshold/{input_structure}"][0])
+                for input_structure in INPUT_STRUCTURES
+            }
             return cls(systems, tensors["latents"], thresholds)
         except (OSError, SafetensorError, KeyError) as error:
             raise LodestoneError(f"{path} cannot be read: {error}", "make it again: `dvc repro`") from error
 
 
 def _threshold(latents: np.ndarray, known: np.ndarray) -> float:
-    distances = neighbour_distances(latents, known)
+    distances = neighbor_distances(latents, known)
     return float(np.quantile(distances, _QUANTILE)) if len(distances) else float("inf")
 
 
@@ -132,14 +135,14 @@ def system_of(crystal: Crystal) -> Elements:
     return tuple(np.flatnonzero(present).tolist())
 
 
-def neighbour_distances(points: np.ndarray, known: np.ndarray) -> np.ndarray:
+def neighbor_distances(points: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Euclidean distance of each point, shape ``(n, width)``, to its fifth nearest of ``known``, shape ``(k, width)``.
 
     The last there is, where there are fewer; infinite where there is none.
     """
     if len(known) == 0 or len(points) == 0:
         return np.full(len(points), np.inf)
-    rank = min(_NEIGHBOUR, len(known)) - 1
+    rank = min(_NEIGHBOR, len(known)) - 1
     others = known.astype(float)
     pieces = []
     for start in range(0, len(points), _CHUNK):

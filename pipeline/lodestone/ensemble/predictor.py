@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from lodestone.ensemble.calibration import Calibration
-from lodestone.ensemble.strategies import STRATEGIES, Average
+from lodestone.ensemble.strategies import STRATEGIES, Aggregate
 from lodestone.errors import LodestoneError
 from lodestone.models.weights import read_versioned
-from lodestone.schemas import GEOMETRIES
+from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_json
 
 FORMAT_VERSION = 3
@@ -31,7 +31,7 @@ class Prediction:
         structure: Mean of the structure view.
         spread: Of the members, not calibrated.
         weight_structure: Share of the structure view in the mean, 0 to 1.
-        novelty: Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
+        out_of_distribution: Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
         calibration: What the errors look like in units of ``std``.
     """
 
@@ -41,7 +41,7 @@ class Prediction:
     structure: np.ndarray
     spread: np.ndarray
     weight_structure: np.ndarray
-    novelty: Sequence[str]
+    out_of_distribution: Sequence[str]
     calibration: Calibration
 
     @property
@@ -70,7 +70,7 @@ class Prediction:
                 f"{name}_std": self.std,
                 f"{name}_lower": self.lower,
                 f"{name}_upper": self.upper,
-                "out_of_distribution": list(self.novelty),
+                "out_of_distribution": list(self.out_of_distribution),
             },
             schema_overrides={"out_of_distribution": pl.String},
         )
@@ -78,12 +78,14 @@ class Prediction:
     def of(self, rows: np.ndarray) -> Prediction:
         """The predictions of some crystals, chosen by a mask of shape ``(n,)``."""
         names = ("mean", "std", "composition", "structure", "spread", "weight_structure")
-        novelty = [told for told, chosen in zip(self.novelty, rows, strict=True) if chosen]
-        return replace(self, **{name: getattr(self, name)[rows] for name in names}, novelty=novelty)
+        out_of_distribution = [told for told, chosen in zip(self.out_of_distribution, rows, strict=True) if chosen]
+        return replace(
+            self, **{name: getattr(self, name)[rows] for name in names}, out_of_distribution=out_of_distribution
+        )
 
 
 @dataclass(frozen=True)
-class Combination:
+class Aggregation:
     """How the views are combined.
 
     Attributes:
@@ -95,50 +97,50 @@ class Combination:
     parameters: Mapping[str, float]
 
     @classmethod
-    def fit(cls, strategy: str, composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Combination:
+    def fit(cls, strategy: str, composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Aggregation:
         """Fit a strategy to members of both views, shapes ``(m, n)``, and labels, shape ``(n,)``."""
         return cls(strategy, STRATEGIES[strategy].fit(composition, structure, true))
 
-    def combine(self, composition: np.ndarray, structure: np.ndarray) -> Average:
+    def aggregate(self, composition: np.ndarray, structure: np.ndarray) -> Aggregate:
         """Combine members of both views, shapes ``(m, n)``."""
-        return STRATEGIES[self.strategy].combine(composition, structure, **self.parameters)
+        return STRATEGIES[self.strategy].aggregate(composition, structure, **self.parameters)
 
 
 @dataclass(frozen=True)
-class Rule:
+class EnsemblePredictor:
     """From members to predictions."""
 
-    combination: Combination
+    aggregation: Aggregation
     calibration: Calibration
 
-    def predict(self, composition: np.ndarray, structure: np.ndarray, novelty: Sequence[str]) -> Prediction:
-        """Predictions of crystals from members of both views, shapes ``(m, n)``, and their novelty."""
-        average = self.combination.combine(composition, structure)
-        std = self.calibration.std(average.spread, novelty)
+    def predict(self, composition: np.ndarray, structure: np.ndarray, out_of_distribution: Sequence[str]) -> Prediction:
+        """Predictions from members of both views, shapes ``(m, n)``, and the reasons of being out of distribution."""
+        average = self.aggregation.aggregate(composition, structure)
+        std = self.calibration.std(average.spread, out_of_distribution)
         means = composition.mean(axis=0), structure.mean(axis=0)
         of_members = average.spread, average.weight_structure
-        return Prediction(average.mean, std, *means, *of_members, novelty, self.calibration)
+        return Prediction(average.mean, std, *means, *of_members, out_of_distribution, self.calibration)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        combination = {"strategy": self.combination.strategy, "parameters": dict(self.combination.parameters)}
-        return {"combination": combination, "calibration": self.calibration.as_dict()}
+        aggregation = {"strategy": self.aggregation.strategy, "parameters": dict(self.aggregation.parameters)}
+        return {"aggregation": aggregation, "calibration": self.calibration.as_dict()}
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Rule:
+    def from_dict(cls, content: Mapping[str, Any]) -> EnsemblePredictor:
         """What :meth:`as_dict` gave."""
-        combination = Combination(**content["combination"])
-        STRATEGIES[combination.strategy]
-        return cls(combination, Calibration.from_dict(content["calibration"]))
+        aggregation = Aggregation(**content["aggregation"])
+        STRATEGIES[aggregation.strategy]
+        return cls(aggregation, Calibration.from_dict(content["calibration"]))
 
 
-def save_rules(rules: Mapping[str, Rule], path: Path) -> None:
+def save_predictors(predictors: Mapping[str, EnsemblePredictor], path: Path) -> None:
     """Write ``ensemble.json``: the rule of each geometry."""
-    content = {geometry: rule.as_dict() for geometry, rule in rules.items()}
+    content = {input_structure: rule.as_dict() for input_structure, rule in predictors.items()}
     write_json({"format_version": FORMAT_VERSION, **content}, path)
 
 
-def load_rules(path: Path) -> dict[str, Rule]:
+def load_predictors(path: Path) -> dict[str, EnsemblePredictor]:
     """Read what :func:`save_rules` wrote.
 
     Raises:
@@ -146,6 +148,9 @@ def load_rules(path: Path) -> dict[str, Rule]:
     """
     content = read_versioned(path, FORMAT_VERSION)
     try:
-        return {geometry: Rule.from_dict(content[geometry]) for geometry in GEOMETRIES}
+        return {
+            input_structure: EnsemblePredictor.from_dict(content[input_structure])
+            for input_structure in INPUT_STRUCTURES
+        }
     except (KeyError, TypeError) as error:
         raise LodestoneError(f"{path} is damaged: {error}", "make it again: `dvc repro`") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lodestone.ensemble.metrics import hit_rate
+from lodestone.ensemble.metrics import wilson_proportion
 from lodestone.ensemble.predictor import Prediction
 
 LEVELS = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -27,7 +27,7 @@ def uncertainty_scores(prediction: Prediction, true: np.ndarray) -> dict[str, An
         ``miscalibration_area`` between observed and expected coverage at all levels (0 is perfect, 0.5 the worst);
         ``nll``, the mean negative log-likelihood of the errors under a Laplace distribution of the predicted std
         (nats); ``spearman`` of predicted std and size of the error; ``expected`` and ``observed`` coverage at some
-        levels; ``by_novelty``, the coverage in distribution and for each reason of being out of it. Numbers are
+        levels; ``by_reason``, the coverage in distribution and for each reason of being out of it. Numbers are
         ``None`` where there is nothing to measure.
     """
     error = np.abs(true - prediction.mean)
@@ -35,14 +35,14 @@ def uncertainty_scores(prediction: Prediction, true: np.ndarray) -> dict[str, An
     observed = central_coverage(prediction.probability_below(true))
     scale = prediction.std * np.sqrt(0.5)
     return {
-        "coverage": hit_rate(int(inside.sum()), len(true)),
+        "coverage": wilson_proportion(int(inside.sum()), len(true)),
         "sharpness": _mean(prediction.upper - prediction.lower),
         "miscalibration_area": miscalibration_area(observed) if len(true) else None,
         "nll": _mean(np.log(2 * scale) + error / scale),
         "spearman": _spearman(prediction.std, error),
         "expected": list(LEVELS),
         "observed": observed if len(true) else [],
-        "by_novelty": _by_novelty(inside, prediction.novelty),
+        "by_reason": _by_reason(inside, prediction.out_of_distribution),
     }
 
 
@@ -73,11 +73,11 @@ def probability_scores(probability: np.ndarray, outcome: np.ndarray) -> dict[str
         ``brier``, the mean squared difference; ``calibration_error`` (expected calibration error): the difference of
         mean probability and rate in ten bins of equal width, averaged over the crystals; ``claimed``, the mean
         probability; and ``bins`` that hold anything, each with its ``claimed`` and the keys of
-        :func:`lodestone.ensemble.metrics.hit_rate`.
+        :func:`lodestone.ensemble.metrics.wilson_proportion`.
     """
     place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     bins = [
-        {"claimed": float(probability[mine].mean()), **hit_rate(int(outcome[mine].sum()), int(mine.sum()))}
+        {"claimed": float(probability[mine].mean()), **wilson_proportion(int(outcome[mine].sum()), int(mine.sum()))}
         for mine in (place == number for number in range(_BINS))
         if mine.any()
     ]
@@ -90,11 +90,11 @@ def probability_scores(probability: np.ndarray, outcome: np.ndarray) -> dict[str
     }
 
 
-def _by_novelty(inside: np.ndarray, novelty: Sequence[str]) -> dict[str, Any]:
-    named = [told.split(",") if told else [_IN_DISTRIBUTION] for told in novelty]
+def _by_reason(inside: np.ndarray, out_of_distribution: Sequence[str]) -> dict[str, Any]:
+    named = [told.split(",") if told else [_IN_DISTRIBUTION] for told in out_of_distribution]
     reasons = sorted({_IN_DISTRIBUTION} | {reason for told in named for reason in told})
     rows = {reason: np.array([reason in told for told in named], dtype=bool) for reason in reasons}
-    return {reason: hit_rate(int(inside[mine].sum()), int(mine.sum())) for reason, mine in rows.items()}
+    return {reason: wilson_proportion(int(inside[mine].sum()), int(mine.sum())) for reason, mine in rows.items()}
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -20,7 +20,7 @@ Parameters = dict[str, float]
 
 
 @dataclass(frozen=True)
-class Average:
+class Aggregate:
     """One prediction per crystal, arrays of shape ``(n,)``.
 
     Attributes:
@@ -44,17 +44,17 @@ class Strategy:
     """
 
     fit: Callable[[np.ndarray, np.ndarray, np.ndarray], Parameters]
-    combine: Callable[..., Average]
+    aggregate: Callable[..., Aggregate]
 
 
-def constant(composition: np.ndarray, structure: np.ndarray, *, weight_structure: float) -> Average:
+def constant(composition: np.ndarray, structure: np.ndarray, *, weight_structure: float) -> Aggregate:
     """The same weight for every crystal."""
     return _mixture(composition, structure, np.full(structure.shape[1], weight_structure))
 
 
-def by_spread(
+def inverse_variance(
     composition: np.ndarray, structure: np.ndarray, *, composition_error: float, structure_error: float
-) -> Average:
+) -> Aggregate:
     """Weights by inverse variance: that of the members, and of what all members of a view get wrong together.
 
     Args:
@@ -68,11 +68,11 @@ def by_spread(
     return _mixture(composition, structure, variance_composition / (variance_composition + variance_structure))
 
 
-def median(composition: np.ndarray, structure: np.ndarray) -> Average:
+def median(composition: np.ndarray, structure: np.ndarray) -> Aggregate:
     """Median of all members of both views, and their interquartile range (GNoME's choice for one view)."""
     low, middle, high = np.percentile(np.concatenate([composition, structure]), [25, 50, 75], axis=0)
     share = len(structure) / (len(composition) + len(structure))
-    return Average(middle, (high - low) / _NORMAL_IQR, np.full(structure.shape[1], share))
+    return Aggregate(middle, (high - low) / _NORMAL_IQR, np.full(structure.shape[1], share))
 
 
 def fit_constant(composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Parameters:
@@ -82,13 +82,13 @@ def fit_constant(composition: np.ndarray, structure: np.ndarray, true: np.ndarra
     return {"weight_structure": float(_WEIGHTS[np.argmin(maes)])}
 
 
-def fit_by_spread(composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Parameters:
+def fit_inverse_variance(composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Parameters:
     """The errors of the views, hidden from their spreads, for which the MAE is least: a grid, then a simplex."""
     from scipy.optimize import minimize
 
     def mae(logs: np.ndarray) -> float:
         errors = np.exp(np.clip(logs, -10, 3))
-        average = by_spread(composition, structure, composition_error=errors[0], structure_error=errors[1])
+        average = inverse_variance(composition, structure, composition_error=errors[0], structure_error=errors[1])
         return float(np.abs(average.mean - true).mean())
 
     grid = [np.array([first, second]) for first in _LOG_ERRORS for second in _LOG_ERRORS]
@@ -103,7 +103,7 @@ def _nothing(_composition: np.ndarray, _structure: np.ndarray, _true: np.ndarray
 
 STRATEGIES: dict[str, Strategy] = {
     "constant": Strategy(fit_constant, constant),
-    "spread": Strategy(fit_by_spread, by_spread),
+    "inverse_variance": Strategy(fit_inverse_variance, inverse_variance),
     "mean": Strategy(_nothing, partial(constant, weight_structure=0.5)),
     "median": Strategy(_nothing, median),
     "composition": Strategy(_nothing, partial(constant, weight_structure=0.0)),
@@ -111,9 +111,9 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
-def _mixture(composition: np.ndarray, structure: np.ndarray, w: np.ndarray) -> Average:
+def _mixture(composition: np.ndarray, structure: np.ndarray, w: np.ndarray) -> Aggregate:
     """Mean and standard deviation of a mixture of both views with weights ``w``, shape ``(n,)``."""
     of_composition, of_structure = composition.mean(axis=0), structure.mean(axis=0)
     within = w * structure.var(axis=0, ddof=1) + (1 - w) * composition.var(axis=0, ddof=1)
     between = w * (1 - w) * (of_structure - of_composition) ** 2
-    return Average(w * of_structure + (1 - w) * of_composition, np.sqrt(within + between), w)
+    return Aggregate(w * of_structure + (1 - w) * of_composition, np.sqrt(within + between), w)

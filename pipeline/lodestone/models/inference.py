@@ -67,7 +67,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Shown:
+class NetworkInputs:
     """Crystals as a view sees them: their graphs are built once, whatever is asked of the networks."""
 
     saved: SavedView
@@ -75,9 +75,9 @@ class Shown:
     dataset: Dataset
 
     @classmethod
-    def to(cls, saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> Shown:
+    def to(cls, saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> NetworkInputs:
         """Show crystals to a view, as ``relaxed`` or as ``unrelaxed`` ones."""
-        unrelaxed = [geometry == "unrelaxed"] * len(crystals)
+        unrelaxed = [input_structure == "unrelaxed"] * len(crystals)
         return cls(saved, crystals, make_dataset(saved.view, crystals, saved.params, unrelaxed))
 
     def members(self) -> np.ndarray:
@@ -94,14 +94,14 @@ class Shown:
         return found.reshape(len(self.crystals), -1).astype(np.float32)
 
 
-def predict_members(saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> np.ndarray:
+def predict_members(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
     """Predictions of every member of a view, shape ``(m, n)``, eV/atom."""
-    return Shown.to(saved, crystals, geometry).members()
+    return NetworkInputs.to(saved, crystals, input_structure).members()
 
 
-def latents(saved: SavedView, crystals: Sequence[Crystal], geometry: str = "relaxed") -> np.ndarray:
+def latents(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
     """Latent vectors of crystals in the first member of a view, shape ``(n, width)``, float32."""
-    return Shown.to(saved, crystals, geometry).latents()
+    return NetworkInputs.to(saved, crystals, input_structure).latents()
 
 
 def _networks(saved: SavedView) -> Iterator[tuple[nn.Module, torch.device]]:

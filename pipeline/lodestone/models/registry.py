@@ -33,6 +33,6 @@ def make_network(view: str, params: ViewParams) -> nn.Module:
 def _structure(params: Any) -> StructureParams:
     if not isinstance(params, StructureParams):
         raise LodestoneError(
-            "the structure view needs cutoff and neighbours", "use the section `structure` of params.yaml"
+            "the structure view needs cutoff and neighbors", "use the section `structure` of params.yaml"
         )
     return params

@@ -33,15 +33,15 @@ class StructureDataset:
 
     Args:
         crystals: Crystals to describe.
-        params: ``cutoff`` and ``neighbours`` define the graphs.
-        unrelaxed: Which crystals are guesses, shape ``(n,)``; none by default. Where ``params.unrelaxed`` is 0 the
+        params: ``cutoff`` and ``neighbors`` define the graphs.
+        unrelaxed: Which crystals are unrelaxed, shape ``(n,)``; none by default. Where ``params.unrelaxed`` is 0 the
             networks have not learned what the mark means, and it is not set.
     """
 
     def __init__(
         self, crystals: Sequence[Crystal], params: StructureParams, unrelaxed: Sequence[bool] | None = None
     ) -> None:
-        graphs = [orbit_graph(crystal, params.cutoff, params.neighbours) for crystal in crystals]
+        graphs = [orbit_graph(crystal, params.cutoff, params.neighbors) for crystal in crystals]
         self.numbers = Ragged([graph.atomic_numbers for graph in graphs])
         self.atoms = Ragged([graph.atoms for graph in graphs])
         self.source = Ragged([graph.source for graph in graphs])

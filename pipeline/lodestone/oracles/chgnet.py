@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from lodestone.config.registry import ORACLES
+from lodestone.config.sections import RelaxationParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.oracles import sanity
 from lodestone.oracles.base import Label, RelaxationSettings
@@ -55,6 +57,12 @@ def _relax(crystal: Crystal, settings: RelaxationSettings) -> tuple[str, float |
     if not converged:
         return "not_converged", None, None, optimizer.nsteps
     return "ok", float(energy), current, optimizer.nsteps
+
+
+@ORACLES.register("chgnet-0.3.0", settings=RelaxationParams)
+def make_chgnet(params: RelaxationParams) -> CHGNetOracle:
+    """CHGNet 0.3.0; its model is loaded on first use."""
+    return CHGNetOracle(RelaxationSettings(**params.model_dump(exclude={"name"})))
 
 
 @lru_cache(maxsize=1)

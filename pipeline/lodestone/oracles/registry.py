@@ -1,10 +1,11 @@
 """The oracle that the parameters name."""
 
+from lodestone.config.registry import ORACLES
 from lodestone.config.sections import OracleParams
-from lodestone.oracles.base import Oracle, RelaxationSettings
-from lodestone.oracles.chgnet import CHGNetOracle
+from lodestone.oracles.base import Oracle
 
 
 def make_oracle(params: OracleParams) -> Oracle:
     """Make the oracle of a campaign; its model is loaded on first use."""
-    return CHGNetOracle(RelaxationSettings(**params.model_dump(exclude={"name"})))
+    oracle: Oracle = ORACLES.make(params.name, params)
+    return oracle

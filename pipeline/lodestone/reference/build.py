@@ -51,7 +51,7 @@ class Reference:
 
 
 def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: float = 1.0) -> Crystal:
-    """The decorated prototype at a guess of its volume.
+    """The decorated prototype at an estimate of its volume.
 
     Elements start at their molar volume, compounds at that of the data-mined lattice scheme (Chu et al., Comput. Mater.
     Sci. 146, 184 (2018)).
@@ -59,7 +59,7 @@ def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: floa
     Args:
         prototype: What to decorate.
         elements: One element for each of the prototype's.
-        scale: Factor on the guess.
+        scale: Factor on the estimated volume.
     """
     crystal = prototype.decorate(elements)
     return crystal.scaled_to(scale * _guess_volume(crystal, elements))
@@ -68,8 +68,8 @@ def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: floa
 def build(store: LabelStore, limit: int | None = None) -> Reference:
     """Make the reference set; labels already in the store are not computed again.
 
-    Where the guess of the volume was so small that the crystal more than doubled it, one more relaxation starts from
-    twice the guess.
+    Where the estimated volume was so small that the crystal more than doubled it, one more relaxation starts from
+    twice the estimate.
 
     Args:
         store: Label store, so that an interrupted build goes on where it stopped.

@@ -72,12 +72,12 @@ class RoundData:
         strategy: How the views are combined, see `ensemble.combination`.
         weight_structure: Mean weight of the structure view in the ensemble.
         test: Errors on the test crystals by predictor (see ``PREDICTORS``).
-        guessed: The same where the structure view is shown guesses, as it is in screening.
+        unrelaxed: The same where the structure view is shown unrelaxed structures, as it is in screening.
         uncertainty: Scores of the predicted errors on the validation and test crystals.
         stability: Scores of P(stable) on the same.
         counts: The counters named in ``COUNTS``.
         hit_rate: By who picked the candidates: ``model`` or ``random``.
-        claimed_hit_rate: Mean P(stable) of these candidates before verification, or ``None``.
+        predicted_hit_rate: Mean P(stable) of these candidates before verification, or ``None``.
         verified_mae: Mean absolute error on the verified candidates by predictor, eV/atom, or ``None``.
         n_verified_mae: Number of candidates behind ``verified_mae``.
     """
@@ -91,12 +91,12 @@ class RoundData:
     strategy: str
     weight_structure: float
     test: dict[str, Errors]
-    guessed: dict[str, Errors]
+    unrelaxed: dict[str, Errors]
     uncertainty: dict[str, dict[str, Any]]
     stability: dict[str, dict[str, Any]]
     counts: dict[str, int]
     hit_rate: dict[str, HitRate]
-    claimed_hit_rate: dict[str, float | None]
+    predicted_hit_rate: dict[str, float | None]
     verified_mae: dict[str, float | None]
     n_verified_mae: int
 
@@ -171,11 +171,11 @@ def _metrics(folder: Path) -> dict[str, Any]:
         "strategy": ensemble["strategy"],
         "weight_structure": ensemble["weight_structure"],
         "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in PREDICTORS},
-        "guessed": {name: Errors(**_only(ensemble["unrelaxed"]["test"][name], Errors)) for name in PREDICTORS},
+        "unrelaxed": {name: Errors(**_only(ensemble["unrelaxed"]["test"][name], Errors)) for name in PREDICTORS},
         **{name: {part: ensemble[part][name] for part in PARTS} for name in ("uncertainty", "stability")},
         "counts": {name: learning[name] for name in COUNTS},
         "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},
-        "claimed_hit_rate": {who: learning["claimed_hit_rate"][who] for who in ("model", "random")},
+        "predicted_hit_rate": {who: learning["predicted_hit_rate"][who] for who in ("model", "random")},
         "verified_mae": {name: verified[name] for name in PREDICTORS},
         "n_verified_mae": verified["n"],
     }

@@ -75,7 +75,7 @@ def errors(rounds: Sequence[RoundData]) -> Figure:
 def parity(data: RoundData) -> list[Figure]:
     """Predicted against labelled formation energy of the test crystals: one figure per view, and the ensemble's."""
     formulas = data.crystals.select("material_id", "formula_pretty")
-    shown = (pl.col("split") == "test") & (pl.col("geometry") == "relaxed")
+    shown = (pl.col("split") == "test") & (pl.col("input_structure") == "relaxed")
     test = data.predictions.filter(shown).join(formulas, on="material_id", how="left")
     test = test.sort("material_id")
     bounds = _bounds(test, [_ENERGY, *_COLUMNS.values()])

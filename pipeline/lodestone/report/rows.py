@@ -13,7 +13,7 @@ from lodestone.report.collect import PREDICTORS, CampaignData, HitRate, RoundDat
 from lodestone.report.discoveries import ON_HULL, cif_name
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
-NOVELTY = {
+OUT_OF_DISTRIBUTION_REASONS = {
     "in_distribution": "like the training crystals",
     "element": "an element never seen",
     "pair": "two elements never seen together",
@@ -42,10 +42,10 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
             "name": data.name,
             "n_train": f"{data.n_train:,}",
             "test": [markup.milli(data.test[name].mae) for name in PREDICTORS],
-            "guessed": [markup.milli(data.guessed[name].mae) for name in PREDICTORS[1:]],
+            "unrelaxed": [markup.milli(data.unrelaxed[name].mae) for name in PREDICTORS[1:]],
             "verified": markup.milli(data.verified_mae["ensemble"]),
             "hits": {who: hit_rate(rate) for who, rate in data.hit_rate.items()},
-            "claimed": {who: markup.percent(rate) for who, rate in data.claimed_hit_rate.items()},
+            "claimed": {who: markup.percent(rate) for who, rate in data.predicted_hit_rate.items()},
             "stable": f"{data.counts['n_stable_start']:,} → {data.counts['n_stable_end']:,}",
             "discovered": data.counts["n_discovered"],
             "total": data.counts["n_discovered_total"],
@@ -55,10 +55,10 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
 
 
 def uncertainty_rows(data: RoundData) -> list[dict[str, Any]]:
-    """One row per set of crystals: all validation and all test crystals, and the latter by novelty."""
+    """One row per set of crystals: all validation and all test crystals, and the latter by reason."""
     told = {"validation": data.uncertainty["validation"]["coverage"], "test": data.uncertainty["test"]["coverage"]}
-    by_novelty = data.uncertainty["test"]["by_novelty"].items()
-    told |= {f"test, {NOVELTY[reason]}": rate for reason, rate in by_novelty}
+    by_reason = data.uncertainty["test"]["by_reason"].items()
+    told |= {f"test, {OUT_OF_DISTRIBUTION_REASONS[reason]}": rate for reason, rate in by_reason}
     return [{"name": name, **hit_rate(HitRate(**rate))} for name, rate in told.items() if rate["n"]]
 
 
@@ -163,9 +163,9 @@ def _bar(count: int, most: int) -> str:
 def _rejections(data: RoundData) -> dict[str, str]:
     """Reason by identifier for each candidate that is no new crystal."""
     refused = {}
-    for name, status, novel in data.verifications.select("material_id", "status", "is_novel").iter_rows():
+    for name, status, new in data.verifications.select("material_id", "status", "is_new").iter_rows():
         if status != "ok":
             refused[name] = markup.reason(status)
-        elif not novel:
+        elif not new:
             refused[name] = RELAXED_INTO_KNOWN
     return refused

@@ -4,7 +4,7 @@ Energies are eV/atom and never rounded, lengths Å. ``DATASET.md`` is generated 
 expressions over whole columns: 80,000 rows pass in a second or two.
 """
 
-from lodestone.schemas.columns import GEOMETRIES, NOVELTY, PARTS, Lenient
+from lodestone.schemas.columns import INPUT_STRUCTURES, OUT_OF_DISTRIBUTION_REASONS, PARTS, Lenient
 from lodestone.schemas.crystals import Crystals, CrystalsByChemsys, Labelled, References, Structures
 from lodestone.schemas.predictions import MemberPredictions, Predictions
 from lodestone.schemas.rounds import Attempts, Candidates, Discoveries, Verifications
@@ -30,8 +30,8 @@ CONTRACTS: tuple[type[Lenient], ...] = (
 __all__ = [
     "ADDS_UP",
     "CONTRACTS",
-    "GEOMETRIES",
-    "NOVELTY",
+    "INPUT_STRUCTURES",
+    "OUT_OF_DISTRIBUTION_REASONS",
     "PARTS",
     "Attempts",
     "Candidates",

@@ -8,8 +8,8 @@ import pandera.polars as pa
 import polars as pl
 
 PARTS = ("train", "validation", "test", "holdout")
-GEOMETRIES = ("relaxed", "unrelaxed")
-NOVELTY = ("element", "pair", "system", "latent")
+INPUT_STRUCTURES = ("relaxed", "unrelaxed")
+OUT_OF_DISTRIBUTION_REASONS = ("element", "pair", "system", "latent")
 SHOWN = 5  # failing rows that a check keeps for its message
 
 
@@ -18,7 +18,7 @@ def field(description: str, unit: str = "-", **checks: Any) -> Any:
     return pa.Field(description=description, metadata={"unit": unit}, **checks)
 
 
-def rule(error: str, holds: pl.Expr) -> Any:
+def check(error: str, holds: pl.Expr) -> Any:
     """A check of several columns, or of all rows at once; the text stands in `DATASET.md`."""
 
     def check(_: Any, data: pa.PolarsData) -> pl.LazyFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import pandera.polars as pa
 import polars as pl
 
-from lodestone.schemas.columns import PARTS, SHOWN, Contract, Lenient, field, rule
+from lodestone.schemas.columns import PARTS, SHOWN, Contract, Lenient, check, field
 
 
 def _a_day(_: Any, data: pa.PolarsData) -> pl.LazyFrame:
@@ -40,7 +40,7 @@ def _on_one_side(key: str) -> pl.Expr:
 class Encoded(Lenient):
     """Tables with a crystal in three list columns."""
 
-    _crystal = rule(
+    _crystal = check(
         "nine lattice numbers, at least one atom, three coordinates per atom, no gaps", _lists_make_a_crystal()
     )
 
@@ -63,7 +63,7 @@ class Structures(Encoded):
     atomic_numbers: pl.List(pl.UInt8) = field("Atomic number of each site")  # type: ignore[valid-type]
     frac_coords: pl.List(pl.Float64) = field("Fractional coordinates, site after site (3 per site)")  # type: ignore[valid-type]
 
-    _sorted = rule(
+    _sorted = check(
         "elements of chemsys in alphabetical order, each once",
         pl.col("chemsys").str.split("-").list.unique().list.sort().list.join("-") == pl.col("chemsys"),
     )
@@ -80,7 +80,7 @@ class Dated(Lenient):
 class Sound(Contract, Structures):
     """Tables of crystals whose columns have been compared with each other."""
 
-    _agrees = rule("nsites counts the atoms, chemsys the elements of the crystal", _crystal_agrees())
+    _agrees = check("nsites counts the atoms, chemsys the elements of the crystal", _crystal_agrees())
 
 
 class Crystals(Sound, Dated):
@@ -101,8 +101,8 @@ class Crystals(Sound, Dated):
         "Part of the data; holdout crystals are on the hull, but neither learned from nor tested on", isin=list(PARTS)
     )
 
-    _formulas = rule("no reduced formula on two sides of the split (leakage)", _on_one_side("formula_pretty"))
-    _elements = rule(
+    _formulas = check("no reduced formula on two sides of the split (leakage)", _on_one_side("formula_pretty"))
+    _elements = check(
         "pure elements are in train",
         pl.col("chemsys").str.contains("-", literal=True) | (pl.col("split") == "train"),
     )
@@ -111,7 +111,7 @@ class Crystals(Sound, Dated):
 class CrystalsByChemsys(Crystals):
     """Known crystals of a campaign that is split by chemical system."""
 
-    _systems = rule("no chemical system on two sides of the split (leakage)", _on_one_side("chemsys"))
+    _systems = check("no chemical system on two sides of the split (leakage)", _on_one_side("chemsys"))
 
 
 class Labelled(Crystals):

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import polars as pl
 
-from lodestone.schemas.columns import GEOMETRIES, NOVELTY, Contract, Lenient, field, rule
+from lodestone.schemas.columns import INPUT_STRUCTURES, OUT_OF_DISTRIBUTION_REASONS, Contract, Lenient, check, field
 
 
 class MemberPredictions(Contract):
     """Predictions of one view on the validation and test crystals, long form."""
 
     material_id: str = field("Crystal")
-    geometry: str = field(
+    input_structure: str = field(
         "'relaxed', or 'unrelaxed': as screening would see it, made from a training crystal of its prototype",
-        isin=GEOMETRIES,
+        isin=INPUT_STRUCTURES,
     )
     view: str = field("composition or structure", isin=["composition", "structure"])
     member: pl.Int32 = field("Member of the ensemble", ge=0)
     split: str = field("validation or test", isin=["validation", "test"])
     formation_energy_per_atom_pred: pl.Float64 = field("Prediction", "eV/atom")
 
-    _once = rule(
-        "each member predicts a geometry once", pl.struct("material_id", "geometry", "view", "member").is_unique()
+    _once = check(
+        "each member predicts a geometry once",
+        pl.struct("material_id", "input_structure", "view", "member").is_unique(),
     )
 
 
@@ -44,16 +45,22 @@ class Predicted(Lenient):
         "(chemical system) never seen, latent (far in latent space); an empty text if it is like them"
     )
 
-    _interval = rule(
+    _interval = check(
         "the prediction lies within its interval",
         pl.col("formation_energy_per_atom_pred").is_between(
             pl.col("formation_energy_per_atom_lower"), pl.col("formation_energy_per_atom_upper")
         ),
     )
-    _reasons = rule(
+    _reasons = check(
         "out_of_distribution names element, pair, system or latent, or nothing",
         (pl.col("out_of_distribution") == "")
-        | (pl.col("out_of_distribution").str.split(",").list.set_difference(list(NOVELTY)).list.len() == 0),
+        | (
+            pl.col("out_of_distribution")
+            .str.split(",")
+            .list.set_difference(list(OUT_OF_DISTRIBUTION_REASONS))
+            .list.len()
+            == 0
+        ),
     )
 
 
@@ -61,8 +68,8 @@ class Predictions(Contract, Predicted):
     """Both views combined, on the validation and test crystals."""
 
     material_id: str = field("Crystal")
-    geometry: str = field("What the structure view was shown: 'relaxed' or 'unrelaxed'", isin=GEOMETRIES)
+    input_structure: str = field("What the structure view was shown: 'relaxed' or 'unrelaxed'", isin=INPUT_STRUCTURES)
     split: str = field("validation or test", isin=["validation", "test"])
     formation_energy_per_atom: pl.Float64 = field("Label", "eV/atom")
 
-    _once = rule("each geometry is predicted once", pl.struct("material_id", "geometry").is_unique())
+    _once = check("each geometry is predicted once", pl.struct("material_id", "input_structure").is_unique())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lodestone.schemas.columns import Contract, field, rule
+from lodestone.schemas.columns import Contract, check, field
 from lodestone.schemas.crystals import Encoded, Sound
 from lodestone.schemas.predictions import Predicted
 
@@ -57,7 +57,7 @@ class Verifications(Contract, Encoded, Predicted):
         "Distance to the hull known at the start of the round; negative below it", "eV/atom", nullable=True
     )
     decomposition: str = field("Phases of the hull at the start of the round at this composition", nullable=True)
-    is_novel: bool = field("The relaxed crystal is no known crystal and no other candidate of the round")
+    is_new: bool = field("The relaxed crystal is no known crystal and no other candidate of the round")
     is_stable: bool = field("Verified, novel and on or below the hull at the start of the round")
     spacegroup_number: pl.Int32 = field("Space group of the relaxed crystal", nullable=True)
     prototype: str = field("Prototype of the relaxed crystal", nullable=True)
@@ -66,16 +66,16 @@ class Verifications(Contract, Encoded, Predicted):
     atomic_numbers: pl.List(pl.UInt8) = field("Atomic numbers of the relaxed crystal", nullable=True)  # type: ignore[valid-type]
     frac_coords: pl.List(pl.Float64) = field("Relaxed fractional coordinates", nullable=True)  # type: ignore[valid-type]
 
-    _results = rule(
+    _results = check(
         "accepted relaxations (status ok) have energies and a crystal, refused ones have neither",
         pl.all_horizontal(
             pl.col("energy_per_atom", "formation_energy_per_atom", "energy_above_hull", "atomic_numbers").is_not_null()
             == (pl.col("status") == "ok")
         ),
     )
-    _stable = rule(
+    _stable = check(
         "is_stable says: novel, and not above the hull at the start of the round",
-        pl.col("is_stable") == (pl.col("is_novel") & (pl.col("energy_above_hull") <= 0).fill_null(value=False)),
+        pl.col("is_stable") == (pl.col("is_new") & (pl.col("energy_above_hull") <= 0).fill_null(value=False)),
     )
 
 

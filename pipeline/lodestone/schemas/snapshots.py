@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lodestone.schemas.columns import Contract, field, rule
+from lodestone.schemas.columns import Contract, check, field
 from lodestone.schemas.crystals import Dated, Sound, Structures
 
 ADDS_UP = 1e-6  # eV/atom: rounding of a source
@@ -28,7 +28,7 @@ class Snapshot(Structures, Dated):
     label_method: str = field("What the energies come from, e.g. chgnet-0.3.0 or dft-pbe", str_length={"min_value": 1})
     correction_scheme: str = field("Correction scheme of the energies, e.g. MP2020", str_length={"min_value": 1})
 
-    _one_kind = rule(
+    _one_kind = check(
         "one label_method and one correction_scheme in the whole table",
         pl.struct("label_method", "correction_scheme") == pl.struct("label_method", "correction_scheme").first(),
     )
@@ -37,12 +37,12 @@ class Snapshot(Structures, Dated):
 class Validated(Sound, Snapshot):
     """Crystals that passed every check of physics; the rest is in the quarantine."""
 
-    _has_energy = rule(
+    _has_energy = check(
         "at least one of energy_per_atom and formation_energy_per_atom is given",
         pl.any_horizontal(pl.col("energy_per_atom", "formation_energy_per_atom").is_not_null()),
     )
-    _above_hull = rule("energy_above_hull not below -1e-6 eV/atom", pl.col("energy_above_hull") >= -ADDS_UP)
-    _adds_up = rule(
+    _above_hull = check("energy_above_hull not below -1e-6 eV/atom", pl.col("energy_above_hull") >= -ADDS_UP)
+    _adds_up = check(
         "uncorrected energy and correction add up to energy_per_atom within 1e-6 eV/atom, where all three are given",
         correction_gap().abs() <= ADDS_UP,
     )
@@ -75,7 +75,7 @@ class Drift(Contract):
     energy_above_hull_new: pl.Float64 = field("Distance to the hull of the new source", "eV/atom", nullable=True)
     flip: str = field("Whether it changed sides of the hull", isin=["none", "became stable", "became unstable"])
 
-    _compared = rule(
+    _compared = check(
         "kept crystals have a comparison of structures, others have none, nor a change of energy",
         (pl.col("structure").is_not_null() == (pl.col("presence") == "kept"))
         & ((pl.col("presence") == "kept") | pl.col("energy_change").is_null()),

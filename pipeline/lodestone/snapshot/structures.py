@@ -12,7 +12,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 _SMALLEST_VOLUME = 1e-3  # Å3: below this the lattice vectors lie in a plane
-# A cell outside these bounds is no crystal, and would keep a search for neighbours or symmetry busy for ever.
+# A cell outside these bounds is no crystal, and would keep a search for neighbors or symmetry busy for ever.
 _SMALLEST_HEIGHT = 0.01  # Å
 _LONGEST_VECTOR = 1e4  # Å
 _FURTHEST_CELL = 1e4  # of an atom, in lattice vectors

@@ -57,7 +57,7 @@ class Phases:
 
 
 @dataclass(frozen=True)
-class Offer:
+class CompetingPhases:
     """Phases offered to ``q`` compositions of ``k`` elements, to be mixed.
 
     Attributes:
@@ -78,7 +78,7 @@ class Offer:
         """Distance of each phase to a plane over the elements, shape ``(q, k)``, for each composition."""
         return np.asarray(self.energies - np.einsum("qnk,qk->qn", self.points, planes))
 
-    def without_own(self) -> Offer:
+    def without_own(self) -> CompetingPhases:
         """The same without compounds of the very composition."""
         own = self.is_own()
         own[:, : self.targets.shape[1]] = False
@@ -97,13 +97,13 @@ def stacked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return result
 
 
-def offers(
+def competing_phases(
     targets: np.ndarray,
     systems: Sequence[Elements],
     numbers: np.ndarray,
     offered: Sequence[np.ndarray],
     known: Phases,
-) -> Iterator[Offer]:
+) -> Iterator[CompetingPhases]:
     """Offer phases to compositions, those of similar size together.
 
     Args:
@@ -119,7 +119,7 @@ def offers(
         chosen, local = np.unique(numbers[rows], return_inverse=True)
         elements = np.array([systems[number] for number in chosen])
         phases, points, energies = _table(elements, _padded([offered[number] for number in chosen]), known)
-        yield Offer(rows, targets[rows, : elements.shape[1]], phases[local], points[local], energies[local])
+        yield CompetingPhases(rows, targets[rows, : elements.shape[1]], phases[local], points[local], energies[local])
 
 
 def _table(elements: np.ndarray, compounds: np.ndarray, known: Phases) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -23,8 +23,8 @@ from lodestone.crystals.compositions import (
     without_zeros,
 )
 from lodestone.crystals.elements import SYMBOLS
-from lodestone.stability.competing_phases import Offer, Phases, offers, stacked
-from lodestone.stability.simplex import Mixtures, best_mixtures
+from lodestone.stability.competing_phases import CompetingPhases, Phases, competing_phases, stacked
+from lodestone.stability.simplex import Decompositions, lowest_decompositions
 
 _ON_HULL = 1e-10  # eV/atom: below this, differences are rounding
 _NOTHING = np.empty(0, dtype=np.intp)
@@ -101,13 +101,13 @@ class ConvexHull:
         """
         result: list[Decomposition] = [[] for _ in fractions]
         for offer, found in self._mixtures(_grouped(fractions), self._stable):
-            for row, mixture in zip(offer.rows, _mixed(offer, found), strict=True):
-                result[row] = mixture
+            for row, decomposition in zip(offer.rows, _mixed(offer, found), strict=True):
+                result[row] = decomposition
         return result
 
     def _mixtures(
         self, compositions: Compositions, own: BySystem, others_only: bool = False
-    ) -> Iterator[tuple[Offer, Mixtures]]:
+    ) -> Iterator[tuple[CompetingPhases, Decompositions]]:
         """The best mixtures, some compositions at a time.
 
         Args:
@@ -116,9 +116,9 @@ class ConvexHull:
             others_only: Do not offer compounds of the very composition.
         """
         offered = [self._offered(elements, own) for elements in compositions.systems]
-        for offer in offers(*compositions, offered, self._phases):
+        for offer in competing_phases(*compositions, offered, self._phases):
             offer = offer.without_own() if others_only else offer
-            yield offer, best_mixtures(offer.points, offer.energies, offer.targets)
+            yield offer, lowest_decompositions(offer.points, offer.energies, offer.targets)
 
     def _offered(self, elements: Elements, own: BySystem) -> np.ndarray:
         stable = self._stable
@@ -156,7 +156,9 @@ class ConvexHull:
                 affected[name].append(phases)
         compositions, phases = self._gathered(list(affected), self._members)
         below = np.zeros(len(phases), dtype=bool)
-        for offer in offers(*compositions, [np.concatenate(found) for found in affected.values()], self._phases):
+        for offer in competing_phases(
+            *compositions, [np.concatenate(found) for found in affected.values()], self._phases
+        ):
             planes = self._planes[phases[offer.rows], : offer.targets.shape[1]]
             below[offer.rows] = (offer.gaps(planes) < -_ON_HULL).any(axis=1)
         found = rows_by_system(compositions.systems, compositions.numbers, np.flatnonzero(below))
@@ -187,20 +189,20 @@ class ConvexHull:
 
 
 class Compositions(NamedTuple):
-    """Some compositions: what :func:`lodestone.stability.competing_phases.offers` asks for first."""
+    """Some compositions: what :func:`lodestone.stability.competing_phases.competing_phases` asks for first."""
 
     targets: np.ndarray
     systems: list[Elements]
     numbers: np.ndarray
 
 
-def describe_decomposition(mixture: Sequence[tuple[int, float]], formulas: Sequence[str]) -> str:
+def describe_decomposition(decomposition: Sequence[tuple[int, float]], formulas: Sequence[str]) -> str:
     """A decomposition as text, e.g. ``0.60 Na2O + 0.40 Na``; amounts are atomic fractions."""
-    names = (formulas[phase] if phase >= 0 else SYMBOLS[-phase] for phase, _ in mixture)
-    return " + ".join(f"{amount:.2f} {name}" for name, (_, amount) in zip(names, mixture, strict=True))
+    names = (formulas[phase] if phase >= 0 else SYMBOLS[-phase] for phase, _ in decomposition)
+    return " + ".join(f"{amount:.2f} {name}" for name, (_, amount) in zip(names, decomposition, strict=True))
 
 
-def _mixed(offer: Offer, found: Mixtures) -> Iterator[Decomposition]:
+def _mixed(offer: CompetingPhases, found: Decompositions) -> Iterator[Decomposition]:
     """The mixtures as lists; a phase of the very composition is preferred to a mixture of equal energy."""
     whole = offer.is_own() & (offer.gaps(found.planes) < _ON_HULL)
     chosen = np.take_along_axis(offer.phases, found.phases, axis=1)
@@ -208,8 +210,8 @@ def _mixed(offer: Offer, found: Mixtures) -> Iterator[Decomposition]:
         if own.any():
             yield [(int(row[np.argmax(own)]), 1.0)]
             continue
-        mixture = [(int(phase), float(x)) for phase, x in zip(phases, amounts, strict=True) if x > 1e-8]
-        yield sorted(mixture, key=lambda item: (-item[1], item[0]))
+        decomposition = [(int(phase), float(x)) for phase, x in zip(phases, amounts, strict=True) if x > 1e-8]
+        yield sorted(decomposition, key=lambda item: (-item[1], item[0]))
 
 
 def _grouped(fractions: np.ndarray) -> Compositions:

@@ -19,7 +19,7 @@ _MOST = 2000
 
 
 @dataclass(frozen=True)
-class Mixtures:
+class Decompositions:
     """Optimal mixtures of ``q`` compositions of ``k`` elements.
 
     Attributes:
@@ -35,7 +35,7 @@ class Mixtures:
     amounts: np.ndarray
 
 
-def best_mixtures(points: np.ndarray, energies: np.ndarray, targets: np.ndarray) -> Mixtures:
+def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.ndarray) -> Decompositions:
     """Mix phases to each composition at the least energy.
 
     Args:
@@ -59,7 +59,7 @@ def best_mixtures(points: np.ndarray, energies: np.ndarray, targets: np.ndarray)
         open_ = np.flatnonzero(below)
         if len(open_) == 0:
             amounts = np.linalg.solve(corners.transpose(0, 2, 1), targets[..., None])[..., 0]
-            return Mixtures(np.einsum("qk,qk->q", planes, targets), planes, basis, amounts)
+            return Decompositions(np.einsum("qk,qk->q", planes, targets), planes, basis, amounts)
     raise ArithmeticError(f"the hull energy of {len(open_)} compositions cannot be determined")
 
 

@@ -1,8 +1,8 @@
 """Crystals as a campaign would propose them, before anybody has relaxed them.
 
-A model that screens candidates sees guessed geometries: another compound's, with other elements, at a guessed volume.
-Where the relaxed crystal is known, too, the guess comes with the energy that it relaxes to: something to learn from,
-and to measure by.
+A model that screens candidates sees unrelaxed structures: another compound's, with other elements, at a guessed volume.
+Where the relaxed crystal is known, too, the unrelaxed one comes with the energy that it relaxes to: something to learn
+from, and to measure by.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from lodestone.crystals.symmetry import orbits_by_element
 from lodestone.runtime.seeds import child_generator
 from lodestone.substitution.probabilities import substitution_probabilities
 from lodestone.substitution.volumes import AtomicVolumes
-from lodestone.tables.subsets import HELD_OUT, part_of
+from lodestone.tables.subsets import HELD_OUT, subset
 
 _MOST_PARENTS = 16  # looked at for each crystal: common prototypes have thousands
 
 
-def analogues(targets: pl.DataFrame, parents: pl.DataFrame, generator: np.random.Generator) -> list[Crystal | None]:
+def make_unrelaxed(
+    targets: pl.DataFrame, parents: pl.DataFrame, generator: np.random.Generator
+) -> list[Crystal | None]:
     """Make each crystal anew from another one of its prototype, by the substitution that is likeliest.
 
     Args:
@@ -90,8 +92,8 @@ def _probability(table: np.ndarray, way: Mapping[int, int]) -> float:
 
 
 @dataclass(frozen=True)
-class Guesses:
-    """Crystals that have an analogue, and the analogues.
+class UnrelaxedStructures:
+    """Crystals that have an unrelaxed structure, and the unrelaxed structures.
 
     Attributes:
         table: The relaxed crystals, sorted by ``material_id``.
@@ -102,15 +104,15 @@ class Guesses:
     crystals: list[Crystal]
 
 
-def guesses_to_learn_from(crystals: pl.DataFrame, seed: int) -> list[Crystal | None]:
+def unrelaxed_to_train_on(crystals: pl.DataFrame, seed: int) -> list[Crystal | None]:
     """The training crystals, sorted by ``material_id``, as others of them would suggest; ``None`` where none does."""
-    train = part_of(crystals, "train")
-    return analogues(train, train, child_generator(seed, "guesses", "train"))
+    train = subset(crystals, "train")
+    return make_unrelaxed(train, train, child_generator(seed, "unrelaxed", "train"))
 
 
-def guesses_held_out(crystals: pl.DataFrame, seed: int) -> Guesses:
+def unrelaxed_held_out(crystals: pl.DataFrame, seed: int) -> UnrelaxedStructures:
     """The validation and test crystals as training crystals would suggest them, where any does."""
-    unseen = part_of(crystals, *HELD_OUT)
-    made = analogues(unseen, part_of(crystals, "train"), child_generator(seed, "guesses", "held out"))
+    held_out = subset(crystals, *HELD_OUT)
+    made = make_unrelaxed(held_out, subset(crystals, "train"), child_generator(seed, "unrelaxed", "held out"))
     rows = [row for row, crystal in enumerate(made) if crystal is not None]
-    return Guesses(unseen[rows], [crystal for crystal in made if crystal is not None])
+    return UnrelaxedStructures(held_out[rows], [crystal for crystal in made if crystal is not None])

@@ -49,7 +49,7 @@ class RoundLayout:
     attempts = property(lambda self: self.folder / "attempts.parquet")
     warm_start = property(lambda self: self.folder / "warm_start")
     ensemble = property(lambda self: self.folder / "ensemble.json")
-    novelty = property(lambda self: self.folder / "novelty.safetensors")
+    out_of_distribution = property(lambda self: self.folder / "out_of_distribution.safetensors")
     predictions = property(lambda self: self.folder / "predictions.parquet")
     candidates = property(lambda self: self.folder / "candidates.parquet")
     verifications = property(lambda self: self.folder / "verifications.parquet")

@@ -1,7 +1,7 @@
 """An ensemble as an MLflow pyfunc: registered models name this module as their loader, so it keeps its name.
 
 A registered model holds state dicts and typed configs (``models/<view>/``, ``ensemble.json``,
-``novelty.safetensors``), never a pickle.
+``out_of_distribution.safetensors``), never a pickle.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class EnsembleModel:
 
         Args:
             model_input: Columns ``lattice`` (9 numbers, Å), ``atomic_numbers`` (n) and ``frac_coords`` (3 n).
-            params: ``geometry``: ``relaxed`` (default), or ``unrelaxed`` for guesses.
+            params: ``input_structure``: ``relaxed`` (default), or ``unrelaxed``.
 
         Returns:
             One row per crystal: the columns of :meth:`lodestone.ensemble.predictor.Prediction.columns`.
@@ -40,8 +40,8 @@ class EnsembleModel:
         from lodestone.crystals.crystal import Crystal
 
         rows = zip(*(model_input[name] for name in ("lattice", "atomic_numbers", "frac_coords")), strict=True)
-        geometry = (params or {}).get("geometry", "relaxed")
-        predicted = self.ensemble.predict([Crystal(*row) for row in rows], geometry)
+        input_structure = (params or {}).get("input_structure", "relaxed")
+        predicted = self.ensemble.predict([Crystal(*row) for row in rows], input_structure)
         return pd.DataFrame(predicted.columns().to_dict(as_series=False), index=model_input.index)
 
 

@@ -182,18 +182,20 @@ def _register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLay
     from mlflow.models import ModelSignature
     from mlflow.types import DataType, ParamSchema, ParamSpec
 
-    geometry = ParamSchema([ParamSpec("geometry", DataType.string, "relaxed")])  # without it MLflow drops the parameter
+    input_structure = ParamSchema(
+        [ParamSpec("input_structure", DataType.string, "relaxed")]
+    )  # without it MLflow drops the parameter
     with tempfile.TemporaryDirectory() as scratch:
         data, model = Path(scratch, "data"), Path(scratch, "model")
         for view in VIEWS:
             shutil.copytree(files.models(view), RoundLayout(data).models(view))
         shutil.copy(files.ensemble, RoundLayout(data).ensemble)
-        shutil.copy(files.novelty, RoundLayout(data).novelty)
+        shutil.copy(files.out_of_distribution, RoundLayout(data).out_of_distribution)
         mlflow.pyfunc.save_model(
             str(model),
             loader_module="lodestone.tracking.pyfunc",
             data_path=str(data),
-            signature=ModelSignature(params=geometry),
+            signature=ModelSignature(params=input_structure),
             pip_requirements=["lodestone-materials"],
         )
         client.log_artifacts(run_id, str(model), "model")

@@ -28,12 +28,12 @@ class LabelledCrystals:
     Attributes:
         crystals: Relaxed.
         energies: Their formation energies, shape ``(n,)``, eV/atom.
-        guesses: Each of them as it would be guessed, or ``None``; may be left out.
+        unrelaxed_structures: Each of them as it would be guessed, or ``None``; may be left out.
     """
 
     crystals: Sequence[Crystal]
     energies: np.ndarray
-    guesses: Sequence[Crystal | None] = ()
+    unrelaxed_structures: Sequence[Crystal | None] = ()
 
     def fractions(self) -> np.ndarray:
         """Atomic fractions, shape ``(n, N_ELEMENTS)``."""
@@ -45,24 +45,25 @@ class Examples:
     """A dataset and what a network should say of it.
 
     Attributes:
-        dataset: Relaxed crystals, then guesses.
+        dataset: Relaxed crystals, then unrelaxed structures.
         target: Standardised energies of all rows, float32.
-        guess: Row of the guess of each relaxed crystal, shape ``(n,)``; its own row where there is none.
+        unrelaxed_structure: Row of the unrelaxed structure of each relaxed crystal, shape ``(n,)``; its own row where
+            there is none.
     """
 
     dataset: Dataset
     target: Tensor
-    guess: Tensor
+    unrelaxed_structure: Tensor
 
     def __len__(self) -> int:
-        return len(self.guess)
+        return len(self.unrelaxed_structure)
 
     def shown(self, rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
-        """Rows of relaxed crystals, a share of them, drawn anew at each call, replaced by the guesses."""
+        """Rows of relaxed crystals, a share of them, drawn anew at each call, replaced by the unrelaxed structures."""
         if share == 0:
             return rows
-        guessed = torch.rand(len(rows), generator=generator) < share
-        return torch.where(guessed, self.guess[rows], rows)
+        unrelaxed_structure = torch.rand(len(rows), generator=generator) < share
+        return torch.where(unrelaxed_structure, self.unrelaxed_structure[rows], rows)
 
 
 @dataclass(frozen=True)
@@ -99,16 +100,18 @@ class TrainingData:
             _refuse_unusable(name, part)
 
         def examples(part: LabelledCrystals) -> Examples:
-            guess = np.arange(len(part.crystals))
-            known = np.array([row for row, crystal in enumerate(part.guesses) if crystal is not None], dtype=np.intp)
-            guess[known] = len(guess) + np.arange(len(known))
-            crystals = [*part.crystals, *(crystal for crystal in part.guesses if crystal is not None)]
-            unrelaxed = [row >= len(guess) for row in range(len(crystals))]
+            unrelaxed_structure = np.arange(len(part.crystals))
+            known = np.array(
+                [row for row, crystal in enumerate(part.unrelaxed_structures) if crystal is not None], dtype=np.intp
+            )
+            unrelaxed_structure[known] = len(unrelaxed_structure) + np.arange(len(known))
+            crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
+            unrelaxed = [row >= len(unrelaxed_structure) for row in range(len(crystals))]
             target = baseline.standardise(part.fractions(), part.energies)
             return Examples(
                 make_dataset(view, crystals, params, unrelaxed),
                 torch.from_numpy(np.concatenate([target, target[known]])).float(),
-                torch.from_numpy(guess),
+                torch.from_numpy(unrelaxed_structure),
             )
 
         digest = _digest((train, validation), baseline)
@@ -158,7 +161,7 @@ def _refuse_unusable(name: str, part: LabelledCrystals) -> None:
 def _digest(parts: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
     digest = hashlib.blake2b(baseline.coefficients.tobytes() + np.float64(baseline.scale).tobytes(), digest_size=16)
     for part in parts:
-        crystals = [*part.crystals, *(crystal for crystal in part.guesses if crystal is not None)]
+        crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
         digest.update("".join(crystal.digest() for crystal in crystals).encode())
         digest.update(np.asarray(part.energies, dtype=np.float64).tobytes())
     return digest.hexdigest()

@@ -44,7 +44,7 @@ class FitTask:
 
     @property
     def unrelaxed(self) -> float:
-        """Share of the crystals that are shown as guesses."""
+        """Share of the crystals that are shown as unrelaxed structures."""
         return self.params.unrelaxed if isinstance(self.params, StructureParams) else 0.0
 
     @property

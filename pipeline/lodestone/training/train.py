@@ -19,8 +19,8 @@ from lodestone.models.inference import predict_members
 from lodestone.models.weights import SavedView, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
-from lodestone.substitution.unrelaxed import guesses_held_out, guesses_to_learn_from
-from lodestone.tables.subsets import HELD_OUT, part_of
+from lodestone.substitution.unrelaxed import unrelaxed_held_out, unrelaxed_to_train_on
+from lodestone.tables.subsets import HELD_OUT, subset
 from lodestone.training.checkpoints import Scratch, scratch_of
 from lodestone.training.data import LabelledCrystals, TrainingData
 from lodestone.training.distributed import ranks
@@ -49,7 +49,7 @@ class TrainedView:
 def train_view(
     view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int
 ) -> TrainedView:
-    """Fit every member, on all cores, and predict the validation and test crystals and guesses of them.
+    """Fit every member, on all cores, and predict the validation and test crystals and unrelaxed structures of them.
 
     See :func:`fit_view`.
     """
@@ -86,7 +86,7 @@ def _fit_view(
 ) -> tuple[SavedView, list[FitResult]]:
     parts = {part: _part(crystals, part) for part in ("train", "validation")}
     if isinstance(params, StructureParams) and params.unrelaxed > 0:
-        parts["train"] = replace(parts["train"], guesses=guesses_to_learn_from(crystals, seed))
+        parts["train"] = replace(parts["train"], unrelaxed_structures=unrelaxed_to_train_on(crystals, seed))
     start = _start(warm_start, view, params)
     baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])
     data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
@@ -134,7 +134,7 @@ def _start(folder: Path | None, view: str, params: ViewParams) -> SavedView | No
 
 
 def _part(crystals: pl.DataFrame, part: str) -> LabelledCrystals:
-    rows = part_of(crystals, part)
+    rows = subset(crystals, part)
     return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
 
@@ -148,21 +148,21 @@ def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
 
 
 def _predictions(saved: SavedView, crystals: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Of relaxed crystals, and by the structure view of guesses; to the composition view they are the same."""
-    unseen = part_of(crystals, *HELD_OUT)
-    relaxed = _long(saved, unseen, decode(unseen), "relaxed")
+    """Of relaxed crystals, and by the structure view of unrelaxed ones; to the composition view they are the same."""
+    held_out = subset(crystals, *HELD_OUT)
+    relaxed = _long(saved, held_out, decode(held_out), "relaxed")
     if saved.view != "structure":
         return relaxed
-    guessed = guesses_held_out(crystals, seed)
-    return pl.concat([relaxed, _long(saved, guessed.table, guessed.crystals, "unrelaxed")])
+    unrelaxed_structure = unrelaxed_held_out(crystals, seed)
+    return pl.concat([relaxed, _long(saved, unrelaxed_structure.table, unrelaxed_structure.crystals, "unrelaxed")])
 
 
-def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], geometry: str) -> pl.DataFrame:
-    members = predict_members(saved, crystals, geometry)
+def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], input_structure: str) -> pl.DataFrame:
+    members = predict_members(saved, crystals, input_structure)
     return pl.concat(
         table.select(
             "material_id",
-            pl.lit(geometry).alias("geometry"),
+            pl.lit(input_structure).alias("input_structure"),
             pl.lit(saved.view).alias("view"),
             pl.lit(member, dtype=pl.Int32).alias("member"),
             "split",

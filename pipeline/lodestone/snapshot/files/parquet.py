@@ -19,7 +19,7 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], lis
     """Read the scalar columns of a parquet table; structures stay in the file until somebody asks for them.
 
     Returns:
-        The table, and a function that gives the structures of rows by their column ``row``; of neighbouring rows it
+        The table, and a function that gives the structures of rows by their column ``row``; of neighboring rows it
         reads no more of the file than the row groups that hold them.
 
     Raises:

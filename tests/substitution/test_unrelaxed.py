@@ -8,7 +8,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.crystals.symmetry import orbits_by_element, symmetry_of
 from lodestone.substitution.probabilities import substitution_probabilities
-from lodestone.substitution.unrelaxed import analogues, replacement
+from lodestone.substitution.unrelaxed import make_unrelaxed, replacement
 
 FCC = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
 NA, CL, K, BR, MG, OX, CS = 11, 17, 19, 35, 12, 8, 55
@@ -28,13 +28,13 @@ RNG = np.random.default_rng(0)
 
 def test_an_analogue_has_the_label_of_its_target_and_knows_nothing_of_its_geometry():
     target = describe([rock_salt(K, BR, 6.6), rock_salt(K, BR, 9.9)])
-    first, second = analogues(target, PARENTS, RNG)
+    first, second = make_unrelaxed(target, PARENTS, RNG)
     assert symmetry_of(first).decorated == target["decorated_prototype"][0]
     assert first.digest() == second.digest()
 
 
 def test_the_likeliest_parent_is_chosen():
-    (found,) = analogues(describe([rock_salt(K, BR, 6.6)]), PARENTS, RNG)
+    (found,) = make_unrelaxed(describe([rock_salt(K, BR, 6.6)]), PARENTS, RNG)
     one_step = PARENTS["decorated_prototype"].to_list().index(symmetry_of(rock_salt(K, CL, 6.3)).decorated)
     parent = orbits_by_element(PARENTS["decorated_prototype"][one_step])
     probability, new = replacement(parent, {K: parent[K], BR: parent[CL]})
@@ -45,9 +45,9 @@ def test_the_likeliest_parent_is_chosen():
 
 def test_the_own_composition_and_other_prototypes_are_no_parents():
     only_itself = PARENTS.head(1)
-    assert analogues(only_itself, only_itself, RNG) == [None]
-    assert analogues(only_itself, only_itself.clear(), RNG) == [None]
-    assert analogues(describe([fluorite(20, CL, 6.9)]), PARENTS.filter(pl.col("nsites") == 2), RNG) == [None]
+    assert make_unrelaxed(only_itself, only_itself, RNG) == [None]
+    assert make_unrelaxed(only_itself, only_itself.clear(), RNG) == [None]
+    assert make_unrelaxed(describe([fluorite(20, CL, 6.9)]), PARENTS.filter(pl.col("nsites") == 2), RNG) == [None]
 
 
 def test_elements_on_unlike_orbits_do_not_change_places():
@@ -70,5 +70,5 @@ def test_elements_on_like_orbits_take_the_likelier_places():
 def test_many_parents_are_sampled_and_the_draw_is_repeatable(number):
     parents = pl.concat([PARENTS] * number)
     target = describe([rock_salt(CS, BR, 7.0)])
-    first, second = (analogues(target, parents, np.random.default_rng(4))[0] for _ in range(2))
+    first, second = (make_unrelaxed(target, parents, np.random.default_rng(4))[0] for _ in range(2))
     assert first.digest() == second.digest()

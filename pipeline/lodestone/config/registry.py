@@ -1,0 +1,133 @@
+"""Registries: whatever can be chosen by name in `params.yaml` lives in one file and registers itself.
+
+A registry looks in two places: the modules of one package of ours, and the entry points that installed packages
+declare under the registry's group, so that others can ship theirs. It imports them when it is first asked, and never
+before; the modules import what is heavy only when they are used.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from lodestone.config.sections import Section
+from lodestone.errors import LodestoneError
+
+T = TypeVar("T", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One thing that can be chosen.
+
+    Attributes:
+        name: As it stands in `params.yaml`.
+        settings: Model of the parameters it takes.
+        make: Called with its settings, an instance of that model.
+    """
+
+    name: str
+    settings: type[Section]
+    make: Callable[..., Any]
+
+
+class Registry:
+    """Things of one kind by name.
+
+    Args:
+        kind: What they are, as in "oracle"; for messages.
+        package: Its modules are imported at the first question; each may register one or several.
+        group: Group of entry points; each names a module, or an object in one, that registers itself when imported.
+
+    Examples:
+        >>> COLORS = Registry("color", package="lodestone.config", group="lodestone.colors")
+        >>> class Red(Section):
+        ...     hue: float = 0.0
+        >>> @COLORS.register("red", settings=Red)
+        ... def make_red(settings):
+        ...     return f"red of hue {settings.hue}"
+        >>> COLORS.names()
+        ['red']
+        >>> COLORS.make("red", COLORS.settings("red", {"hue": 2}))
+        'red of hue 2.0'
+    """
+
+    def __init__(self, kind: str, *, package: str, group: str) -> None:
+        self.kind = kind
+        self.package = package
+        self.group = group
+        self._found: dict[str, Registered] = {}
+        self._complete = False
+
+    def register(self, name: str, *, settings: type[Section] = Section) -> Callable[[T], T]:
+        """Decorate the class or function that makes it.
+
+        Args:
+            name: As it stands in `params.yaml`.
+            settings: Model of its parameters; :class:`lodestone.config.sections.Section` for none.
+
+        Raises:
+            LodestoneError: If the name is taken by something else.
+        """
+
+        def decorate(make: T) -> T:
+            before = self._found.get(name)
+            if before is not None and before.make.__module__ != make.__module__:
+                raise LodestoneError(
+                    f"two {self.kind}s are called {name!r}: in {before.make.__module__} and in {make.__module__}",
+                    "rename one of them, or uninstall the package that ships it",
+                )
+            self._found[name] = Registered(name, settings, make)
+            return make
+
+        return decorate
+
+    def names(self) -> list[str]:
+        """All names there are, sorted."""
+        self._load()
+        return sorted(self._found)
+
+    def __getitem__(self, name: str) -> Registered:
+        """What is registered under a name.
+
+        Raises:
+            ValueError: Names what there is; pydantic tells it with the key.
+        """
+        self._load()
+        if name not in self._found:
+            raise ValueError(f"there is no {self.kind} {name!r}; there are: {', '.join(self.names())}")
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[Registered]:
+        return (self[name] for name in self.names())
+
+    def settings(self, name: str, content: Any) -> Section:
+        """Parameters for one of them, checked by its own model; faults carry the names of the keys."""
+        return self[name].settings.model_validate(content)
+
+    def make(self, name: str, *arguments: Any) -> Any:
+        """Make one with its settings."""
+        return self[name].make(*arguments)
+
+    def _load(self) -> None:
+        if self._complete:
+            return
+        self._complete = True
+        package = import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            import_module(f"{self.package}.{module.name}")
+        for point in entry_points(group=self.group):
+            try:
+                point.load()
+            except Exception as error:
+                raise LodestoneError(
+                    f"the {self.kind} {point.name!r} of {point.value} cannot be imported: {error}",
+                    "repair or uninstall the package that ships it",
+                ) from error
+
+
+ORACLES = Registry("oracle", package="lodestone.oracles", group="lodestone.oracles")
