@@ -54,7 +54,7 @@ lock: ## Renew requirements.lock from the ranges in pyproject.toml
 	@$(PYTHON) -m venv --clear .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet '.[dev]' setuptools
 	@{ sed '/^[^#]/,$$d' requirements.lock; .venv-lock/bin/python -m pip freeze --all \
-	  | grep -v -E '^(pip|wheel|lodestone-materials)\b' | sed 's/+cpu$$//'; } > requirements.lock.new
+	  | grep -v -E '^(pip|wheel|lodestone-materials)(==| @)' | sed 's/+cpu$$//'; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock && rm -rf .venv-lock
 
 clean: ## Remove caches; results, labels and the environment stay
