@@ -8,6 +8,9 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || true)
 CODE := pipeline stages tests benchmarks
+# On all cores, and where PYTHONDONTWRITEBYTECODE forbids it at run time, too: else every process compiles all that it
+# imports. Some packages hold files that are no Python of today; nobody imports those, so they are passed over.
+compile = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib $(2) || true
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
@@ -76,6 +79,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	    /^Installing collected/ {print "  unpacking"; fflush()} /^ERROR/' \
 	  || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@echo '  compiling'
+	@$(call compile,$(VENV),pipeline)
 	@touch $@
 
 # Of its own, as the peers need older packages than ours; ours is trained here, too, so that all have the same torch.
@@ -85,4 +90,5 @@ $(PEERS)/.installed: benchmarks/peers/requirements.lock
 	@'$(PYTHON)' -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --no-compile --progress-bar off -r $< > $(PEERS)/install.log 2>&1 \
 	  || { tail -n 20 $(PEERS)/install.log >&2; exit 1; }
+	@$(call compile,$(PEERS))
 	@touch $@

@@ -74,6 +74,23 @@ def test_make_refuses_a_missing_or_old_python(python, tmp_path):
     assert not (tmp_path / "env").exists()
 
 
+def test_installation_compiles_what_compiles(tmp_path, monkeypatch):
+    """The command of the Makefile, in an environment of two files, one of them no Python of today."""
+    environment, python = tmp_path / "env", tmp_path / "env" / "bin" / "python"
+    lines = make("--dry-run", "install", f"VENV={environment}").stdout.splitlines()
+    (command,) = (line for line in lines if "compileall" in line)
+    for folder in (python.parent, environment / "lib", tmp_path / "pipeline"):
+        folder.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (environment / "lib" / "good.py").write_text("x = 1\n")
+    (environment / "lib" / "bad.py").write_text("print 1\n")
+    (tmp_path / "pipeline" / "ours.py").write_text("y = 2\n")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name.split(".")[0] for path in tmp_path.rglob("*.pyc")) == ["good", "ours"]
+
+
 @pytest.mark.parametrize("path", [ROOT / ".ci" / "run", *WORKFLOWS], ids=lambda path: path.name)
 def test_automation_calls_targets_that_exist(path):
     text = path.read_text()

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import vesin
 from crystal_moves import MOVES, fluorite, hexagonal_metal, perovskite, rocksalt, triclinic
 
 from lodestone.crystals.crystal import Crystal
@@ -100,3 +101,17 @@ def test_without_symmetry_every_atom_and_bond_stays():
     for atom in range(len(crystal)):
         mean = np.average(reduced.distance[reduced.target == atom], weights=reduced.bonds[reduced.target == atom])
         assert mean == pytest.approx(whole.distance[whole.target == atom].mean(), abs=1e-5)
+
+
+def test_neighbors_are_sought_on_one_thread(monkeypatch):
+    """Worker processes that each take all cores fight for them."""
+    threads = []
+
+    class Recorded(vesin.NeighborList):
+        def __init__(self, **options):
+            threads.append(options.get("n_threads", 0))
+            super().__init__(**options)
+
+    monkeypatch.setattr("vesin.NeighborList", Recorded)
+    neighbor_graph(rocksalt(), 4.0, 6)
+    assert threads == [1]

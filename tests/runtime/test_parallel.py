@@ -31,6 +31,10 @@ def fail(number: int) -> int:
     raise ZeroDivisionError(number)
 
 
+def refuse(number: int) -> None:
+    raise LodestoneError(f"task {number} is bad", "choose another")
+
+
 def test_every_task_once_in_other_processes_with_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
@@ -64,6 +68,13 @@ def test_a_fault_in_a_worker_is_the_callers(monkeypatch):
         list(process_all(fail, {"a": 7}))
 
 
+def test_a_known_fault_in_a_worker_arrives_as_itself(monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    with pytest.raises(LodestoneError, match="task 7 is bad") as caught:
+        list(process_all(refuse, {"a": 7}))
+    assert caught.value.remedy == "choose another"
+
+
 def test_no_tasks_no_processes(monkeypatch):
     monkeypatch.setattr("lodestone.runtime.parallel.ProcessPoolExecutor", None)
     assert list(process_all(fail, {})) == []
@@ -74,6 +85,12 @@ def test_number_of_workers(monkeypatch):
     assert n_workers() == len(os.sched_getaffinity(0))
     monkeypatch.setenv("LODESTONE_WORKERS", "3")
     assert n_workers() == 3
+
+
+def test_number_of_workers_where_the_system_does_not_say_which_cores_are_ours(monkeypatch):
+    monkeypatch.delenv("LODESTONE_WORKERS", raising=False)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
+    assert n_workers() == os.cpu_count()
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", " "])

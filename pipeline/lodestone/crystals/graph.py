@@ -97,7 +97,7 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
     """
     import vesin
 
-    target, source, distance = vesin.NeighborList(cutoff=cutoff, full_list=True).compute(
+    target, source, distance = vesin.NeighborList(cutoff=cutoff, full_list=True, n_threads=1).compute(
         crystal.cart_coords, crystal.lattice, periodic=True, quantities="ijd"
     )
     counts = np.bincount(target, minlength=len(crystal))

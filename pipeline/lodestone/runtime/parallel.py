@@ -29,7 +29,14 @@ def n_workers() -> int:
     text = os.environ.get("LODESTONE_WORKERS", "")
     if text and not (text.isdigit() and int(text) > 0):
         raise LodestoneError(f"LODESTONE_WORKERS is {text!r}", "set it to a positive integer, or unset it")
-    return int(text) if text else len(os.sched_getaffinity(0))
+    return int(text) if text else _n_cores()
+
+
+def _n_cores() -> int:
+    """Cores this process may use; all of the machine where the system does not say (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def process_all(function: Callable[[T], R], tasks: Mapping[str, T]) -> Iterator[tuple[str, R]]:
