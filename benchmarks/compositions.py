@@ -61,7 +61,7 @@ def _fold(table: pl.DataFrame, fold: int, asked: argparse.Namespace) -> pl.DataF
     cells = ("lattice", "atomic_numbers", "frac_coords")
     dealt = table.select(pl.col("formula").alias("material_id"), ENERGY, part.alias("split"), *cells)
     sizes = {"members": asked.members, "epochs": asked.epochs, "layers": 3, "batch_size": 256}
-    params = load_params(ROOT / "params.yaml").composition.model_copy(update=sizes)
+    params = load_params(ROOT / "params.yaml").view("composition").model_copy(update=sizes)
     saved = fit_view("composition", params, dealt.filter(pl.col("split") != "out"), None, fold)
     out = dealt.filter(pl.col("split") == "out")
     predicted = predict_members(saved, decode(out)).mean(axis=0)

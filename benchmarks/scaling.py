@@ -24,7 +24,6 @@ import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
 
 from lodestone.config.load import load_params  # noqa: E402
-from lodestone.config.params import VIEWS  # noqa: E402
 from lodestone.crystals.encoding import decode  # noqa: E402
 from lodestone.ensemble.predictor import Aggregation  # noqa: E402
 from lodestone.models.inference import predict_members  # noqa: E402
@@ -36,6 +35,7 @@ from resampling import mae_interval  # noqa: E402
 from scaling_plot import Curve, write_plot  # noqa: E402
 
 PUBLISHED = {"coNGN": "congn_ef", "ALIGNN": "alignn_ef", "CGCNN": "cgcnn_ef"}
+VIEWS = ("composition", "structure")
 NAMES = {"composition": "composition view", "structure": "structure view", "both": "both, weighted average"}
 
 

@@ -48,8 +48,10 @@ def main() -> None:
     """Train, calibrate, measure, and write the table and the plot."""
     asked = ensemble_parser(__doc__, "uncertainty", members=10, epochs=20).parse_args()
     table = deal(asked)
-    params = load_params(ROOT / "params.yaml").structure.model_copy(
-        update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0}
+    params = (
+        load_params(ROOT / "params.yaml")
+        .view("structure")
+        .model_copy(update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0})
     )
     saved = fit_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
     hull = _hull(asked.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))

@@ -39,8 +39,8 @@ def tiny():
     params = load_params(ROOT / "params.yaml")
     small = {"cutoff": 5.0, "neighbors": 6}
     return {
-        "composition": params.composition.model_copy(update=TINY),
-        "structure": params.structure.model_copy(update=TINY | small),
+        "composition": params.view("composition").model_copy(update=TINY),
+        "structure": params.view("structure").model_copy(update=TINY | small),
     }
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from closures import EVERYTHING, ROOT, closure_that_counts, imported_modules, used_sections
-from lodestone.config.params import VIEWS, Params
+from lodestone.config.load import load_params
+from lodestone.config.params import Params
 
-SECTIONS = {field.alias or name for name, field in Params.model_fields.items()}
+VIEWS = load_params(ROOT / "params.yaml").views
+SECTIONS = {field.alias or name for name, field in Params.model_fields.items()} | set(VIEWS)
 
 
 def load_stages():
@@ -39,7 +41,8 @@ def declared_files(stage) -> set[Path]:
 
 
 def declared_params(stage) -> set[str]:
-    return {name for dep in stage.deps if hasattr(dep, "params") for name in dep.params}
+    """Sections or keys; all sections where the file is named as a whole."""
+    return {name for dep in stage.deps if hasattr(dep, "params") for name in dep.params or SECTIONS}
 
 
 def needed_sections(stage) -> set[str]:

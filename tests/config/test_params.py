@@ -1,6 +1,8 @@
 """`params.yaml`: everything that is wrong is refused, and named."""
 
 import copy
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from lodestone.config.load import PARAMS_FILE, load_params, parse_params
+from lodestone.config.registry import VIEWS
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
 
@@ -79,9 +82,15 @@ def test_parameter_files_of_the_repository(path):
             {"split": {"by": "created_at", "validation_from": "2018-01-01", "test_from": "2018-01-01"}},
             "split: validation_from must lie before test_from",
         ),
-        ({"views": ["composition"]}, "views must list composition and structure"),
-        ({"views": []}, "views must list composition and structure"),
-        ({"views": ["composition", "structure", "structure"]}, "views must list composition and structure, each once"),
+        ({"views": []}, "views: Tuple should have at least 1 item"),
+        ({"views": ["composition", "structure", "structure"]}, "views: 'structure' stands twice"),
+        ({"views": ["structure", "bonds"]}, "views: 'bonds' has no section bonds"),
+        ({"structure": DROP}, "views: 'structure' has no section structure"),
+        ({"structure__epoch": 3}, "structure.epoch: unknown parameter"),
+        ({"composition__cutoff": 3.0}, "composition.cutoff: unknown parameter"),
+        ({"composition__width": 97}, "composition.width: Input should be a multiple of 4"),
+        ({"bonds": {"width": 8}}, "bonds: unknown parameter"),
+        ({"layers": {"width": 8}}, "there is no view 'layers'; there are: composition, structure"),
         ({"rounds": None}, "rounds: Input should be a valid dictionary"),
         ({"rounds": {0: {"next": "1", "budget": 1, "random_baseline": 0}}}, "rounds.0.[key]: Input should be a valid"),
         ({"rounds": {}}, "at least one round is needed"),
@@ -141,7 +150,15 @@ def test_parameters_are_frozen():
 def test_views_by_name():
     params = parse_params(changed(structure__width=17))
     assert params.view("structure").width == 17
-    assert params.view("composition") is params.composition
+    assert params.view("composition").model_dump(mode="json") == params.model_dump(mode="json")["composition"]
+    assert parse_params(changed(views=["structure"])).views == ("structure",)
+
+
+def test_views_of_ours_are_checked_without_the_networks():
+    script = "import sys; from lodestone.config.registry import VIEWS; VIEWS.settings_model('structure'); {}"
+    check = "sys.exit('torch' in sys.modules or 'structure' not in VIEWS or 'bonds' in VIEWS)"
+    subprocess.run([sys.executable, "-c", script.format(check)], check=True)
+    assert {name: VIEWS[name].settings for name in VIEWS.known} == VIEWS.known
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path):

@@ -111,5 +111,5 @@ def test_equal_input_gives_equal_bytes(view, crystals, networks, params):
 
 
 def test_the_structure_view_needs_its_own_parameters(crystals, params):
-    with pytest.raises(LodestoneError, match="cutoff and neighbors"):
+    with pytest.raises(LodestoneError, match="the structure view needs unrelaxed, cutoff, neighbors"):
         make_dataset("structure", list(crystals.values()), params["composition"])

@@ -49,7 +49,9 @@ def test_two_ranks_train_what_one_process_trains(campaign, monkeypatch):
 
     monkeypatch.setenv("LODESTONE_WORKERS", "1")
     params = load_params(folder / "params.yaml")
-    alone = train_view("structure", params.structure, crystals, None, child_seed(params.seed, "round_0", "structure"))
+    alone = train_view(
+        "structure", params.view("structure"), crystals, None, child_seed(params.seed, "round_0", "structure")
+    )
     assert len(together.members) == 2
     for mine, theirs in zip(together.members, alone.saved.members, strict=True):
         for name in theirs.keys() - {name for name in theirs if name.endswith("gate.bias")}:  # idle in a softmax

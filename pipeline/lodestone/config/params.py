@@ -6,11 +6,11 @@ Settings that change no result (cores, cache folders) are environment variables 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
-from lodestone.config.registry import ORACLES
+from lodestone.config.registry import ORACLES, VIEWS
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
     DiscoveryParams,
@@ -20,27 +20,27 @@ from lodestone.config.sections import (
     Section,
     SnapshotParams,
     SplitParams,
-    StructureParams,
     ValidateParams,
     ViewParams,
 )
 
-VIEWS = ("composition", "structure")
-
 
 class Params(Section):
-    """Everything in `params.yaml`."""
+    """Everything in `params.yaml`: the fields below, and a section for each view, which bears the view's name."""
 
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, SerializeAsAny[ViewParams]] = Field(init=False)
     seed: int = Field(ge=0)
     snapshot: SnapshotParams
     validate_: ValidateParams = Field(alias="validate")
     oracle: SerializeAsAny[OracleParams]
     split: SplitParams
-    composition: ViewParams
-    structure: StructureParams
     ensemble: EnsembleParams
     discovery: DiscoveryParams
-    views: tuple[Literal["composition", "structure"], ...]
+    views: tuple[Name, ...] = Field(
+        min_length=1, description="representations of a crystal, each with networks and a section of its own"
+    )
     rounds: dict[Name, RoundParams]
 
     @field_validator("oracle", mode="before")
@@ -49,17 +49,35 @@ class Params(Section):
         """By the model of the oracle that is named."""
         return ORACLES.settings(content["name"], content) if _names_one(content) else content
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_the_views(cls, content: Any) -> Any:
+        """Sections of views by the models of the views; what is called like none is an unknown parameter."""
+        if not isinstance(content, Mapping):
+            return content
+        fields = {field.alias or name for name, field in cls.model_fields.items()}
+        others = {name: section for name, section in content.items() if name not in fields}
+        views: dict[str, Any] = {
+            name: (SerializeAsAny[VIEWS.settings_model(name)], ...)  # type: ignore[misc]
+            for name in others
+            if isinstance(name, str) and name in VIEWS
+        }
+        checked = create_model("Views", __base__=Section, **views).model_validate(others)
+        return {**content, **{name: getattr(checked, name) for name in views}}
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Params:
-        if sorted(self.views) != sorted(VIEWS):
-            raise ValueError("views must list composition and structure, each once")
+        for name in self.views:
+            if self.views.count(name) > 1:
+                raise ValueError(f"views: {name!r} stands twice")
+            if name not in self.__pydantic_extra__:
+                raise ValueError(f"views: {name!r} has no section {name}")
         check_chain(self.rounds)
         return self
 
     def view(self, name: str) -> ViewParams:
         """Parameters of a view by name."""
-        views: dict[str, ViewParams] = {"composition": self.composition, "structure": self.structure}
-        return views[name]
+        return self.__pydantic_extra__[name]
 
 
 def _names_one(content: Any) -> bool:

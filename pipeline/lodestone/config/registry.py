@@ -8,13 +8,14 @@ before; the modules import what is heavy only when they are used.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from lodestone.config.sections import Section
+from lodestone.config.sections import CompositionParams, Section, StructureParams
 from lodestone.errors import LodestoneError
 
 T = TypeVar("T", bound=Callable[..., Any])
@@ -130,4 +131,44 @@ class Registry:
                 ) from error
 
 
+class NamesakeRegistry(Registry):
+    """A registry whose modules are called like what they register: only the one that is named is imported.
+
+    Args:
+        kind: As in :class:`Registry`.
+        package: Its module of the very name registers it.
+        group: Group of entry points, which have the names of what they register.
+        known: Models of settings of ours, by name: parameters are checked without an import of what they are for.
+    """
+
+    def __init__(self, kind: str, *, package: str, group: str, known: Mapping[str, type[Section]]) -> None:
+        super().__init__(kind, package=package, group=group)
+        self.known = known
+
+    def __contains__(self, name: str) -> bool:
+        """Whether something is called so; nothing is imported to find out."""
+        ours = name in self.known or name in self._found or self._namesake(name) is not None
+        return ours or any(point.name == name for point in entry_points(group=self.group))
+
+    def __getitem__(self, name: str) -> Registered:
+        module = None if name in self._found else self._namesake(name)
+        if module is not None:
+            import_module(module)
+        return self._found[name] if name in self._found else super().__getitem__(name)
+
+    def settings_model(self, name: str) -> type[Section]:
+        """The model of the parameters of one of them."""
+        return self.known[name] if name in self.known else self[name].settings
+
+    def _namesake(self, name: str) -> str | None:
+        module = f"{self.package}.{name}"
+        return module if name.isidentifier() and find_spec(module) is not None else None
+
+
 ORACLES = Registry("oracle", package="lodestone.oracles", group="lodestone.oracles")
+VIEWS = NamesakeRegistry(
+    "view",
+    package="lodestone.models",
+    group="lodestone.views",
+    known={"composition": CompositionParams, "structure": StructureParams},
+)

@@ -24,6 +24,9 @@ Name = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]
 
 
+HEADS = 4  # of the attention of the composition view
+
+
 class Section(BaseModel):
     """A section: frozen, unknown keys refused."""
 
@@ -165,16 +168,27 @@ class ViewParams(Section):
     )
 
 
-class StructureParams(ViewParams):
-    """The structure view; its graph joins each atom to its nearest shell of neighbors."""
+class CompositionParams(ViewParams):
+    """The composition view; its attention has 4 heads, among which the features are dealt."""
 
-    cutoff: Positive = Field(description="longest edge, Å")
-    neighbors: Count = Field(description="edges per atom; the last shell is kept whole")
+    width: Count = Field(multiple_of=HEADS, description=f"features per element; a multiple of {HEADS}")
+
+
+class GeometryParams(ViewParams):
+    """A view that sees where the atoms are, and for which relaxed and unrelaxed structures therefore differ."""
+
     unrelaxed: Fraction = Field(
         0.5,
         description="share of the training crystals that are shown unrelaxed at each step: made from another crystal "
         "of their prototype, as candidates are",
     )
+
+
+class StructureParams(GeometryParams):
+    """The structure view; its graph joins each atom to its nearest shell of neighbors."""
+
+    cutoff: Positive = Field(description="longest edge, Å")
+    neighbors: Count = Field(description="edges per atom; the last shell is kept whole")
 
 
 class EnsembleParams(Section):

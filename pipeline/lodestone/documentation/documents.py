@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.config.params import Params
+from lodestone.config.registry import VIEWS
 from lodestone.documentation.dataset import dataset_text, prose, table
 
 DATASET_FILE = Path("DATASET.md")
@@ -50,6 +51,9 @@ def parameters_text() -> str:
     sections = [("Top level", "Keys outside every section.", single)]
     for path, name in _sections(schema, classes):
         sections.append((f"`{path}`", classes[name]["description"], classes[name]["properties"]))
+    for view, model in VIEWS.known.items():
+        described = model.model_json_schema()
+        sections.append((f"`{view}`", described["description"], described["properties"]))
     texts = []
     for title, about, properties in sections:
         rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None)

@@ -14,24 +14,26 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import scatter, softmax
 
-from lodestone.config.sections import ViewParams
+from lodestone.config.registry import VIEWS
+from lodestone.config.sections import HEADS, CompositionParams
 from lodestone.crystals.crystal import Crystal
+from lodestone.models.base import ViewDataset, ViewNetwork
 from lodestone.models.element_features import ElementEmbedding
 from lodestone.models.layers import Ragged, Residual, gaussians
 
-_HEADS = 4
 _N_AMOUNTS = 20
 
 
-class CompositionDataset:
+class CompositionDataset(ViewDataset):
     """Elements and their fractions, laid end to end in flat arrays.
 
     Args:
         crystals: Crystals to describe.
         params: Parameters of the view; none changes the data.
+        unrelaxed: Changes nothing: a composition is the same before and after relaxation.
     """
 
-    def __init__(self, crystals: Sequence[Crystal], params: ViewParams) -> None:
+    def __init__(self, crystals: Sequence[Crystal], params: CompositionParams, unrelaxed: Sequence[bool]) -> None:
         counted = [np.unique(crystal.atomic_numbers, return_counts=True) for crystal in crystals]
         self.numbers = Ragged([elements.astype(np.int64) for elements, _ in counted])
         self.fractions = Ragged([(counts / counts.sum()).astype(np.float32) for _, counts in counted])
@@ -67,7 +69,7 @@ class SetAttention(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.receiver = nn.Linear(width, width)
         self.sender = nn.Linear(width, width)
-        self.gate = nn.Linear(width, _HEADS)
+        self.gate = nn.Linear(width, HEADS)
         self.value = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
         self.alone = Residual(width)
@@ -83,16 +85,18 @@ class SetAttention(nn.Module):
         return updated
 
 
-class CompositionNetwork(nn.Module):
+@VIEWS.register("composition", settings=CompositionParams)
+class CompositionNetwork(ViewNetwork):
     """Elements to one number per crystal.
 
     Args:
         params: Parameters of the view.
     """
 
+    dataset = CompositionDataset
     amounts: Tensor
 
-    def __init__(self, params: ViewParams) -> None:
+    def __init__(self, params: CompositionParams) -> None:
         super().__init__()
         width = params.width
         self.embedding = ElementEmbedding(width)
@@ -100,7 +104,7 @@ class CompositionNetwork(nn.Module):
         self.amount = nn.Sequential(nn.Linear(_N_AMOUNTS, width), nn.SiLU(), nn.Linear(width, width))
         self.layers = nn.ModuleList(SetAttention(width) for _ in range(params.layers))
         self.norm = nn.LayerNorm(width)
-        self.gate = nn.Linear(width, _HEADS)
+        self.gate = nn.Linear(width, HEADS)
         self.value = nn.Linear(width, width)
         self.whole = nn.Sequential(Residual(width), Residual(width), nn.LayerNorm(width))
         self.head = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))

@@ -13,12 +13,13 @@ from torch import nn
 
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
+from lodestone.models.base import ViewDataset
 from lodestone.models.devices import FittingBatches, chosen_device
-from lodestone.models.registry import Dataset, make_dataset, make_network
+from lodestone.models.registry import make_dataset, make_network
 from lodestone.models.weights import SavedView
 
 
-def evaluate(network: nn.Module, dataset: Dataset, device: torch.device, batch_size: int = 256) -> np.ndarray:
+def evaluate(network: nn.Module, dataset: ViewDataset, device: torch.device, batch_size: int = 256) -> np.ndarray:
     """Outputs of a network for a whole dataset, shape ``(n,)``."""
     network.eval()
     return in_batches(network, dataset, device, batch_size)
@@ -27,7 +28,7 @@ def evaluate(network: nn.Module, dataset: Dataset, device: torch.device, batch_s
 @torch.no_grad()
 def in_batches(
     function: Callable[[Any], torch.Tensor],
-    dataset: Dataset,
+    dataset: ViewDataset,
     device: torch.device,
     batch_size: int = 256,
     rows: torch.Tensor | None = None,
@@ -72,7 +73,7 @@ class NetworkInputs:
 
     saved: SavedView
     crystals: Sequence[Crystal]
-    dataset: Dataset
+    dataset: ViewDataset
 
     @classmethod
     def to(cls, saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> NetworkInputs:

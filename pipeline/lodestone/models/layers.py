@@ -1,6 +1,9 @@
-"""Parts that both views are made of."""
+"""Parts that views are made of."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
 
 import numpy as np
 import torch
@@ -26,6 +29,17 @@ class Ragged:
         sizes = self.sizes[rows]
         offset = torch.repeat_interleave(self.starts[rows] - (torch.cumsum(sizes, 0) - sizes), sizes)
         return self.values[offset + torch.arange(len(offset))]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it holds, by name."""
+        return {"values": self.values, "sizes": self.sizes, "starts": self.starts}
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, Tensor]) -> Self:
+        """What :meth:`tensors` gave."""
+        ragged = cls([])
+        ragged.values, ragged.sizes, ragged.starts = (tensors[name] for name in ("values", "sizes", "starts"))
+        return ragged
 
 
 class Residual(nn.Module):

@@ -1,38 +1,54 @@
-"""Which dataset and network belong to a view."""
+"""Which dataset and network belong to a view: what its file registers, see :mod:`lodestone.models.base`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from torch import nn
-
-from lodestone.config.sections import StructureParams, ViewParams
+from lodestone.config.registry import VIEWS
+from lodestone.config.sections import ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
-from lodestone.models.composition import CompositionDataset, CompositionNetwork
-from lodestone.models.structure import StructureDataset, StructureNetwork
-
-Dataset = CompositionDataset | StructureDataset
+from lodestone.models.base import ViewDataset, ViewNetwork, has_latent
 
 
 def make_dataset(
     view: str, crystals: Sequence[Crystal], params: ViewParams, unrelaxed: Sequence[bool] | None = None
-) -> Dataset:
-    """The dataset of a view; a composition is the same before and after relaxation."""
-    if view == "structure":
-        return StructureDataset(crystals, _structure(params), unrelaxed)
-    return CompositionDataset(crystals, params)
+) -> ViewDataset:
+    """The dataset of a view.
+
+    Args:
+        view: Name of the view.
+        crystals: ``n`` crystals.
+        params: Parameters of the view.
+        unrelaxed: Which crystals are unrelaxed, shape ``(n,)``; none by default.
+    """
+    marked = [False] * len(crystals) if unrelaxed is None else unrelaxed
+    return _network_class(view, params).dataset(crystals, params, marked)
 
 
-def make_network(view: str, params: ViewParams) -> nn.Module:
+def make_network(view: str, params: ViewParams) -> ViewNetwork:
     """A freshly initialised network of a view."""
-    return StructureNetwork(_structure(params)) if view == "structure" else CompositionNetwork(params)
+    return _network_class(view, params)(params)
 
 
-def _structure(params: Any) -> StructureParams:
-    if not isinstance(params, StructureParams):
+def dataset_class(view: str) -> type[ViewDataset]:
+    """Class of the datasets of a view."""
+    dataset: type[ViewDataset] = VIEWS[view].make.dataset  # type: ignore[attr-defined]
+    return dataset
+
+
+def latent_view(views: Sequence[str]) -> str | None:
+    """The view whose latent vectors say what is out of distribution: the last one listed that has any."""
+    return next((view for view in reversed(views) if has_latent(VIEWS[view].make)), None)  # type: ignore[arg-type]
+
+
+def _network_class(view: str, params: ViewParams) -> type[ViewNetwork]:
+    registered = VIEWS[view]
+    if not isinstance(params, registered.settings):
+        missing = [name for name in registered.settings.model_fields if name not in type(params).model_fields]
         raise LodestoneError(
-            "the structure view needs cutoff and neighbors", "use the section `structure` of params.yaml"
+            f"the {view} view needs {', '.join(missing) or 'parameters of its own'}",
+            f"use the section `{view}` of params.yaml",
         )
-    return params
+    network: type[ViewNetwork] = registered.make  # type: ignore[assignment]
+    return network

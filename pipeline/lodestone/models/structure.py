@@ -15,9 +15,11 @@ from torch_geometric.data import Data
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter
 
+from lodestone.config.registry import VIEWS
 from lodestone.config.sections import StructureParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.graph import orbit_graph
+from lodestone.models.base import ViewDataset, ViewNetwork
 from lodestone.models.element_features import ElementEmbedding, covalent_radii
 from lodestone.models.layers import Ragged, Residual, gaussians
 
@@ -28,19 +30,17 @@ _MARK = 0.1  # size of a vector that is added to an element's
 _PART = 0.1  # brings sums over a dozen bonds to the size of means
 
 
-class StructureDataset:
+class StructureDataset(ViewDataset):
     """Orbit graphs of crystals, laid end to end in flat arrays.
 
     Args:
         crystals: Crystals to describe.
         params: ``cutoff`` and ``neighbors`` define the graphs.
-        unrelaxed: Which crystals are unrelaxed, shape ``(n,)``; none by default. Where ``params.unrelaxed`` is 0 the
+        unrelaxed: Which crystals are unrelaxed, shape ``(n,)``. Where ``params.unrelaxed`` is 0 the
             networks have not learned what the mark means, and it is not set.
     """
 
-    def __init__(
-        self, crystals: Sequence[Crystal], params: StructureParams, unrelaxed: Sequence[bool] | None = None
-    ) -> None:
+    def __init__(self, crystals: Sequence[Crystal], params: StructureParams, unrelaxed: Sequence[bool]) -> None:
         graphs = [orbit_graph(crystal, params.cutoff, params.neighbors) for crystal in crystals]
         self.numbers = Ragged([graph.atomic_numbers for graph in graphs])
         self.atoms = Ragged([graph.atoms for graph in graphs])
@@ -48,8 +48,8 @@ class StructureDataset:
         self.target = Ragged([graph.target for graph in graphs])
         self.distance = Ragged([graph.distance for graph in graphs])
         self.bonds = Ragged([graph.bonds for graph in graphs])
-        marked = unrelaxed is not None and params.unrelaxed > 0
-        self.unrelaxed = torch.tensor(unrelaxed if marked else [False] * len(graphs), dtype=torch.long)
+        marked = [flag and params.unrelaxed > 0 for flag in unrelaxed]
+        self.unrelaxed = torch.tensor(marked, dtype=torch.long)
 
     def __len__(self) -> int:
         return len(self.numbers.sizes)
@@ -138,12 +138,15 @@ class GatedConvolution(MessagePassing):  # type: ignore[misc]
         return message
 
 
-class StructureNetwork(nn.Module):
+@VIEWS.register("structure", settings=StructureParams)
+class StructureNetwork(ViewNetwork):
     """Graphs to one number per crystal.
 
     Args:
         params: Parameters of the view.
     """
+
+    dataset = StructureDataset
 
     def __init__(self, params: StructureParams) -> None:
         super().__init__()

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lodestone.config.params import VIEWS
-from lodestone.config.sections import StructureParams, ViewParams
+from lodestone.config.registry import VIEWS
+from lodestone.config.sections import ViewParams
 from lodestone.errors import LodestoneError
 from lodestone.models.baseline import ElementBaseline
 from lodestone.tables.files import read_json, write_atomically, write_json
@@ -25,7 +25,7 @@ class SavedView:
     """The networks of one view.
 
     Attributes:
-        view: ``composition`` or ``structure``.
+        view: Name of the view.
         params: Parameters the networks were built with.
         baseline: Linear part.
         members: Weights of each member.
@@ -67,8 +67,8 @@ def load_view(folder: Path) -> SavedView:
     path = folder / "config.json"
     config = read_versioned(path, FORMAT_VERSION)
     try:
-        view, baseline = VIEWS[VIEWS.index(config["view"])], _baseline(config["baseline"])
-        kind = StructureParams if view == "structure" else ViewParams
+        view, baseline = str(config["view"]), _baseline(config["baseline"])
+        kind: type[Any] = VIEWS.settings_model(view)
         params, count = kind.model_validate(config["params"]), int(config["members"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise LodestoneError(f"{path} is damaged: {error}", "train again: `dvc repro`") from error
@@ -100,7 +100,7 @@ def check_weights(weights: Weights, view: str, params: ViewParams, path: Path) -
 
     Args:
         weights: Arrays by name.
-        view: ``composition`` or ``structure``.
+        view: Name of the view.
         params: Parameters of the network.
         path: File named in the message.
 

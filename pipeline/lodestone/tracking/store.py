@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lodestone.config.params import VIEWS, Params
+from lodestone.config.params import Params
 from lodestone.errors import LodestoneError
 from lodestone.tables.layout import RoundLayout
 from lodestone.tracking.records import CampaignRecord, RunRecord, project
@@ -187,8 +187,7 @@ def _register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLay
     )  # without it MLflow drops the parameter
     with tempfile.TemporaryDirectory() as scratch:
         data, model = Path(scratch, "data"), Path(scratch, "model")
-        for view in VIEWS:
-            shutil.copytree(files.models(view), RoundLayout(data).models(view))
+        shutil.copytree(files.folder / "models", data / "models")
         shutil.copy(files.ensemble, RoundLayout(data).ensemble)
         shutil.copy(files.out_of_distribution, RoundLayout(data).out_of_distribution)
         mlflow.pyfunc.save_model(
@@ -202,7 +201,7 @@ def _register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLay
     try:
         client.get_registered_model(MODEL)
     except MlflowException:
-        client.create_registered_model(MODEL, description="Weighted average of the composition and structure views")
+        client.create_registered_model(MODEL, description="Networks of all views, combined as the campaign says")
     facts = {**tags, "lodestone.round": run.name, "lodestone.validation_mae": repr(run.validation_mae)}
     client.create_model_version(MODEL, source=f"runs:/{run_id}/model", run_id=run_id, tags=facts)
 

@@ -16,8 +16,9 @@ from lodestone.config.sections import ViewParams
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
+from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.registry import Dataset, make_dataset
+from lodestone.models.registry import make_dataset
 from lodestone.tables.files import write_atomically
 
 
@@ -51,7 +52,7 @@ class Examples:
             there is none.
     """
 
-    dataset: Dataset
+    dataset: ViewDataset
     target: Tensor
     unrelaxed_structure: Tensor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lodestone.config.sections import StructureParams, ViewParams
+from lodestone.config.sections import GeometryParams, ViewParams
 from lodestone.models.weights import Weights
 from lodestone.training.checkpoints import Scratch
 from lodestone.training.data import SharedData, TrainingData
@@ -15,7 +15,7 @@ class FitTask:
     """Everything needed to fit one member, picklable.
 
     Attributes:
-        view: ``composition`` or ``structure``.
+        view: Name of the view.
         params: Parameters of the view.
         member: Number of the member.
         seed: Its own seed.
@@ -45,7 +45,7 @@ class FitTask:
     @property
     def unrelaxed(self) -> float:
         """Share of the crystals that are shown as unrelaxed structures."""
-        return self.params.unrelaxed if isinstance(self.params, StructureParams) else 0.0
+        return self.params.unrelaxed if isinstance(self.params, GeometryParams) else 0.0
 
     @property
     def learning_rate(self) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from lodestone.config.sections import StructureParams, ViewParams
+from lodestone.config.sections import GeometryParams, ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
@@ -67,7 +67,7 @@ def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: 
     Called again after a kill, it goes on from checkpoints (``$LODESTONE_CHECKPOINTS``), to the same result.
 
     Args:
-        view: ``composition`` or ``structure``.
+        view: Name of the view.
         params: Parameters of the view.
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`); those of split ``train`` are
             learned from.
@@ -85,7 +85,7 @@ def _fit_view(
     view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int, scratch: Scratch
 ) -> tuple[SavedView, list[FitResult]]:
     parts = {part: _part(crystals, part) for part in ("train", "validation")}
-    if isinstance(params, StructureParams) and params.unrelaxed > 0:
+    if isinstance(params, GeometryParams) and params.unrelaxed > 0:
         parts["train"] = replace(parts["train"], unrelaxed_structures=unrelaxed_to_train_on(crystals, seed))
     start = _start(warm_start, view, params)
     baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])

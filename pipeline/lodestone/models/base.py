@@ -1,0 +1,96 @@
+"""What a view is: a dataset and a network, in one file of this room, which registers itself under the view's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+from torch import Tensor, nn
+
+from lodestone.crystals.crystal import Crystal
+from lodestone.models.layers import Ragged
+
+
+class ViewDataset:
+    """Crystals as a network sees them.
+
+    All attributes are tensors or :class:`lodestone.models.layers.Ragged` arrays, so that the processes which train the
+    networks can share one file. A subclass takes crystals, the parameters of its view, and which of the crystals are
+    unrelaxed, shape ``(n,)``; it has a length, and makes batches.
+    """
+
+    def __init__(self, crystals: Sequence[Crystal], params: Any, unrelaxed: Sequence[bool]) -> None:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def batch(self, rows: Tensor) -> Any:
+        """Some crystals, by their rows, as the network takes them; has a method ``to(device)``."""
+        raise NotImplementedError
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it holds, by name."""
+        held = {
+            name: value.tensors() if isinstance(value, Ragged) else {"": value} for name, value in vars(self).items()
+        }
+        return {f"{name}/{part}": value for name, parts in held.items() for part, value in parts.items()}
+
+    @classmethod
+    def restored(cls, tensors: Mapping[str, Tensor]) -> Self:
+        """What :meth:`tensors` gave."""
+        held: dict[str, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            attribute, _, part = name.partition("/")
+            held.setdefault(attribute, {})[part] = value
+        dataset = cls.__new__(cls)
+        for attribute, parts in held.items():
+            setattr(dataset, attribute, parts[""] if "" in parts else Ragged.restored(parts))
+        return dataset
+
+
+class ViewNetwork(nn.Module):
+    """Crystals to one number each; the class is what a view registers, with the model of its parameters.
+
+    A network that also has ``latent(batch)``, vectors of shape ``(b, k)``, can tell which crystals are unlike the
+    training crystals.
+
+    Examples:
+        The whole of a view is one file, ``models/density.py``::
+
+            class DensityDataset(ViewDataset):
+                def __init__(self, crystals, params, unrelaxed):
+                    self.density = torch.tensor([[len(one) / one.volume] for one in crystals])
+
+                def __len__(self):
+                    return len(self.density)
+
+                def batch(self, rows):
+                    return self.density[rows]
+
+
+            @VIEWS.register("density", settings=GeometryParams)
+            class DensityNetwork(ViewNetwork):
+                dataset = DensityDataset
+
+                def __init__(self, params):
+                    super().__init__()
+                    self.line = nn.Linear(1, 1)
+
+                def forward(self, batch):
+                    return self.line(batch)[:, 0]
+
+    Attributes:
+        dataset: Class of its datasets.
+    """
+
+    dataset: ClassVar[type[ViewDataset]]
+
+    def forward(self, batch: Any) -> Tensor:
+        """Standardised residual formation energy per atom, shape ``(b,)``."""
+        raise NotImplementedError
+
+
+def has_latent(network: type[nn.Module]) -> bool:
+    """Whether networks of a class give latent vectors."""
+    return callable(getattr(network, "latent", None))
