@@ -47,12 +47,12 @@ def main() -> None:
 def _measure(documents: int) -> None:
     import mp_api.client  # noqa: F401  # so that the first figure holds what the client costs by itself
 
-    from lodestone.config.sections import SnapshotParams
-    from lodestone.snapshot.materials_project.source import open_materials_project
+    from lodestone.snapshot.materials_project.source import open_documents
+    from lodestone.snapshot.sources.materials_project import MaterialsProjectParams
 
     before = _peak()
     began = time.perf_counter()
-    source = open_materials_project(SnapshotParams(source="materials_project"))
+    source = open_documents(MaterialsProjectParams(source="materials_project"))
     downloaded, peak = time.perf_counter() - began, _peak()
     assert len(source.outline) == documents
     began = time.perf_counter()

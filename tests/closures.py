@@ -1,11 +1,16 @@
 """What a stage script depends on, read from its source: the modules it imports, and the parameters it uses.
 
+A file that asks a registry depends on all that files of ours register there: the import of ``SOURCES`` counts as an
+import of all sources. What other packages register is theirs to version.
+
 ``python tests/closures.py`` prints both for every stage, ready to be copied into ``dvc.yaml``.
 """
 
 import ast
 from functools import cache
 from pathlib import Path
+
+from lodestone.config import registry
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = "*"
@@ -18,6 +23,9 @@ PLUMBING = {
     *(f"pipeline/lodestone/runtime/{name}.py" for name in ("processes", "progress")),
     *(f"pipeline/lodestone/config/{name}.py" for name in ("load", "params", "registry", "rounds", "sections")),
 }
+
+
+REGISTRIES = {name: found.package for name, found in vars(registry).items() if isinstance(found, registry.Registry)}
 
 
 @cache
@@ -40,8 +48,17 @@ def imported_modules(path: Path) -> set[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            names |= _registered(path, node)
     parents = {name.rsplit(".", depth)[0] for name in names for depth in range(name.count(".") + 1)}
     return {found for name in names | parents if (found := module_file(name)) is not None}
+
+
+def _registered(path: Path, node: ast.ImportFrom) -> set[str]:
+    """Modules behind the registries that an import names; the parameters' own use of them chooses no code to run."""
+    asked = {alias.name for alias in node.names} & set(REGISTRIES) if node.module == registry.__name__ else set()
+    packages = [REGISTRIES[name] for name in asked if path.as_posix() not in PLUMBING]
+    folders = [(package, ROOT / "pipeline" / Path(*package.split("."))) for package in packages]
+    return {f"{package}.{file.stem}" for package, folder in folders for file in folder.glob("*.py")}
 
 
 def closure(path: Path) -> set[Path]:

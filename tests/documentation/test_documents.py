@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lodestone.config.params import Params
+from lodestone.config.registry import ORACLES, SOURCES
 from lodestone.documentation.dataset import type_text
 from lodestone.documentation.documents import documents
 from lodestone.schemas import CONTRACTS
@@ -33,6 +34,15 @@ def test_every_parameter_is_documented():
         assert f"`{field.alias or name}" in text
         inner = getattr(field.annotation, "model_fields", {})
         assert all(f"| `{key}` |" in text for key in inner if "model_fields" not in dir(inner[key].annotation))
+
+
+@pytest.mark.parametrize("registry", [SOURCES, ORACLES], ids=lambda registry: registry.kind)
+def test_every_choice_is_documented_with_the_keys_that_it_adds(registry):
+    text = TEXTS[Path("docs/parameters.md")]
+    for found in registry:
+        own = set(found.settings.model_fields) - set(found.settings.__mro__[1].model_fields)
+        assert not own or f": {found.name}`\n" in text
+        assert all(f"| `{key}` |" in text for key in own)
 
 
 def test_checks_are_in_words():

@@ -9,9 +9,10 @@ import pytest
 from mp_documents import DOCUMENTS, PBE
 from mp_server import GOOD_KEY, MaterialsProject, serving
 
-from lodestone.config.sections import Filters, SnapshotParams
+from lodestone.config.sections import Filters
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.materials_project import source as materials_project
+from lodestone.snapshot.sources.materials_project import MaterialsProjectParams
 from lodestone.snapshot.take import take_snapshot
 
 WHOLE = ["mp-1", "mp-2", "mp-3", "mp-4", "mp-5", "mp-8"]  # mp-6 is deprecated, mp-7 has no structure
@@ -26,9 +27,9 @@ def pages_of_two(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[MaterialsP
         yield running
 
 
-def params_of(thermo_type: str = PBE, version: str | None = None, **filters) -> SnapshotParams:
+def params_of(thermo_type: str = PBE, version: str | None = None, **filters) -> MaterialsProjectParams:
     given = {"thermo_type": thermo_type, "database_version": version, "filters": Filters(**filters)}
-    return SnapshotParams(source="materials_project", **given)
+    return MaterialsProjectParams(source="materials_project", **given)
 
 
 def take(*args, **filters):

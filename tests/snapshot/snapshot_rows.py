@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from lodestone.config.sections import Filters, SnapshotParams, ValidateParams
+from lodestone.config.sections import Filters, ValidateParams
+from lodestone.snapshot.sources.file import FileParams
 
 LABELS = {"label_method": "dft-pbe", "correction_scheme": "MP-2019"}
 RULES = ValidateParams(
@@ -48,6 +49,6 @@ ROWS = (
 )
 
 
-def file_params(path: Path, **filters: object) -> SnapshotParams:
+def file_params(path: Path, **filters: object) -> FileParams:
     """Parameters of a file source."""
-    return SnapshotParams(source="file", path=path, **LABELS, filters=Filters(**filters))
+    return FileParams(source="file", path=path, **LABELS, filters=Filters(**filters))

@@ -13,12 +13,12 @@ from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
 from snapshot_rows import LABELS, ROWS, file_params
 
-from lodestone.config.sections import SnapshotParams
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Snapshot
 from lodestone.snapshot import take
 from lodestone.snapshot.files.structure_files import is_structure_file, name_of, parse_structure_file
+from lodestone.snapshot.sources.file import FileParams
 from lodestone.snapshot.take import take_snapshot
 from lodestone.tables.files import validated
 
@@ -83,7 +83,7 @@ def test_raw_structures_of_a_chunk_are_gone_before_the_next(tmp_path, monkeypatc
     pl.DataFrame(sets.rows()).write_parquet(path, row_group_size=2)
     asked = []
     monkeypatch.setattr(take, "CHUNK", 2)
-    opened = take._open(file_params(path))
+    opened = take.opened(file_params(path))
 
     def structures(rows):
         asked.append(len(rows))
@@ -111,9 +111,7 @@ def test_references_may_be_stated(way, tmp_path):
     if way == "references.csv":
         files["references.csv"] = "element,energy_per_atom\nCl,-2.0\n"
     path = sets.write_folder(tmp_path / "set", files)
-    params = SnapshotParams(
-        source="file", path=path, **LABELS, elemental_references=stated if way == "params" else None
-    )
+    params = FileParams(source="file", path=path, **LABELS, elemental_references=stated if way == "params" else None)
     table, rejections, provenance = take_snapshot(params, seed=1)
     assert rejections.is_empty()
     assert table["formation_energy_per_atom"].to_list() == pytest.approx([0.0, 0.15])
@@ -130,7 +128,7 @@ def test_an_element_without_reference_is_named_with_every_remedy(write):
 
 @pytest.mark.parametrize(("references", "told"), [({"Xx": 1.0}, "'Xx' is no element")])
 def test_stated_references_are_checked(references, told, write):
-    params = SnapshotParams(source="file", path=write(), **LABELS, elemental_references=references)
+    params = FileParams(source="file", path=write(), **LABELS, elemental_references=references)
     with pytest.raises(LodestoneError, match=told):
         take_snapshot(params, seed=1)
 
@@ -239,7 +237,7 @@ def test_corrections_are_those_of_pymatgen(how, tmp_path):
         entry = ComputedStructureEntry.from_dict(content)
     (tmp_path / "entries.json").write_text(json.dumps([content]))
     stated = {"Na": 0.0, "Cl": 0.0}
-    params = SnapshotParams(source="file", path=tmp_path / "entries.json", **LABELS, elemental_references=stated)
+    params = FileParams(source="file", path=tmp_path / "entries.json", **LABELS, elemental_references=stated)
     (row,) = take_snapshot(params, seed=1)[0].iter_rows(named=True)
     assert row["energy_per_atom"] == entry.energy_per_atom
     assert row["uncorrected_energy_per_atom"] == entry.uncorrected_energy_per_atom

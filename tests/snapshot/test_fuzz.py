@@ -25,12 +25,12 @@ from hypothesis import strategies as st
 from pymatgen.core import Composition
 from snapshot_rows import LABELS, RULES
 
-from lodestone.config.sections import SnapshotParams
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.curation.validation import check_rows
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Rejections, Snapshot
 from lodestone.snapshot.files.structure_files import parse_structure_file
+from lodestone.snapshot.sources.file import FileParams
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 from lodestone.snapshot.take import take_snapshot
 from lodestone.tables.files import validated
@@ -81,7 +81,7 @@ def _good_rows(name: str, content: bytes) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        params = SnapshotParams(source="file", path=path, **LABELS, elemental_references=REFERENCES)
+        params = FileParams(source="file", path=path, **LABELS, elemental_references=REFERENCES)
         try:
             table, rejections, _ = take_snapshot(params, seed=1)
             bad = check_rows(validated(table, Snapshot, path), RULES)

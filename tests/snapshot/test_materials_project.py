@@ -14,7 +14,7 @@ from lodestone.errors import LodestoneError
 from lodestone.schemas import Snapshot
 from lodestone.snapshot.downloads import download
 from lodestone.snapshot.materials_project import source as materials_project
-from lodestone.snapshot.materials_project.source import chemical_systems, open_materials_project
+from lodestone.snapshot.materials_project.source import chemical_systems, open_documents
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 from lodestone.tables.files import validated
 
@@ -110,7 +110,7 @@ def test_systems_asked_for():
 
 
 def test_structures_come_in_the_order_asked_for_and_each_part_is_read_once(server, monkeypatch):
-    source = open_materials_project(params_of())
+    source = open_documents(params_of())
     read = []
     plain = download.read_part
     monkeypatch.setattr(download, "read_part", lambda path, columns: read.append(path.name) or plain(path, columns))
@@ -135,7 +135,7 @@ def test_structures_are_kept_to_the_last_bit_and_refused_ones_with_their_reason(
         document("mp-1", ["K", "F"], entries={"GGA": entry("mp-1", structure_of(["K"])) | {"structure": exact}}),
         document("mp-2", ["K", "F"], entries={"GGA": entry("mp-2", partial)}),
     ]
-    source = open_materials_project(params_of())
+    source = open_documents(params_of())
     crystal, reason = source.structures(source.outline)
     wanted = parse_structure(exact)
     assert crystal.lattice.tolist() == wanted.lattice.tolist()

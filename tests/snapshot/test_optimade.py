@@ -10,7 +10,7 @@ import pytest
 from optimade.filterparser import LarkParser
 from optimade_server import serving
 
-from lodestone.config.sections import Filters, SnapshotParams
+from lodestone.config.sections import Filters
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Snapshot
 from lodestone.snapshot.downloads import retries
@@ -22,6 +22,7 @@ from lodestone.snapshot.optimade.providers import NAMED, find_provider
 from lodestone.snapshot.optimade.query import optimade_filter
 from lodestone.snapshot.optimade.rows import to_row, to_structure
 from lodestone.snapshot.source import OUTLINE
+from lodestone.snapshot.sources.optimade import OptimadeParams
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 from lodestone.snapshot.take import take_snapshot
 from lodestone.tables.files import validated
@@ -114,7 +115,7 @@ def server(running, monkeypatch):
 
 
 def _take(provider: str, filters: dict | None = None, **params):
-    section = SnapshotParams(source="optimade", provider=provider, filters=Filters(**filters or {}), **params)
+    section = OptimadeParams(source="optimade", provider=provider, filters=Filters(**filters or {}), **params)
     return take_snapshot(section, seed=1)
 
 
@@ -155,7 +156,7 @@ def test_snapshot_of_a_chemical_system(server):
 
 def test_all_pages_are_read_in_bounded_parts(server, monkeypatch):
     monkeypatch.setattr(optimade, "PART", 3)
-    source = optimade.open_optimade(SnapshotParams(source="optimade", provider="materials_project"))
+    source = optimade.open_endpoint(OptimadeParams(source="optimade", provider="materials_project"))
     assert [query.get("page_offset", "0") for query in server.asked()] == ["0", "2", "4", "6"]
     assert "_mp_stability" in server.asked()[0]["response_fields"].split(",")
     assert "filter" not in server.asked()[0]
@@ -462,7 +463,7 @@ def test_no_mutation_of_a_document_crashes_or_is_let_through():
 
 @pytest.mark.parametrize("name", list(NAMED))
 def test_filters_that_the_standard_knows(name, monkeypatch):
-    provider = find_provider(SnapshotParams(source="optimade", provider=name))
+    provider = find_provider(OptimadeParams(source="optimade", provider=name))
     everything = Filters(
         elements=("Na", "Cl", "K"),
         require_any_of=("K",),
@@ -485,10 +486,10 @@ def test_filters_that_the_standard_knows(name, monkeypatch):
 
 def test_addresses_of_named_providers_are_recognised():
     for address in ("http://oqmd.org/optimade/v1/", "https://oqmd.org/optimade/", "https://oqmd.org/optimade"):
-        assert find_provider(SnapshotParams(source="optimade", provider=address)) == NAMED["oqmd"]
-    pbesol = SnapshotParams(source="optimade", provider="https://alexandria.icams.rub.de/pbesol/v1")
+        assert find_provider(OptimadeParams(source="optimade", provider=address)) == NAMED["oqmd"]
+    pbesol = OptimadeParams(source="optimade", provider="https://alexandria.icams.rub.de/pbesol/v1")
     assert find_provider(pbesol).label_method == "dft-pbesol"
-    mixed = SnapshotParams(source="optimade", provider="materials_project", thermo_type="R2SCAN")
+    mixed = OptimadeParams(source="optimade", provider="materials_project", thermo_type="R2SCAN")
     found = find_provider(mixed)
     assert (found.label_method, found.correction_scheme) == ("dft-r2scan", "none")
     assert found.energies["energy_above_hull"] == ("_mp_stability", "r2scan", "energy_above_hull")

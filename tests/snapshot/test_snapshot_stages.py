@@ -22,7 +22,7 @@ def campaign(tmp_path, monkeypatch):
     content["snapshot"] = {"source": "file", "path": "crystals.parquet", **LABELS}
 
     def change(section: str = "snapshot", **values):
-        content[section].update(values)
+        content[section] = {key: value for key, value in (content[section] | values).items() if value is not None}
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
 
     monkeypatch.chdir(tmp_path)
@@ -82,6 +82,6 @@ def test_a_fault_of_the_source_leaves_no_output(campaign, write, monkeypatch, ca
     campaign(filters={"elements": ["Fe"]})
     assert "snapshot.filters.elements" in _fails("snapshot", monkeypatch, capsys)
     monkeypatch.delenv("MP_API_KEY", raising=False)
-    campaign(source="materials_project", filters={})
+    campaign(source="materials_project", filters={}, label_method=None, correction_scheme=None)
     assert "MP_API_KEY is not set" in _fails("snapshot", monkeypatch, capsys)
     assert not Layout().data.exists()

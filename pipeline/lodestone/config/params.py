@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
-from lodestone.config.registry import ORACLES, VIEWS
+from lodestone.config.registry import ORACLES, SOURCES, VIEWS, Registry
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
     DiscoveryParams,
@@ -32,7 +32,7 @@ class Params(Section):
 
     __pydantic_extra__: dict[str, SerializeAsAny[ViewParams]] = Field(init=False)
     seed: int = Field(ge=0)
-    snapshot: SnapshotParams
+    snapshot: SerializeAsAny[SnapshotParams]
     validate_: ValidateParams = Field(alias="validate")
     oracle: SerializeAsAny[OracleParams]
     split: SplitParams
@@ -47,7 +47,15 @@ class Params(Section):
     @classmethod
     def _by_the_oracle(cls, content: Any) -> Any:
         """By the model of the oracle that is named."""
-        return ORACLES.settings(content["name"], content) if _names_one(content) else content
+        return _by_the_choice(ORACLES, "name", content)
+
+    @field_validator("snapshot", mode="before")
+    @classmethod
+    def _by_the_source(cls, content: Any) -> Any:
+        """By the model of the source that is named. `dvc.yaml` has no default for the path that it watches."""
+        if isinstance(content, Mapping) and "path" not in content:
+            raise ValueError("path is missing: what DVC watches; reference/crystals.parquet where no file is read")
+        return _by_the_choice(SOURCES, "source", content)
 
     @model_validator(mode="before")
     @classmethod
@@ -80,6 +88,8 @@ class Params(Section):
         return self.__pydantic_extra__[name]
 
 
-def _names_one(content: Any) -> bool:
-    """Whether a section says which of a registry it means; else pydantic says what is missing."""
-    return isinstance(content, Mapping) and isinstance(content.get("name"), str)
+def _by_the_choice(registry: Registry, key: str, content: Any) -> Any:
+    """A section by the model of what it chooses; where it names nothing, pydantic says what is missing."""
+    if isinstance(content, Mapping) and isinstance(content.get(key), str):
+        return registry.settings(content[key], content)
+    return content

@@ -166,6 +166,7 @@ class NamesakeRegistry(Registry):
 
 
 ORACLES = Registry("oracle", package="lodestone.oracles", group="lodestone.oracles")
+SOURCES = Registry("source", package="lodestone.snapshot.sources", group="lodestone.sources")
 VIEWS = NamesakeRegistry(
     "view",
     package="lodestone.models",

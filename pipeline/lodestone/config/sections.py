@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -46,36 +47,25 @@ class Filters(Section):
 
 
 class SnapshotParams(Section):
-    """Where the crystals come from."""
+    """Where the crystals come from; each source adds keys of its own, and refuses those of the others."""
 
-    source: Literal["reference", "file", "materials_project", "optimade"]
+    source: str = Field(description="reference, file, materials_project, optimade, or one of another package")
     path: Path = Field(
         Path("reference/crystals.parquet"),
-        description="file or folder the crystals are read from; materials_project and optimade do not read it",
-    )
-    label_method: str | None = Field(None, description="what made the energies of the file, e.g. dft-pbe")
-    correction_scheme: str | None = Field(None, description="correction scheme of the file, e.g. MP-2019")
-    thermo_type: Literal["GGA_GGA+U", "R2SCAN", "GGA_GGA+U_R2SCAN"] = Field(
-        "GGA_GGA+U", description="for materials_project"
-    )
-    database_version: str | None = Field(
-        None, description="for materials_project: refuse to download any other version of the database"
-    )
-    provider: str | None = Field(
-        None, description="for optimade: materials_project, alexandria, oqmd, or the address of an endpoint"
-    )
-    elemental_references: dict[str, float] | None = Field(
-        None, description="total energy of each element, eV/atom, for a file of total energies without the elements"
+        description="file or folder that DVC watches: when it changes, the snapshot is taken again. Sources that read "
+        "one read this one; for the others it stays as it is. `params.yaml` must name it, since `dvc.yaml` does",
     )
     filters: Filters = Filters()
 
-    @model_validator(mode="after")
-    def _file_is_described(self) -> SnapshotParams:
-        if self.source == "file" and not (self.label_method and self.correction_scheme):
-            raise ValueError("source: file needs label_method and correction_scheme")
-        if self.source == "optimade" and not self.provider:
-            raise ValueError("source: optimade needs provider")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_every_key(cls, content: Any) -> Any:
+        """Refuse keys that this source would ignore, and say which it reads."""
+        idle = sorted(map(str, set(content) - set(cls.model_fields))) if isinstance(content, Mapping) else []
+        if idle:
+            told = f"source: {content.get('source')} does not read {', '.join(idle)}"
+            raise ValueError(f"{told}; it reads {', '.join(sorted(cls.model_fields))}")
+        return content
 
 
 class ValidateParams(Section):

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.config.params import Params
-from lodestone.config.registry import VIEWS
+from lodestone.config.registry import ORACLES, SOURCES, VIEWS, Registry
 from lodestone.documentation.dataset import dataset_text, prose, table
 
 DATASET_FILE = Path("DATASET.md")
 PARAMETERS_FILE = Path("docs/parameters.md")
+
+# Sections whose further keys depend on a choice from a registry, and the key that says it.
+_CHOICES: dict[str, tuple[str, Registry]] = {"snapshot": ("source", SOURCES), "oracle": ("name", ORACLES)}
 
 _PARAMETERS_HEAD = """# Parameters
 
@@ -51,6 +54,7 @@ def parameters_text() -> str:
     sections = [("Top level", "Keys outside every section.", single)]
     for path, name in _sections(schema, classes):
         sections.append((f"`{path}`", classes[name]["description"], classes[name]["properties"]))
+        sections += _choices(path, set(classes[name]["properties"]))
     for view, model in VIEWS.known.items():
         described = model.model_json_schema()
         sections.append((f"`{view}`", described["description"], described["properties"]))
@@ -59,6 +63,16 @@ def parameters_text() -> str:
         rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None)
         texts.append(f"## {title}\n\n{prose(about)}\n\n{table(('key', 'allowed', 'default', 'meaning'), rows)}")
     return "\n\n".join([_PARAMETERS_HEAD.rstrip(), *texts]) + "\n"
+
+
+def _choices(path: str, common: set[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """One section per thing of ours that can be chosen, with the keys that it adds to those that all have."""
+    key, registry = _CHOICES.get(path, ("", ()))
+    for found in registry:
+        schema = found.settings.model_json_schema(by_alias=True)
+        own = {name: item for name, item in schema["properties"].items() if name not in common}
+        if own and found.make.__module__.startswith("lodestone."):
+            yield f"`{path}` with `{key}: {found.name}`", schema["description"], own
 
 
 def _reference(item: Mapping[str, Any]) -> str | None:

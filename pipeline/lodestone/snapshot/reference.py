@@ -1,4 +1,4 @@
-"""Source ``reference``: the crystals that this project made itself and ships; energies from CHGNet 0.3.0, not DFT."""
+"""Reference snapshots: crystals that this project made itself; energies from CHGNet 0.3.0, not DFT."""
 
 from __future__ import annotations
 
@@ -8,32 +8,30 @@ from typing import Any
 
 import polars as pl
 
-from lodestone.config.sections import SnapshotParams
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.files.file import rows_of
 from lodestone.snapshot.source import Source, make_outline
 from lodestone.stability.hull import ConvexHull
 from lodestone.tables.files import read_table
-from lodestone.tables.layout import REFERENCE_FILE
 
 LABEL_METHOD = "chgnet-0.3.0"
 # CHGNet was trained on energies with the MP2020 corrections in them.
 CORRECTION_SCHEME = "MP2020 (learned)"
 
 
-def open_reference(params: SnapshotParams, path: Path = REFERENCE_FILE) -> Source:
-    """Open the reference set; its hull distances are computed from its own formation energies.
+def read_reference(path: Path) -> Source:
+    """Open a reference snapshot; its hull distances are computed from its own formation energies.
 
     Raises:
-        LodestoneError: If the file is missing or damaged.
+        LodestoneError: If the file is missing or damaged, or is no reference snapshot.
     """
     if not path.is_file():
         remedy = f"restore it with `git checkout {path}`, or build it with `make reference`"
         raise LodestoneError(f"{path} does not exist", remedy)
-    table = read_table(path)
+    table, metadata = read_table(path), _metadata(path)
     outline = make_outline(table.with_columns(_hull_distance(table)), str(path))
-    facts = {"file": path.name, "reference": _metadata(path)}
+    facts = {"file": path.name, "reference": metadata}
     return Source(outline, rows_of(table), LABEL_METHOD, CORRECTION_SCHEME, facts)
 
 
@@ -44,4 +42,11 @@ def _hull_distance(table: pl.DataFrame) -> pl.Series:
 
 
 def _metadata(path: Path) -> Any:
-    return json.loads(pl.read_parquet_metadata(path).get("lodestone", "null"))
+    """What `lodestone reference` wrote into the footer; by it a reference snapshot is told from any other table."""
+    found = json.loads(pl.read_parquet_metadata(path).get("lodestone", "null"))
+    if not isinstance(found, dict) or found.get("label_method") != LABEL_METHOD:
+        raise LodestoneError(
+            f"snapshot.path: {path} is no reference snapshot, as `lodestone reference` writes them",
+            "for a table of your own set snapshot.source: file, with label_method and correction_scheme",
+        )
+    return found

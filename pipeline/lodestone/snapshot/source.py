@@ -1,16 +1,22 @@
 """What every source hands over: a light outline of its rows, and the structures of chosen rows on demand.
 
 Filters work on the outline, so that structures are decoded (or downloaded) only for the crystals that stay.
+
+A source is one function that takes its own settings and gives a :class:`Source`; it registers itself in
+:data:`lodestone.config.registry.SOURCES`, from a file of :mod:`lodestone.snapshot.sources` or from the entry points
+``lodestone.sources`` of another package. ``docs/how-to/add-a-source.md`` shows one from end to end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
+from lodestone.config.registry import SOURCES
+from lodestone.config.sections import SnapshotParams
 from lodestone.errors import LodestoneError
 
 OUTLINE: dict[str, pl.DataType] = {
@@ -43,6 +49,26 @@ class Source:
         whole: Whether the outline is all there is, and no answer to a query: then formation energies and hull distances
             that are missing may be computed from it.
         references: Total energies of elements that the source or the parameters state, eV/atom.
+
+    Examples:
+        Sodium and its chloride, from nowhere but these lines:
+
+        >>> cube = [[4, 0, 0], [0, 4, 0], [0, 0, 4]]
+        >>> crystals = {
+        ...     "Na": {"lattice": cube, "species": ["Na"], "frac_coords": [[0, 0, 0]]},
+        ...     "NaCl": {"lattice": cube, "species": ["Na", "Cl"], "frac_coords": [[0, 0, 0], [0.5, 0.5, 0.5]]},
+        ... }
+        >>> table = pl.DataFrame({"material_id": list(crystals), "formation_energy_per_atom": [0.0, -2.1]})
+        >>> source = Source(
+        ...     outline=make_outline(table, "two crystals"),
+        ...     structures=lambda rows: [crystals[name] for name in rows["material_id"]],
+        ...     label_method="by hand",
+        ...     correction_scheme="none",
+        ... )
+        >>> source.outline.select("row", "material_id", "formation_energy_per_atom").row(1)
+        (1, 'NaCl', -2.1)
+        >>> source.structures(source.outline.tail(1))[0]["species"]
+        ['Na', 'Cl']
     """
 
     outline: pl.DataFrame
@@ -52,6 +78,28 @@ class Source:
     facts: dict[str, Any] = field(default_factory=dict)
     whole: bool = False
     references: Mapping[str, float] = field(default_factory=dict)
+
+
+class OpenSource(Protocol):
+    """The one function of a source; it is called with the settings that it registered."""
+
+    def __call__(self, params: Any, /) -> Source:
+        """Open the source.
+
+        Args:
+            params: An instance of its settings, a :class:`lodestone.config.sections.SnapshotParams`. What can be asked
+                for less than everything may heed ``params.filters``; all of them are applied afterwards anyway.
+
+        Raises:
+            LodestoneError: If the source is missing, damaged or cannot be reached; with a remedy.
+        """
+        ...
+
+
+def opened(params: SnapshotParams) -> Source:
+    """Open the source that the parameters name."""
+    opener: OpenSource = SOURCES[params.source].make
+    return opener(params)
 
 
 def make_outline(table: pl.DataFrame, name: str) -> pl.DataFrame:

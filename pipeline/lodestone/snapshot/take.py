@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -16,7 +16,7 @@ from lodestone.schemas import Rejections, Snapshot
 from lodestone.snapshot.energies import complete_energies, lacks_energies
 from lodestone.snapshot.filters import apply_filters
 from lodestone.snapshot.provenance import content_hash, package_versions
-from lodestone.snapshot.source import Source
+from lodestone.snapshot.source import Source, opened
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
 CHUNK = 4096  # rows whose structures are in memory at the same time, some 10 MB
@@ -41,7 +41,7 @@ def take_snapshot(params: SnapshotParams, seed: int) -> tuple[pl.DataFrame, pl.D
     Raises:
         LodestoneError: If the source fails, or nothing is left; names the file, column or filter.
     """
-    source = _open(params)
+    source = opened(params)
     if source.outline.is_empty():
         raise LodestoneError(f"snapshot: source {params.source} has no rows", "check the file, or widen the query")
     outline, unread, computed = _completed(source)
@@ -62,21 +62,6 @@ def _nothing_usable(rejections: pl.DataFrame, total: int) -> LodestoneError:
     return LodestoneError(
         f"snapshot: none of the {total} chosen rows is usable; {name}: {reason}", "correct the source of these rows"
     )
-
-
-def _open(params: SnapshotParams) -> Source:
-    from lodestone.snapshot.files.file import open_file
-    from lodestone.snapshot.materials_project.source import open_materials_project
-    from lodestone.snapshot.optimade.source import open_optimade
-    from lodestone.snapshot.reference import open_reference
-
-    openers: dict[str, Callable[[SnapshotParams], Source]] = {
-        "reference": open_reference,
-        "file": open_file,
-        "materials_project": open_materials_project,
-        "optimade": open_optimade,
-    }
-    return openers[params.source](params)
 
 
 def _completed(source: Source) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:

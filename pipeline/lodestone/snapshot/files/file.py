@@ -1,7 +1,7 @@
 """Source ``file``: structures and energies of one's own, in any of the formats below.
 
 ===========================  ===========================================================================================
-``.parquet``                 table, see :func:`open_file`
+``.parquet``                 table, see :func:`read_file`
 ``.jsonl``, ``.ndjson``      the same, one JSON object per line
 ``.xyz``, ``.extxyz``        extended XYZ, see :func:`lodestone.snapshot.files.extended_xyz.read_extended_xyz`
 ``.json``, ``.json.gz``      list of pymatgen's ``ComputedStructureEntry``, see
@@ -16,11 +16,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from lodestone.config.sections import SnapshotParams
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.energies import checked_references
 from lodestone.snapshot.files.entries import read_entries
@@ -29,6 +28,9 @@ from lodestone.snapshot.files.json_lines import read_json_lines
 from lodestone.snapshot.files.parquet import LABEL_COLUMNS, OWN_COLUMNS, raw_structures, read_parquet
 from lodestone.snapshot.files.structure_folder import read_structure_folder
 from lodestone.snapshot.source import Source, make_outline
+
+if TYPE_CHECKING:
+    from lodestone.snapshot.sources.file import FileParams
 
 FORMATS = (".parquet", ".jsonl", ".ndjson", ".xyz", ".extxyz", ".json", ".json.gz", ".zip")
 
@@ -42,7 +44,7 @@ class _Content(NamedTuple):
     file_hash: str
 
 
-def open_file(params: SnapshotParams) -> Source:
+def read_file(params: FileParams) -> Source:
     """Open what ``snapshot.path`` names.
 
     Each row of a table needs ``material_id``, ``formation_energy_per_atom`` and/or ``energy_per_atom``, and a

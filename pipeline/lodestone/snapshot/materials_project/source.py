@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lodestone.config.sections import Filters, SnapshotParams
+from lodestone.config.sections import Filters
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.downloads.download import Download, Page
 from lodestone.snapshot.materials_project.api import MaterialsProjectApi, public_endpoint
@@ -22,13 +22,16 @@ from lodestone.snapshot.materials_project.documents import FIELDS, LABELS, docum
 from lodestone.snapshot.provenance import package_versions
 from lodestone.snapshot.source import Source, make_outline
 
+if TYPE_CHECKING:
+    from lodestone.snapshot.sources.materials_project import MaterialsProjectParams
+
 NAME = "Materials Project"
 PAGE = 500  # documents; with their structures some 10 MB, which takes about 100 MB until it is a table
 BATCH = 100  # chemical systems per query, which keeps its address short
 MOST_SYSTEMS = 5000  # a query by more systems is slower than reading all documents and filtering here
 
 
-def open_materials_project(params: SnapshotParams) -> Source:
+def open_documents(params: MaterialsProjectParams) -> Source:
     """Download the thermo documents that the filters allow, or open the finished download of this version.
 
     A version that is pinned (``snapshot.database_version``) and downloaded needs neither network nor key.
@@ -59,7 +62,7 @@ def chemical_systems(filters: Filters) -> list[str] | None:
     return sorted({"-".join(subset) for elements, size in sized for subset in combinations(elements, size)})
 
 
-def _queries(params: SnapshotParams) -> Iterator[dict[str, Any]]:
+def _queries(params: MaterialsProjectParams) -> Iterator[dict[str, Any]]:
     common: dict[str, Any] = {"thermo_types": [params.thermo_type]}
     if params.filters.max_energy_above_hull is not None:
         common["energy_above_hull"] = [-1.0, params.filters.max_energy_above_hull]
@@ -70,12 +73,12 @@ def _queries(params: SnapshotParams) -> Iterator[dict[str, Any]]:
         yield {**common, "chemsys": (systems or [])[start : start + BATCH]}
 
 
-def _download(params: SnapshotParams, version: str) -> Download:
+def _download(params: MaterialsProjectParams, version: str) -> Download:
     request = {"endpoint": public_endpoint() + "materials/thermo", "database_version": version, "fields": list(FIELDS)}
     return Download(NAME, request, list(_queries(params)), PAGE)
 
 
-def _run(api: MaterialsProjectApi, download: Download, params: SnapshotParams, version: str) -> None:
+def _run(api: MaterialsProjectApi, download: Download, params: MaterialsProjectParams, version: str) -> None:
     queries = list(_queries(params))
 
     def fetch(query: int, skip: int) -> Page:
@@ -87,7 +90,7 @@ def _run(api: MaterialsProjectApi, download: Download, params: SnapshotParams, v
     download.run(fetch, {"versions": package_versions("mp-api", "emmet-core")})
 
 
-def _source(params: SnapshotParams, download: Download, version: str, facts: Mapping[str, Any]) -> Source:
+def _source(params: MaterialsProjectParams, download: Download, version: str, facts: Mapping[str, Any]) -> Source:
     documents = download.outline()
     valid = documents.filter(~pl.col("deprecated"))
     outline, places = make_outline(_comparable(valid, params.thermo_type), NAME), valid.select("part", "at")

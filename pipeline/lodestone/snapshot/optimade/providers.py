@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lodestone.config.sections import SnapshotParams
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.materials_project.documents import LABELS
+
+if TYPE_CHECKING:
+    from lodestone.snapshot.sources.optimade import OptimadeParams
 
 Path = tuple[str, ...]
 # Total energies are served per cell, all others per atom.
@@ -95,13 +97,13 @@ GENERIC = {
 }
 
 
-def find_provider(params: SnapshotParams) -> Provider:
+def find_provider(params: OptimadeParams) -> Provider:
     """The provider that the parameters name; one that is not listed has no ``energies`` yet.
 
     Raises:
         LodestoneError: If it is neither a name nor an address, or an unlisted address comes without labels.
     """
-    wanted = params.provider or ""
+    wanted = params.provider
     named = NAMED.get(wanted) or next((p for p in NAMED.values() if _same(p.address, wanted)), None)
     if named is not None:
         named = _with_thermo_type(named, params.thermo_type) if named.name == "materials_project" else named

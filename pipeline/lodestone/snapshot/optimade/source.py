@@ -12,11 +12,10 @@ import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lodestone.config.sections import SnapshotParams
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.downloads.parts import STRUCTURE, read_part, read_structures, structure_columns
 from lodestone.snapshot.filters import check_elements
@@ -28,10 +27,13 @@ from lodestone.snapshot.provenance import package_versions
 from lodestone.snapshot.source import OUTLINE, Source, make_outline
 from lodestone.tables.files import write_table
 
+if TYPE_CHECKING:
+    from lodestone.snapshot.sources.optimade import OptimadeParams
+
 PART = 5000  # rows per part
 
 
-def open_optimade(params: SnapshotParams) -> Source:
+def open_endpoint(params: OptimadeParams) -> Source:
     """Ask an endpoint for the structures that the filters allow.
 
     Named providers are Materials Project (energies of ``snapshot.thermo_type``), Alexandria (PBE, and PBEsol as
