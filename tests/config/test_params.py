@@ -48,9 +48,17 @@ def test_parameter_files_of_the_repository(path):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"sed": 1}, "sed: unknown parameter"),
-        ({"structure__widht": 64}, "structure.widht: unknown parameter"),
-        ({"rounds__round_1__bugdet": 64}, "rounds.round_1.bugdet: unknown parameter"),
+        ({"sed": 1}, "sed: unknown parameter; did you mean seed?"),
+        ({"surprise": 1}, "surprise: unknown parameter"),
+        ({"structure__widht": 64}, "structure.widht: unknown parameter; did you mean width?"),
+        ({"rounds__round_1__bugdet": 64}, "rounds.round_1.bugdet: unknown parameter; did you mean budget?"),
+        (
+            {"snapshot__filters": {"element": ["Na"]}},
+            "filters.element: unknown parameter; did you mean elements?",
+        ),
+        ({"snapshot__filters": {"elements": ["Na", "Xx"]}}, "snapshot.filters.elements.1: 'Xx' is no element"),
+        ({"snapshot__filters": {"require_any_of": ["X"]}}, "snapshot.filters.require_any_of.0: 'X' is no element"),
+        ({"snapshot__filters": {"chemical_systems": ["Li-Oo"]}}, "snapshot.filters.chemical_systems.0: 'Oo' is no"),
         ({"oracle": DROP}, "oracle: Field required"),
         ({"structure__cutoff": DROP}, "structure.cutoff: Field required"),
         ({"composition__epochs": "many"}, "composition.epochs: Input should be a valid integer"),
@@ -152,6 +160,20 @@ def test_missing_file_and_broken_yaml(tmp_path):
     (tmp_path / "params.yaml").write_text("seed: 1\nrounds: {round_0: [\n")
     with pytest.raises(LodestoneError, match="is no YAML"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_file_in_another_encoding_is_named_with_the_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes("seed: 1\n# distances in Å\n".encode("latin-1"))
+    with pytest.raises(LodestoneError, match=r"params\.yaml, line 2: byte 0xc5 at position 23 is no UTF-8") as refused:
+        load_params(path)
+    assert "Latin-1" in refused.value.remedy
+
+
+def test_paths_may_be_text_and_windows_may_mark_the_file(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + PARAMS_FILE.read_bytes())
+    assert load_params(str(path)) == load_params(PARAMS_FILE)
 
 
 def test_parameters_are_frozen():

@@ -80,6 +80,14 @@ def test_text_from_the_artefacts_is_escaped(campaign: CampaignData, found: pl.Da
     assert "<too>" not in own
 
 
+def test_passwords_in_the_settings_are_not_shown(campaign: CampaignData, found: pl.DataFrame) -> None:
+    snapshot = campaign.params.snapshot.model_copy(update={"provider": "https://me:secret@host/v1"})
+    params = campaign.params.model_copy(update={"snapshot": snapshot})
+    own = _own(render(replace(campaign, params=params), found))
+    assert "https://host/v1" in own
+    assert "secret" not in own
+
+
 def test_stage_writes_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     written = []
     params, _, _ = write_campaign(tmp_path / "1", rounds=2)

@@ -221,12 +221,6 @@ def test_unknown_providers_are_told_before_anything_is_asked(provider, params, t
         _take(provider, **params)
 
 
-def test_unknown_element_is_told_before_anything_is_asked(server):
-    with pytest.raises(LodestoneError, match=r"filters\.elements: 'Xx' is no element"):
-        _take("materials_project", {"elements": ("Xx",)})
-    assert server.requests == []
-
-
 @pytest.mark.parametrize(
     ("base", "told"),
     [

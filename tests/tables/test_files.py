@@ -12,6 +12,7 @@ import pytest
 
 from lodestone.errors import LodestoneError
 from lodestone.schemas import References
+from lodestone.snapshot.downloads.parts import part_facts, read_part
 from lodestone.tables.files import read_json, read_table, write_atomically, write_json, write_table
 
 TABLE = pl.DataFrame({"element": ["Na", "Cl"], "energy_per_atom": [-1.3, -1.8], "material_id": ["a", "b"]})
@@ -126,6 +127,69 @@ def test_missing_and_truncated_tables(path):
         with pytest.raises(LodestoneError, match=r"table\.parquet is no readable parquet file") as refused:
             read_table(path)
         assert "truncated" in refused.value.remedy
+
+
+def test_a_panic_of_polars_is_damage_like_any_other(path, monkeypatch):
+    write_table(TABLE, path)
+
+    def panic(*_: object, **__: object) -> None:
+        raise pl.exceptions.PanicException("range end index 9 out of range")
+
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(LodestoneError, match=r"table\.parquet is no readable parquet file: range end"):
+        read_table(path)
+    with pytest.raises(LodestoneError, match=r"table\.parquet is no readable part of a download: range end"):
+        read_part(path, ["element"])
+    monkeypatch.setattr(pl, "read_parquet_metadata", panic)
+    assert part_facts(path) is None
+
+
+def test_paths_may_be_text(path):
+    write_table(TABLE, str(path))
+    assert read_table(str(path)).equals(TABLE)
+    write_json([1], str(path.with_suffix(".json")))
+    assert read_json(str(path.with_suffix(".json"))) == [1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc says which file a descriptor is")
+def test_content_is_on_the_disk_before_its_name_and_the_name_before_the_end(path, monkeypatch):
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append(os.readlink(f"/proc/self/fd/{fd}")), sync(fd)))
+    monkeypatch.setattr(os, "replace", lambda old, new: (done.append("rename"), replace(old, new)))
+    write_json({}, path)
+    assert done == [str(path.with_name(f".table.parquet.{os.getpid()}.tmp")), "rename", str(path.parent)]
+
+
+IN_READ_ONLY = """
+mkdir mine && mount -t tmpfs -o ro tmpfs mine || exit 77
+cd mine && exec "$@"
+"""
+WRITES = """
+from pathlib import Path
+from lodestone.errors import LodestoneError
+from lodestone.tables.files import check_writable, write_json
+for write in (lambda: write_json({}, Path("x.json")), lambda: check_writable(".")):
+    try:
+        write()
+    except LodestoneError as error:
+        print(error.problem)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="unshare is a thing of Linux")
+def test_a_read_only_folder_is_named(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "pipeline")}
+    apart = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", IN_READ_ONLY, "-"]
+    done = subprocess.run(
+        [*apart, sys.executable, "-c", WRITES], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    if done.returncode in (1, 77) and not done.stdout:
+        pytest.skip(f"no mounts of one's own are allowed here: {done.stderr}")
+    assert done.stderr == ""
+    first, second = done.stdout.splitlines()
+    assert first.startswith("x.json cannot be written: [Errno 30] Read-only file system")
+    assert second == f"{tmp_path}/mine cannot be written: Read-only file system"
 
 
 def test_json(path):

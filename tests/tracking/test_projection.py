@@ -35,6 +35,12 @@ def test_every_figure_lands_in_its_run(campaign, params):
     assert len(timed) == 2 * 2 * 2 + 2
 
 
+def test_passwords_in_the_settings_are_no_parameters(campaign, params):
+    snapshot = params.snapshot.model_copy(update={"provider": "https://me:secret@host/v1"})
+    record = project(campaign, params.model_copy(update={"snapshot": snapshot}))
+    assert record.parent.params["snapshot.provider"] == "https://host/v1"
+
+
 def test_digest_sees_content_but_neither_clock_nor_receipt(campaign, params):
     before = project(campaign, params).digest
     write_json({"seconds": 99.0}, campaign / TIMINGS / "split.json")

@@ -55,7 +55,7 @@ def _predicts_like_the_round(campaign, uri):
     mlflow.set_tracking_uri(tracking_uri(campaign))
     mlflow.set_registry_uri(tracking_uri(campaign))
     model, rows = mlflow.pyfunc.load_model(uri), pd.DataFrame([ROCK_SALT])
-    ensemble = load_ensemble(Layout(campaign / "data").round("round_0").folder)
+    ensemble = load_ensemble(str(campaign / "data/rounds/round_0"))
     answers = {
         "relaxed": model.predict(rows),
         "unrelaxed": model.predict(rows, params={"input_structure": "unrelaxed"}),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from lodestone.errors import LodestoneError
 
@@ -17,7 +19,7 @@ from lodestone.config.params import Params
 PARAMS_FILE = Path("params.yaml")
 
 
-def load_params(path: Path = PARAMS_FILE) -> Params:
+def load_params(path: str | Path = PARAMS_FILE) -> Params:
     """Read and check `params.yaml`.
 
     Raises:
@@ -26,7 +28,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     import yaml
 
     try:
-        content = yaml.load(path.read_text(), _strict_loader())
+        content = yaml.load(_text(Path(path)), _strict_loader())
     except OSError as error:
         raise LodestoneError(f"{path} cannot be read: {error}", "run from the root of the repository") from error
     except yaml.YAMLError as error:
@@ -34,7 +36,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     return parse_params(content, path)
 
 
-def parse_params(content: Any, path: Path = PARAMS_FILE) -> Params:
+def parse_params(content: Any, path: str | Path = PARAMS_FILE) -> Params:
     """Check the content of a parameter file; see :func:`load_params`."""
     try:
         return Params.model_validate(content)
@@ -43,6 +45,34 @@ def parse_params(content: Any, path: Path = PARAMS_FILE) -> Params:
             f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_message(fault)}" for fault in error.errors()[:5]
         )
         raise LodestoneError(f"{path}: {told}", "correct these keys; docs/parameters.md lists every key") from error
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")  # Windows' editors put a mark before the text
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise LodestoneError(
+            f"{path}, line {line}: byte 0x{content[error.start]:02x} at position {error.start} is no UTF-8",
+            "save the file as UTF-8, in which YAML is written; it may be Latin-1",
+        ) from error
+
+
+def known_keys(section: Iterable[str]) -> list[str]:
+    """Parameters that a section takes, given by the path of its name; none where its settings are chosen by a name."""
+    model: Any = Params
+    for part in section:
+        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        model = _model_in(fields.get(part)) if part in fields else model  # a key of a mapping, as the name of a round
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel]:
+    """The model that a type consists of, or holds."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for part in get_args(annotation) if (model := _model_in(part)) is not BaseModel), BaseModel)
 
 
 def _strict_loader() -> type[yaml.SafeLoader]:
@@ -62,5 +92,7 @@ def _strict_loader() -> type[yaml.SafeLoader]:
 
 def _message(fault: Any) -> str:
     if fault["type"] == "extra_forbidden":
-        return "unknown parameter"
+        *section, key = map(str, fault["loc"])
+        close = get_close_matches(key, known_keys(section), n=1)
+        return f"unknown parameter; did you mean {close[0]}?" if close else "unknown parameter"
     return str(fault["msg"]).removeprefix("Value error, ")

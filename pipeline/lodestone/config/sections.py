@@ -7,7 +7,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from lodestone.config.elements import check_element, check_system
 
 if TYPE_CHECKING:
     pass
@@ -20,6 +22,12 @@ Count = Annotated[int, Field(ge=1)]
 
 
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9_]+$")]
+
+
+Element = Annotated[str, AfterValidator(check_element)]
+
+
+System = Annotated[str, AfterValidator(check_system)]
 
 
 Positive = Annotated[float, Field(gt=0)]
@@ -37,9 +45,9 @@ class Section(BaseModel):
 class Filters(Section):
     """Which crystals of the source enter the snapshot; ``None`` means no such filter."""
 
-    elements: tuple[str, ...] | None = Field(None, description="only crystals made of these elements")
-    require_any_of: tuple[str, ...] | None = Field(None, description="only crystals with at least one of these")
-    chemical_systems: tuple[str, ...] | None = Field(None, description="only these systems and their subsystems")
+    elements: tuple[Element, ...] | None = Field(None, description="only crystals made of these elements")
+    require_any_of: tuple[Element, ...] | None = Field(None, description="only crystals with at least one of these")
+    chemical_systems: tuple[System, ...] | None = Field(None, description="only these systems and their subsystems")
     min_sites: Count = Field(1, description="fewest sites in the cell")
     max_sites: Count | None = Field(None, description="most sites in the cell")
     max_energy_above_hull: float | None = Field(None, ge=0, description="eV/atom; rows without a value are dropped")

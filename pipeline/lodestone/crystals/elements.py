@@ -1,10 +1,5 @@
-"""Element symbols by atomic number, without importing a chemistry package."""
+"""Element symbols by atomic number; they stand in :mod:`lodestone.config.elements`, since parameters name them, too."""
 
-SYMBOLS: tuple[str, ...] = tuple(
-    (
-        "X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y "
-        "Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os "
-        "Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr"
-    ).split()
-)
-ATOMIC_NUMBERS: dict[str, int] = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
+from lodestone.config.elements import ATOMIC_NUMBERS, SYMBOLS
+
+__all__ = ["ATOMIC_NUMBERS", "SYMBOLS"]

@@ -41,8 +41,8 @@ class Ensemble:
         return self.predictors[input_structure].predict(composition, shown.members(), out_of_distribution)
 
 
-def load_ensemble(folder: Path) -> Ensemble:
+def load_ensemble(folder: str | Path) -> Ensemble:
     """The ensemble of one round's folder."""
-    files = RoundLayout(folder)
+    files = RoundLayout(Path(folder))
     views = load_view(files.models("composition")), load_view(files.models("structure"))
     return Ensemble(*views, load_predictors(files.ensemble), OutOfDistribution.load(files.out_of_distribution))

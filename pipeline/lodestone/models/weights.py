@@ -58,12 +58,13 @@ def save_view(saved: SavedView, folder: Path) -> None:
     write_json(config, folder / "config.json")
 
 
-def load_view(folder: Path) -> SavedView:
+def load_view(folder: str | Path) -> SavedView:
     """Read what :func:`save_view` wrote. Nothing in the folder is run, whoever made it.
 
     Raises:
         LodestoneError: If files are missing, damaged, of another version, or do not belong together.
     """
+    folder = Path(folder)
     path = folder / "config.json"
     config = read_versioned(path, FORMAT_VERSION)
     try:

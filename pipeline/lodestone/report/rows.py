@@ -11,6 +11,7 @@ import polars as pl
 from lodestone.report import markup
 from lodestone.report.collect import PREDICTORS, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
+from lodestone.runtime.redaction import public_address
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
 OUT_OF_DISTRIBUTION_REASONS = {
@@ -105,13 +106,13 @@ def rejected_candidates(campaign: CampaignData) -> list[dict[str, Any]]:
 
 
 def flattened(content: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested settings as pairs of a dotted name and a value, in their own order."""
+    """Nested settings as pairs of a dotted name and a value, in their own order; passwords are left out."""
     if isinstance(content, dict) and content:
         return [pair for key, value in content.items() for pair in flattened(value, f"{prefix}{key}.")]
     if isinstance(content, (list, tuple)):
         told = ", ".join(str(value) for value in content) or markup.NOTHING
     else:
-        told = markup.NOTHING if content is None or content == {} else str(content)
+        told = markup.NOTHING if content is None or content == {} else public_address(str(content))
     return [(prefix.rstrip("."), told)]
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import polars as pl
 
 from lodestone.config.sections import Filters
-from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.errors import LodestoneError
 from lodestone.runtime.seeds import child_generator
 
@@ -34,9 +33,8 @@ def apply_filters(table: pl.DataFrame, filters: Filters, seed: int) -> tuple[pl.
         The rows kept, sorted by ``material_id``, and for each filter its name and the rows before and after.
 
     Raises:
-        LodestoneError: Names the filter that removed the last rows, or the element that does not exist.
+        LodestoneError: Names the filter that removed the last rows.
     """
-    check_elements(filters)
     table = table.sort([name for name in table.columns if name != "row"])
     steps: list[dict[str, Any]] = []
     for name, keep in _steps(seed).items():
@@ -99,23 +97,6 @@ def _steps(seed: int) -> dict[str, Callable[[pl.DataFrame, Any], pl.DataFrame]]:
         "max_energy_above_hull": near_hull,
         "limit": lambda table, limit: drawn(table, limit, seed),
     }
-
-
-def check_elements(filters: Filters) -> None:
-    """Refuse filters that name an element that does not exist.
-
-    Raises:
-        LodestoneError: Names the filter and the element.
-    """
-    systems = [element for system in filters.chemical_systems or () for element in system.split("-")]
-    named = {"elements": filters.elements, "require_any_of": filters.require_any_of, "chemical_systems": systems}
-    for key, elements in named.items():
-        unknown = sorted(set(elements or ()) - set(ATOMIC_NUMBERS))
-        if unknown:
-            raise LodestoneError(
-                f"snapshot.filters.{key}: {unknown[0]!r} is no element",
-                "write element symbols like Na in params.yaml, and 'No' in quotes, which YAML takes for false",
-            )
 
 
 def _nothing_left(name: str, value: Any, table: pl.DataFrame) -> LodestoneError:

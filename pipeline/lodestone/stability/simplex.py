@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lodestone.errors import LodestoneError
+
 _PRICE = 1e-11  # eV/atom: a phase so little below a plane is on it
 _PIVOT = 1e-9  # smaller directions are rounding
 _GREEDY = 40  # steps to the steepest phase; then Bland's rule, which cannot run in circles
@@ -45,7 +47,7 @@ def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.
         targets: The compositions, shape ``(q, k)``.
 
     Raises:
-        ArithmeticError: If no mixture can be shown to be optimal; no case is known.
+        LodestoneError: If no mixture can be shown to be optimal; no case is known.
     """
     count, _, k = points.shape
     basis = np.tile(np.arange(k), (count, 1))
@@ -60,7 +62,10 @@ def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.
         if len(open_) == 0:
             amounts = np.linalg.solve(corners.transpose(0, 2, 1), targets[..., None])[..., 0]
             return Decompositions(np.einsum("qk,qk->q", planes, targets), planes, basis, amounts)
-    raise ArithmeticError(f"the hull energy of {len(open_)} compositions cannot be determined")
+    raise LodestoneError(
+        f"the hull energy of {len(open_)} compositions cannot be determined: rounding keeps it from an end",
+        "look for energies beyond reason or fractions next to zero in the table of crystals, and report the case",
+    )
 
 
 def _pivot(points: np.ndarray, energies: np.ndarray, targets: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,28 +18,58 @@ if TYPE_CHECKING:
     from pandera.polars import DataFrameModel
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary sibling, then rename it over ``path``.
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary sibling, then rename it over ``path``; a loss of power leaves one or the other.
 
     Raises:
         LodestoneError: If the disk refuses; ``path`` is then as it was before.
     """
+    path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
+        _to_disk(temporary)  # else the new name may reach the disk before the content does
         os.replace(temporary, path)
+        with suppress(OSError):  # some file systems know no such thing for folders
+            _to_disk(path.parent)
     except (OSError, pl.exceptions.ComputeError) as error:  # polars tells a full disk as the latter
         raise LodestoneError(
             f"{path} cannot be written: {error}", "free some disk space or check the permissions, then run again"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses even to remove what is not there
+            temporary.unlink(missing_ok=True)
+
+
+def check_writable(folder: str | Path) -> None:
+    """Try whether files can be made in a folder.
+
+    Raises:
+        LodestoneError: If they cannot.
+    """
+    folder = Path(folder).resolve()
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise LodestoneError(
+            f"{folder} cannot be written: {error.strerror or error}",
+            "free some disk space, correct the permissions, or copy the folder to where you may write",
+        ) from error
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_table(
     table: pl.DataFrame,
-    path: Path,
+    path: str | Path,
     schema: type[DataFrameModel] | None = None,
     sort_by: str | list[str] | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -59,25 +91,25 @@ def write_table(
     write_atomically(path, lambda target: table.write_parquet(target, compression="zstd", metadata=kept))
 
 
-def read_table(path: Path, schema: type[DataFrameModel] | None = None) -> pl.DataFrame:
+def read_table(path: str | Path, schema: type[DataFrameModel] | None = None) -> pl.DataFrame:
     """Read a parquet table and check it against its contract.
 
     Raises:
         LodestoneError: If the file is missing, truncated or breaks the contract.
     """
-    if not path.is_file():
+    if not Path(path).is_file():
         raise LodestoneError(f"{path} does not exist", "run `dvc repro`, which makes it, or correct the path")
     try:
         table = pl.read_parquet(path)
-    except Exception as error:  # polars raises many types for a damaged file
+    except (Exception, pl.exceptions.PanicException) as error:  # polars raises many types for a damaged file
         raise LodestoneError(
-            f"{path} is no readable parquet file: {str(error).splitlines()[0]}",
+            f"{path} is no readable parquet file: {(str(error).splitlines() or [type(error).__name__])[0]}",
             "it may be truncated: delete it and make or download it again",
         ) from error
     return table if schema is None else validated(table, schema, path)
 
 
-def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: Path) -> pl.DataFrame:
+def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: str | Path) -> pl.DataFrame:
     """The table, in the column order of its contract.
 
     Raises:
@@ -95,20 +127,20 @@ def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: Path) -> 
         ) from error
 
 
-def write_json(content: Any, path: Path) -> None:
+def write_json(content: Any, path: str | Path) -> None:
     """Write JSON with sorted keys; not-a-number is refused."""
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    write_atomically(path, lambda target: target.write_text(text))
+    write_atomically(path, lambda target: target.write_text(text, encoding="utf-8"))
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: str | Path) -> Any:
     """Read JSON.
 
     Raises:
         LodestoneError: If the file is missing or no JSON.
     """
     try:
-        return json.loads(path.read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise LodestoneError(f"{path} cannot be read: {error}", "run `dvc repro`, which makes it") from error
 

@@ -21,14 +21,45 @@ class Layout:
 
     data: Path = Path("data")
 
-    snapshot = property(lambda self: self.data / "snapshot" / "crystals.parquet")
-    provenance = property(lambda self: self.data / "snapshot" / "provenance.json")
-    validated = property(lambda self: self.data / "validated" / "crystals.parquet")
-    quarantine = property(lambda self: self.data / "validated" / "quarantine.parquet")
-    labelled = property(lambda self: self.data / "labelled" / "crystals.parquet")
-    references = property(lambda self: self.data / "labelled" / "references.parquet")
-    label_rejections = property(lambda self: self.data / "labelled" / "rejections.parquet")
-    rounds = property(lambda self: self.data / "rounds")
+    @property
+    def snapshot(self) -> Path:
+        """Crystals of the snapshot, as their source gave them."""
+        return self.data / "snapshot" / "crystals.parquet"
+
+    @property
+    def provenance(self) -> Path:
+        """Where the snapshot comes from."""
+        return self.data / "snapshot" / "provenance.json"
+
+    @property
+    def validated(self) -> Path:
+        """Crystals that passed validation."""
+        return self.data / "validated" / "crystals.parquet"
+
+    @property
+    def quarantine(self) -> Path:
+        """Crystals that did not."""
+        return self.data / "validated" / "quarantine.parquet"
+
+    @property
+    def labelled(self) -> Path:
+        """Crystals on the scale of the oracle."""
+        return self.data / "labelled" / "crystals.parquet"
+
+    @property
+    def references(self) -> Path:
+        """Elemental reference energies of the oracle."""
+        return self.data / "labelled" / "references.parquet"
+
+    @property
+    def label_rejections(self) -> Path:
+        """Crystals that got no label."""
+        return self.data / "labelled" / "rejections.parquet"
+
+    @property
+    def rounds(self) -> Path:
+        """Folder of the rounds."""
+        return self.data / "rounds"
 
     def round(self, name: str) -> RoundLayout:
         """Files of one round."""
@@ -45,14 +76,45 @@ class RoundLayout:
 
     folder: Path
 
-    crystals = property(lambda self: self.folder / "crystals.parquet")
-    attempts = property(lambda self: self.folder / "attempts.parquet")
-    warm_start = property(lambda self: self.folder / "warm_start")
-    ensemble = property(lambda self: self.folder / "ensemble.json")
-    out_of_distribution = property(lambda self: self.folder / "out_of_distribution.safetensors")
-    predictions = property(lambda self: self.folder / "predictions.parquet")
-    candidates = property(lambda self: self.folder / "candidates.parquet")
-    verifications = property(lambda self: self.folder / "verifications.parquet")
+    @property
+    def crystals(self) -> Path:
+        """Crystals known when the round starts."""
+        return self.folder / "crystals.parquet"
+
+    @property
+    def attempts(self) -> Path:
+        """Verifications of earlier rounds, by the key of their candidate."""
+        return self.folder / "attempts.parquet"
+
+    @property
+    def warm_start(self) -> Path:
+        """Networks that training starts from."""
+        return self.folder / "warm_start"
+
+    @property
+    def ensemble(self) -> Path:
+        """How the views are combined, and calibrated."""
+        return self.folder / "ensemble.json"
+
+    @property
+    def out_of_distribution(self) -> Path:
+        """What the networks have seen."""
+        return self.folder / "out_of_distribution.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        """Predictions for the held-out crystals."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def candidates(self) -> Path:
+        """Screened candidates."""
+        return self.folder / "candidates.parquet"
+
+    @property
+    def verifications(self) -> Path:
+        """What the oracle said of the chosen ones."""
+        return self.folder / "verifications.parquet"
 
     @property
     def name(self) -> str:

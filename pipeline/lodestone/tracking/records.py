@@ -17,6 +17,7 @@ from typing import Any
 
 from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
+from lodestone.runtime.redaction import public_address
 from lodestone.tables.files import read_json
 from lodestone.tables.layout import METRICS, REPORTS, TIMINGS, Layout, RoundLayout
 
@@ -147,8 +148,9 @@ def _parent_run(campaign: _Campaign, digest: str) -> RunRecord:
     points += [point for owner, point in _timings(campaign) if owner == ()]
     report = campaign.root / REPORTS / "campaign.html"
     kept = tuple(path for path in (*files, campaign.layout.provenance, report) if path.is_file())
-    settings = campaign.params.model_dump(mode="json", by_alias=True)
-    return RunRecord(f"campaign-{digest[:8]}", dict(flatten(settings)), points, kept)
+    settings = flatten(campaign.params.model_dump(mode="json", by_alias=True))
+    shown = {key: public_address(value) if isinstance(value, str) else value for key, value in settings}
+    return RunRecord(f"campaign-{digest[:8]}", shown, points, kept)
 
 
 def _view_runs(campaign: _Campaign, name: str) -> Iterator[RunRecord]:

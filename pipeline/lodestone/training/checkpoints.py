@@ -55,8 +55,15 @@ class Scratch:
     folder: Path
     seconds: float = _SECONDS
 
-    data = property(lambda self: self.folder / "data.pt")
-    progress = property(lambda self: self.folder / "progress.jsonl")
+    @property
+    def data(self) -> Path:
+        """Training data, written once and read by every member."""
+        return self.folder / "data.pt"
+
+    @property
+    def progress(self) -> Path:
+        """How far each member is."""
+        return self.folder / "progress.jsonl"
 
     def checkpoint(self, member: int) -> Path:
         """Checkpoint of one member."""

@@ -14,6 +14,7 @@ from lodestone.errors import LodestoneError
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
 STRUCTURE = ("lattice", "atomic_numbers", "frac_coords", "unread")
+_DAMAGE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)  # the last is no Exception
 
 
 def structure_columns(raws: Iterable[Any]) -> pl.DataFrame:
@@ -49,7 +50,7 @@ def part_facts(path: Path) -> dict[str, str] | None:
     """What the footer of a part says; ``None`` if the part is missing, or damaged and must be fetched again."""
     try:
         return pl.read_parquet_metadata(path)
-    except (OSError, pl.exceptions.PolarsError):
+    except _DAMAGE:
         return None
 
 
@@ -61,8 +62,8 @@ def read_part(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     """
     try:
         return pl.read_parquet(path, columns=list(columns))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        told = str(error).splitlines()[0]
+    except _DAMAGE as error:
+        told = (str(error).splitlines() or [type(error).__name__])[0]
         raise LodestoneError(
             f"{path} is no readable part of a download: {told}", f"delete {path}; a new run fetches it again"
         ) from error

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.redaction import public_address
 from lodestone.snapshot.downloads.retries import TransientError, patiently, retry_after
 
 KEY = "MP_API_KEY"
@@ -150,11 +151,6 @@ class MaterialsProjectApi:
 def public_endpoint() -> str:
     """Address of the API, without the name and password that a proxy may want in it."""
     return public_address(_endpoint())
-
-
-def public_address(text: str) -> str:
-    """Text without the names and passwords in its addresses."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _endpoint() -> str:

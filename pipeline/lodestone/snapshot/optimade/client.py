@@ -17,8 +17,8 @@ import requests
 
 from lodestone.errors import LodestoneError
 from lodestone.runtime.progress import track
+from lodestone.runtime.redaction import public_address
 from lodestone.snapshot.downloads.retries import TransientError, patiently, retry_after
-from lodestone.snapshot.optimade.providers import public
 
 TIMEOUT = 60.0  # seconds, to connect and between two bytes; a large database needs some to count
 LONGEST_DELAY = 5.0  # seconds between two pages, whatever the server asks for
@@ -131,11 +131,11 @@ class Endpoint:
 
     @property
     def _title(self) -> str:
-        return f"the OPTIMADE endpoint {public(self.address)}"
+        return f"the OPTIMADE endpoint {public_address(self.address)}"
 
     def _fault(self, errors: list[Any]) -> Exception:
         """The fault behind the errors that the client reports."""
-        answer, told = self._exchange.answer, public("; ".join(map(str, errors)))[:300]
+        answer, told = self._exchange.answer, public_address("; ".join(map(str, errors)))[:300]
         status, detail = (200, None) if answer is None else (answer.status_code, _detail(answer))
         if isinstance(self._exchange.error, PASSING):
             remedy = "check snapshot.provider, the network and the proxy; then run again"
@@ -151,7 +151,7 @@ class Endpoint:
 
     def _no_optimade(self, why: str) -> LodestoneError:
         remedy = "correct snapshot.provider: https://www.optimade.org/providers-dashboard lists addresses"
-        return LodestoneError(f"{public(self.address)} does not answer as an OPTIMADE server: {why}", remedy)
+        return LodestoneError(f"{public_address(self.address)} does not answer as an OPTIMADE server: {why}", remedy)
 
     def _incomplete(self, why: str) -> LodestoneError:
         return LodestoneError(f"{self._title} did not give all that it announced: {why}", "run again")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.redaction import public_address
 from lodestone.snapshot.materials_project.documents import LABELS
 
 if TYPE_CHECKING:
@@ -119,11 +120,11 @@ def find_provider(params: OptimadeParams) -> Provider:
         )
     if not (params.label_method and params.correction_scheme):
         raise LodestoneError(
-            f"snapshot.provider: nothing is known of the energies of {public(wanted)}",
+            f"snapshot.provider: nothing is known of the energies of {public_address(wanted)}",
             "give snapshot.label_method and snapshot.correction_scheme as well, e.g. dft-pbe and MP2020",
         )
     address = re.sub(r"/+(v\d[\d.]*/*)?$", "", wanted)
-    return Provider(public(address), address, params.label_method, params.correction_scheme, {}, has_only=False)
+    return Provider(public_address(address), address, params.label_method, params.correction_scheme, {}, has_only=False)
 
 
 def discovered(provider: Provider, properties: Mapping[str, Any]) -> Provider:
@@ -149,11 +150,6 @@ def discovered(provider: Provider, properties: Mapping[str, Any]) -> Provider:
         raise _unclear(provider, f"declares no energies in a field known here; its own fields: {own[:300]}")
     hull = energies.get("energy_above_hull", (None,))[0]
     return replace(provider, energies=energies, required=tuple(energies), hull_field=hull)
-
-
-def public(address: str) -> str:
-    """An address without user and password."""
-    return re.sub(r"//[^/@\s]*@", "//", address)
 
 
 def _with_thermo_type(provider: Provider, thermo_type: str) -> Provider:

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.redaction import public_address
 from lodestone.snapshot.downloads.parts import STRUCTURE, read_part, read_structures, structure_columns
-from lodestone.snapshot.filters import check_elements
 from lodestone.snapshot.optimade.client import Endpoint
-from lodestone.snapshot.optimade.providers import Provider, discovered, find_provider, public
+from lodestone.snapshot.optimade.providers import Provider, discovered, find_provider
 from lodestone.snapshot.optimade.query import optimade_filter
 from lodestone.snapshot.optimade.rows import FIELDS, attributes_of, to_row, to_structure
 from lodestone.snapshot.provenance import package_versions
@@ -46,7 +46,6 @@ def open_endpoint(params: OptimadeParams) -> Source:
         LodestoneError: If the provider is unknown, cannot be reached, is no OPTIMADE server, refuses the query, gives
             less than it announced, or has none of the energies.
     """
-    check_elements(params.filters)
     provider = find_provider(params)
     endpoint = Endpoint(provider.address)
     properties = endpoint.properties()
@@ -58,7 +57,12 @@ def open_endpoint(params: OptimadeParams) -> Source:
     table = parts.outline()
     _check(table, provider)
     facts = {
-        "query": {"provider": provider.name, "endpoint": public(provider.address), "filter": query, "fields": fields},
+        "query": {
+            "provider": provider.name,
+            "endpoint": public_address(provider.address),
+            "filter": query,
+            "fields": fields,
+        },
         "thermo_type": params.thermo_type if provider.name == "materials_project" else None,
         "optimade": _about(endpoint.meta) | {"last_modified": documents.span, "count": len(table)},
         "versions": package_versions("optimade"),
