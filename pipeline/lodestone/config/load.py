@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from lodestone.config.params import Params
+from lodestone.config.registry import VIEWS
 from lodestone.errors import LodestoneError
 
 if TYPE_CHECKING:
     import yaml
-
-from lodestone.config.params import Params
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -60,12 +60,15 @@ def _text(path: Path) -> str:
 
 
 def known_keys(section: Iterable[str]) -> list[str]:
-    """Parameters that a section takes, given by the path of its name; none where its settings are chosen by a name."""
-    model: Any = Params
+    """Parameters that a section takes, given by the path of its name."""
+    fields: dict[str, Any] = {**_fields(Params), **{name: VIEWS.settings_model(name) for name in VIEWS.names()}}
     for part in section:
-        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
-        model = _model_in(fields.get(part)) if part in fields else model  # a key of a mapping, as the name of a round
-    return [field.alias or name for name, field in model.model_fields.items()]
+        fields = _fields(_model_in(fields[part])) if part in fields else fields  # else the name of a round
+    return list(fields)
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:
