@@ -5,6 +5,7 @@ from itertools import chain, combinations
 
 import numpy as np
 
+from lodestone.crystals.arithmetic import dot
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 N_ELEMENTS = len(SYMBOLS)
@@ -67,6 +68,20 @@ def without_zeros(fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return elements, amounts
 
 
+def weighted_sums(fractions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Sum of atomic fraction times value over the elements of each composition, the same bits on every processor.
+
+    Args:
+        fractions: Shape ``(n, N_ELEMENTS)``.
+        values: One finite number per element, shape ``(N_ELEMENTS,)``.
+
+    Returns:
+        Shape ``(n,)``.
+    """
+    elements, amounts = without_zeros(fractions)
+    return dot(amounts, values[elements])
+
+
 def chemical_systems(elements: np.ndarray) -> tuple[list[Elements], np.ndarray]:
     """The chemical systems that occur, and the number of the one that each composition belongs to.
 
@@ -103,8 +118,8 @@ def lowest_of_equals(fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
         fractions: Shape ``(n, N_ELEMENTS)``.
         energies: Shape ``(n,)``.
     """
-    direction = np.random.default_rng(0).normal(size=N_ELEMENTS)  # makes a number of each composition, to sort by
-    names = np.round(fractions @ direction, 9)
+    direction = np.random.default_rng(0).random(N_ELEMENTS)  # makes a number of each composition, to sort by
+    names = np.round(weighted_sums(fractions, direction), 9)
     order = np.lexsort((np.arange(len(energies)), energies, names))
     first = np.ones(len(order), dtype=bool)
     alike = 1 + np.flatnonzero(np.diff(names[order]) == 0)

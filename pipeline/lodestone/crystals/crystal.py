@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import cbrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lodestone.crystals.arithmetic import determinant, matmul
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.errors import LodestoneError
 
@@ -43,7 +45,7 @@ class Crystal:
     @cached_property
     def volume(self) -> float:
         """Cell volume in Å3."""
-        return float(abs(np.linalg.det(self.lattice)))
+        return abs(determinant(self.lattice))
 
     @property
     def species(self) -> list[str]:
@@ -53,11 +55,11 @@ class Crystal:
     @property
     def cart_coords(self) -> np.ndarray:
         """Cartesian coordinates, shape ``(n, 3)``, Å."""
-        return self.frac_coords @ self.lattice
+        return matmul(self.frac_coords, self.lattice)
 
     def scaled_to(self, volume: float) -> Crystal:
         """The same crystal isotropically scaled to a cell volume in Å3."""
-        return replace(self, lattice=self.lattice * (volume / self.volume) ** (1 / 3))
+        return replace(self, lattice=self.lattice * cbrt(volume / self.volume))
 
     def with_elements(self, mapping: dict[int, int]) -> Crystal:
         """The same crystal with atomic numbers replaced by ``mapping`` (others stay)."""

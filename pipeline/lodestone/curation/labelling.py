@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -98,8 +99,8 @@ def compare_with_source(crystals: pl.DataFrame) -> dict[str, Any] | None:
         return None
     return {
         "n": len(difference),
-        "mae": float(np.abs(difference).mean()),
-        "bias": float(difference.mean()),
+        "mae": fsum(np.abs(difference)) / len(difference),
+        "bias": fsum(difference) / len(difference),
         "median_absolute": float(np.median(np.abs(difference))),
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lodestone.crystals.compositions import fractions_of_formulas
+from lodestone.crystals.compositions import fractions_of_formulas, weighted_sums
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.errors import LodestoneError
 from lodestone.stability.hull import ConvexHull
@@ -96,7 +96,7 @@ def _formation_energies(outline: pl.DataFrame, fractions: np.ndarray, found: Map
     mu = np.array([found.get(symbol, {}).get(TOTAL, np.nan) for symbol in SYMBOLS])
     known = ~fractions[:, np.isnan(mu)].any(axis=1)  # all but rows whose own energy is no number
     energies = outline[TOTAL].fill_null(np.nan).to_numpy()
-    values = np.where(known, energies - fractions @ np.nan_to_num(mu), np.nan)
+    values = np.where(known, energies - weighted_sums(fractions, np.nan_to_num(mu)), np.nan)
     return _where_known(FORMATION, values, outline[TOTAL])
 
 

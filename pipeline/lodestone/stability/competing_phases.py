@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lodestone.crystals.arithmetic import dot
 from lodestone.crystals.compositions import N_ELEMENTS, Elements
 
 _NONE = -1_000_000  # no phase: elements without one go by minus their atomic number
@@ -76,7 +77,7 @@ class CompetingPhases:
 
     def gaps(self, planes: np.ndarray) -> np.ndarray:
         """Distance of each phase to a plane over the elements, shape ``(q, k)``, for each composition."""
-        return np.asarray(self.energies - np.einsum("qnk,qk->qn", self.points, planes))
+        return self.energies - dot(self.points, planes[:, None])
 
     def without_own(self) -> CompetingPhases:
         """The same without compounds of the very composition."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.crystals.compositions import N_ELEMENTS, weighted_sums
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.errors import LodestoneError
 
@@ -46,4 +46,4 @@ def formation_energies(fractions: np.ndarray, energies: np.ndarray, references: 
             f"no elemental reference energy for {', '.join(missing)}",
             "add a crystal of each pure element to the snapshot, or drop these elements with snapshot.filters.elements",
         )
-    return np.asarray(energies - fractions @ np.nan_to_num(mu))
+    return energies - weighted_sums(fractions, np.nan_to_num(mu))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lodestone.crystals.arithmetic import dot, inverse
 from lodestone.errors import LodestoneError
 
 _PRICE = 1e-11  # eV/atom: a phase so little below a plane is on it
@@ -56,12 +57,13 @@ def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.
         basis[open_] = _pivot(points[open_], energies[open_], targets[open_], basis[open_])
         rows = np.arange(count)[:, None]
         corners, heights = points[rows, basis], energies[rows, basis]
-        planes = np.linalg.solve(corners, heights[..., None])[..., 0]
-        below = (energies - np.einsum("qnk,qk->qn", points, planes)).min(axis=1) < -10 * _PRICE
+        heights_to_planes = inverse(corners)
+        planes = dot(heights_to_planes, heights[:, None])
+        below = (energies - dot(points, planes[:, None])).min(axis=1) < -10 * _PRICE
         open_ = np.flatnonzero(below)
         if len(open_) == 0:
-            amounts = np.linalg.solve(corners.transpose(0, 2, 1), targets[..., None])[..., 0]
-            return Decompositions(np.einsum("qk,qk->q", planes, targets), planes, basis, amounts)
+            amounts = dot(heights_to_planes.transpose(0, 2, 1), targets[:, None])
+            return Decompositions(dot(planes, targets), planes, basis, amounts)
     raise LodestoneError(
         f"the hull energy of {len(open_)} compositions cannot be determined: rounding keeps it from an end",
         "look for energies beyond reason or fractions next to zero in the table of crystals, and report the case",
@@ -72,25 +74,25 @@ def _pivot(points: np.ndarray, energies: np.ndarray, targets: np.ndarray, start:
     """Phases of the optimal mixtures, by the revised simplex method from the mixtures of the phases ``start``."""
     result = start.copy()
     where, basis = np.arange(len(start)), start.copy()
-    inverse = np.linalg.inv(points[where[:, None], basis].transpose(0, 2, 1))
-    amounts = np.einsum("qij,qj->qi", inverse, targets)
+    inverted = inverse(points[where[:, None], basis].transpose(0, 2, 1))
+    amounts = dot(inverted, targets[:, None])
     for step in range(_MOST):
         rows = np.arange(len(where))
-        planes = np.einsum("qi,qij->qj", energies[rows[:, None], basis], inverse)
-        gaps = energies - np.einsum("qnk,qk->qn", points, planes)
+        planes = dot(inverted.transpose(0, 2, 1), energies[rows[:, None], basis][:, None])
+        gaps = energies - dot(points, planes[:, None])
         enters = np.argmin(gaps, axis=1) if step < _GREEDY else np.argmax(gaps < -_PRICE, axis=1)
         better = gaps[rows, enters] < -_PRICE
         result[where] = basis
         if not better.any():
             return result
         if not better.all():
-            where, basis, inverse, amounts = where[better], basis[better], inverse[better], amounts[better]
+            where, basis, inverted, amounts = where[better], basis[better], inverted[better], amounts[better]
             points, energies, enters = points[better], energies[better], enters[better]
             rows = np.arange(len(where))
-        change = np.einsum("qij,qj->qi", inverse, points[rows, enters])
+        change = dot(inverted, points[rows, enters][:, None])
         leaves = _leaving(amounts, change, basis)
         basis[rows, leaves] = enters
-        inverse, amounts = _exchanged(inverse, amounts, change, leaves)
+        inverted, amounts = _exchanged(inverted, amounts, change, leaves)
     return result
 
 
@@ -102,13 +104,13 @@ def _leaving(amounts: np.ndarray, change: np.ndarray, basis: np.ndarray) -> np.n
 
 
 def _exchanged(
-    inverse: np.ndarray, amounts: np.ndarray, change: np.ndarray, leaves: np.ndarray
+    inverted: np.ndarray, amounts: np.ndarray, change: np.ndarray, leaves: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Inverse basis and amounts after one phase has taken the place of another."""
     rows = np.arange(len(leaves))
     pivot = change[rows, leaves]
-    row, share = inverse[rows, leaves] / pivot[:, None], amounts[rows, leaves] / pivot
-    inverse = inverse - change[:, :, None] * row[:, None, :]
+    row, share = inverted[rows, leaves] / pivot[:, None], amounts[rows, leaves] / pivot
+    inverted = inverted - change[:, :, None] * row[:, None, :]
     amounts = amounts - change * share[:, None]
-    inverse[rows, leaves], amounts[rows, leaves] = row, share
-    return inverse, amounts
+    inverted[rows, leaves], amounts[rows, leaves] = row, share
+    return inverted, amounts

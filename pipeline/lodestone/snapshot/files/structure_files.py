@@ -7,10 +7,12 @@ left out, occupancies of one where they do not parse) are ruled out before by :m
 from __future__ import annotations
 
 import re
+from math import cbrt
 from pathlib import PurePosixPath
 
 import numpy as np
 
+from lodestone.crystals.arithmetic import determinant, inverse, matmul
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.snapshot.structures import UnreadableStructureError
@@ -91,8 +93,8 @@ def _scaled(matrix: np.ndarray, line: list[str]) -> tuple[np.ndarray, np.ndarray
     """The lattice times its scaling, and the scaling; a negative one is the volume."""
     scaling = _floats(line, 3) if len(line) == 3 else _floats(line[:1], 1)
     if len(scaling) == 1 and scaling[0] < 0:
-        volume = abs(np.linalg.det(matrix))
-        scaling = (-scaling / volume) ** (1 / 3) if volume > 0 else np.array([0.0])
+        volume = abs(determinant(matrix))
+        scaling = np.array([cbrt(-scaling[0] / volume) if volume > 0 else 0.0])
     if not (scaling > 0).all():
         raise UnreadableStructureError("POSCAR: the scaling factor is zero, or the lattice spans no volume")
     return matrix * scaling, scaling
@@ -100,7 +102,7 @@ def _scaled(matrix: np.ndarray, line: list[str]) -> tuple[np.ndarray, np.ndarray
 
 def _fractional(points: np.ndarray, lattice: np.ndarray) -> np.ndarray:
     try:
-        return np.linalg.solve(lattice.T, points.T).T
+        return matmul(points, inverse(lattice[None])[0])
     except np.linalg.LinAlgError as error:
         raise UnreadableStructureError("lattice vectors span no volume") from error
 

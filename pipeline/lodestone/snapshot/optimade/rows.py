@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lodestone.crystals.arithmetic import inverse, matmul
 from lodestone.snapshot.optimade.providers import Path, Provider
 from lodestone.snapshot.source import OUTLINE
 from lodestone.snapshot.structures import UnreadableStructureError
@@ -94,7 +95,7 @@ def _structure(attributes: Mapping[str, Any]) -> dict[str, Any]:
         raise UnreadableStructureError(f"lattice_vectors are {len(lattice)}, not three of length three")
     try:
         with np.errstate(all="ignore"):  # what overflows is refused as not finite when the structure is parsed
-            fractional = positions @ np.linalg.inv(lattice)
+            fractional = matmul(positions, inverse(lattice[None])[0])
     except np.linalg.LinAlgError as error:
         raise UnreadableStructureError("lattice vectors span no volume") from error
     species = _symbols(attributes["species_at_sites"], attributes.get("species") or [])
