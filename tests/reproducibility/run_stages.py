@@ -1,4 +1,4 @@
-"""Run some stages of the campaign in the working directory, one after another in this process, and hash what they write.
+"""Run some stages of the campaign in the working directory, in this one process, and hash what they write.
 
 ``python run_stages.py STAGES_FOLDER STAGE...`` prints JSON: MD5 by path.
 """
