@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || true)
 CODE := pipeline stages tests benchmarks
+# Only torch is taken from here, before the rest: a second index for all packages would let it replace any of them.
+TORCH_INDEX ?=
+torch = $(if $(TORCH_INDEX),$(1)/bin/python -m pip install --no-compile --no-deps --progress-bar off \
+  --index-url '$(TORCH_INDEX)' $$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p' $(2)),true)
 # On all cores, and where PYTHONDONTWRITEBYTECODE forbids it at run time, too: else every process compiles all that it
 # imports. Some packages hold files that are no Python of today; nobody imports those, so they are passed over.
 compile = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib $(2) || true
@@ -15,7 +19,7 @@ compile = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib $(2) || true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install discover test check bench bench-peers reference ui docs format lock clean distclean
+.PHONY: help install discover test test-fast check bench bench-peers reference ui docs format lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +31,9 @@ discover: $(VENV)/.installed ## Run the campaign of params.yaml to its report: r
 
 test: $(VENV)/.installed ## Run all tests, on two cores; those that run small campaigns take the longest
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-fast: $(VENV)/.installed ## Run the tests that take no campaign and no minutes: after every change
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not end_to_end'
 
 check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
 	@$(BIN)/ruff format --check $(wildcard $(CODE))
@@ -61,7 +68,7 @@ lock: ## Renew requirements.lock from the ranges in pyproject.toml
 	@mv requirements.lock.new requirements.lock && rm -rf .venv-lock
 
 clean: ## Remove caches; results, labels and the environment stay
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* coverage.xml build *.egg-info
 	@find pipeline stages tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## Remove the environment and all results, too (labels in .lodestone stay: they cost hours)
@@ -74,6 +81,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	  echo "error: $(PYTHON) is $$('$(PYTHON)' --version), but Python 3.11 or newer is needed; say make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo 'Creating $(VENV) from requirements.lock (a few minutes the first time; log: $(VENV)/install.log)'
 	@'$(PYTHON)' -m venv $(VENV)
+	@$(call torch,$(VENV),requirements.lock)
 	@$(BIN)/python -m pip install --no-compile --progress-bar off -r requirements.lock 2>&1 | tee $(VENV)/install.log \
 	  | awk '/^Collecting/ && ++n % 50 == 0 {print "  " n " packages found"; fflush()} \
 	    /^Installing collected/ {print "  unpacking"; fflush()} /^ERROR/' \
@@ -88,6 +96,7 @@ $(PEERS)/.installed: benchmarks/peers/requirements.lock
 	@test -n '$(PYTHON)' || { echo 'error: no python3 found; install Python 3.11 or newer, or say make PYTHON=/path/to/python' >&2; exit 1; }
 	@echo 'Creating $(PEERS) from $< (a few minutes; log: $(PEERS)/install.log)'
 	@'$(PYTHON)' -m venv $(PEERS)
+	@$(call torch,$(PEERS),$<)
 	@$(PEERS)/bin/python -m pip install --no-compile --progress-bar off -r $< > $(PEERS)/install.log 2>&1 \
 	  || { tail -n 20 $(PEERS)/install.log >&2; exit 1; }
 	@$(call compile,$(PEERS))

@@ -14,6 +14,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import lodestone
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LIBRARY = [Requirement(text) for text in PROJECT["dependencies"]]
@@ -97,7 +99,91 @@ def test_automation_calls_targets_that_exist(path):
     if path.suffix == ".yml":
         jobs = yaml.safe_load(text)["jobs"].values()
         text = "\n".join(step.get("run", "") for job in jobs for step in job["steps"])
-    called = re.findall(r"^\s*make ([a-z]+)", text, re.MULTILINE)
-    assert called
+    called = re.findall(r"^\s*make ([a-z-]+)", text, re.MULTILINE)
+    assert called or "make" not in text
     for target in called:
         assert make("--dry-run", target).returncode == 0, f"{path.name} calls `make {target}`"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_pin_actions_and_ask_for_little(path):
+    text, content = path.read_text(), yaml.safe_load(path.read_text())
+    uses = re.findall(r"uses: *(.*)", text)
+    assert uses
+    for action in uses:
+        assert re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), f"{action}: pin the commit"
+    assert content["permissions"] == {"contents": "read"}
+    writing = [name for name, job in content["jobs"].items() if "write" in str(job.get("permissions"))]
+    assert writing == (["publish"] if path.name == "release.yml" else [])
+    for name in writing:
+        assert not any("checkout" in step.get("uses", "") for step in content["jobs"][name]["steps"])
+    checkouts = [s for job in content["jobs"].values() for s in job["steps"] if "/checkout@" in s.get("uses", "")]
+    assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_one_action_has_one_pin():
+    pins: dict[str, set[str]] = {}
+    for path in WORKFLOWS:
+        for action, pin in re.findall(r"uses: *([^@\s]+)@(.*)", path.read_text()):
+            pins.setdefault(action, set()).add(pin)
+    assert {action: several for action, several in pins.items() if len(several) > 1} == {}
+
+
+def test_no_second_index_is_searched_for_all_packages():
+    """Who can upload a name to the second index could otherwise replace any package of ours."""
+    for path in [*WORKFLOWS, ROOT / ".ci" / "run", ROOT / "Makefile", ROOT / "requirements.lock"]:
+        assert not re.search(r"extra.index.url", path.read_text(), re.IGNORECASE), path.name
+
+
+def test_torch_alone_comes_from_its_index():
+    outcome = make("--dry-run", "--always-make", "install", "TORCH_INDEX=https://example.org/whl").stdout
+    (line,) = [line for line in outcome.replace("\\\n", " ").splitlines() if "--index-url" in line]
+    assert "--no-deps" in line
+    expression = re.search(r"\$\((sed .*?)\)$", line.strip())
+    assert expression, line
+    chosen = subprocess.run(expression[1], shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert chosen.strip() == f"torch=={locked()['torch']}"
+
+
+def test_the_matrix_covers_what_the_package_says_it_runs_on():
+    matrix = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["fast"]["strategy"][
+        "matrix"
+    ]
+    declared = [text.rsplit(" ", 1)[1] for text in PROJECT["classifiers"] if "Python :: 3." in text]
+    assert matrix["python"] == declared
+    assert min(declared, key=lambda text: int(text.split(".")[1])) == PROJECT["requires-python"].removeprefix(">=")
+
+
+def test_lowest_versions_are_those_declared():
+    outcome = ci_script("lowest.py")
+    lowest = dict(line.split("==") for line in outcome.stdout.split())
+    assert len(lowest) == len(LIBRARY)
+    for requirement in LIBRARY:
+        assert requirement.specifier.contains(lowest[requirement.name])
+
+
+def test_a_release_has_the_text_of_its_version_and_no_other():
+    outcome = ci_script("release_notes.py", f"v{lodestone.__version__}")
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.strip()
+    assert "## [" not in outcome.stdout
+    assert ci_script("release_notes.py", "v99.0.0").returncode != 0
+
+
+def test_hooks_run_the_tools_of_the_lock_file():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repo["repo"] for repo in hooks] == ["local"], "another repository would bring versions of its own"
+    commands = {hook["entry"].split()[0].removeprefix(".venv/bin/") for hook in hooks[0]["hooks"]}
+    assert commands == {"ruff", "codespell", "mypy", "lint-imports"}
+
+
+def test_words_are_spelled_correctly():
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    command = [str(Path(sys.executable).with_name("codespell")), *filter(lambda name: (ROOT / name).is_file(), files)]
+    outcome = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout
+
+
+def ci_script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / ".ci" / name), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

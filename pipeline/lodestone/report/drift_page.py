@@ -11,7 +11,7 @@ from lodestone.curation.drift import Drift
 from lodestone.report import markup
 from lodestone.report.drift_text import WARNING, counts
 from lodestone.report.html import page, plot
-from lodestone.report.theme import BELOW, BLUE, GREEN, VERMILLION, figure, say_empty, title
+from lodestone.report.theme import BELOW, BLUE, GREEN, VERMILION, figure, say_empty, title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -69,7 +69,7 @@ def flips_by_system(drift: Drift) -> Figure:
     drawn.update_yaxes(showgrid=False, ticksuffix=" ")
     for column, name, colour in (
         ("n_became_stable", "became stable", GREEN),
-        ("n_became_unstable", "became unstable", VERMILLION),
+        ("n_became_unstable", "became unstable", VERMILION),
     ):
         hover = "%{y}: %{x} " + name + "<extra></extra>"
         x, y = most[column].to_list(), most["chemsys"].to_list()

@@ -15,14 +15,14 @@ RULE = "#e4e7eb"
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
 GREEN = "#009E73"
-VERMILLION = "#D55E00"
+VERMILION = "#D55E00"
 SKY = "#56B4E9"
 PURPLE = "#CC79A7"
 
 PREDICTOR_COLOURS = {"composition": ORANGE, "structure": GREEN, "ensemble": BLUE}
 CHOOSER_COLOURS = {"model": BLUE, "random": MUTED}
-DISCOVERY = VERMILLION
-ROUND_COLOURS = (SKY, GREEN, ORANGE, PURPLE, BLUE, VERMILLION)
+DISCOVERY = VERMILION
+ROUND_COLOURS = (SKY, GREEN, ORANGE, PURPLE, BLUE, VERMILION)
 # A legend under the axes; its y depends on the height of the figure.
 BELOW = {"orientation": "h", "yanchor": "top", "x": 0.5, "xanchor": "center"}
 
