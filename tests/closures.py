@@ -21,7 +21,10 @@ BY_FILE = ("curation", "runtime", "tables")  # rooms of which a stage declares s
 PLUMBING = {
     *(f"pipeline/lodestone/{name}.py" for name in ("errors", "stage", "tables/layout")),
     *(f"pipeline/lodestone/runtime/{name}.py" for name in ("processes", "progress", "redaction")),
-    *(f"pipeline/lodestone/config/{name}.py" for name in ("load", "params", "registry", "rounds", "sections")),
+    *(
+        f"pipeline/lodestone/config/{name}.py"
+        for name in ("discovery", "load", "params", "registry", "rounds", "sections")
+    ),
     "pipeline/lodestone/config/elements.py",  # the names of the elements do not change
 }
 

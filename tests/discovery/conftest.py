@@ -7,9 +7,13 @@ import pytest
 from world import BASELINE, BUDGET, ELEMENTS, ROUNDS, World
 
 from lodestone.config.load import load_params
+from lodestone.config.registry import GENERATORS
 from lodestone.config.rounds import RoundParams
+from lodestone.config.sections import Filters
 from lodestone.curation.labelling import energy_above_hull
 from lodestone.curation.splits import empty_attempts, split_snapshot
+from lodestone.discovery.generators.base import Known
+from lodestone.discovery.proposals import Rules, collect
 from lodestone.discovery.round import run_round
 from lodestone.discovery.state import RoundState
 from lodestone.schemas import Crystals
@@ -89,3 +93,25 @@ def known(reference) -> pl.DataFrame:
 @pytest.fixture(scope="session")
 def discovery():
     return load_params(ROOT / "params.yaml").discovery
+
+
+@pytest.fixture(scope="session")
+def substitute(discovery):
+    """Draw substitutions as a round does: from what is known, tried before, and the elements allowed."""
+
+    def _substitute(known, elements, rng, *, tried=frozenset(), filters=None, limit=None, **settings):
+        limits = {name: settings.pop(name, getattr(discovery, name)) for name in ("max_sites", "max_elements")}
+        section = discovery.generators[0].model_copy(update=settings)
+        generator = GENERATORS.make("substitution", section)
+        rules = Rules(
+            known=frozenset(known["decorated_prototype"]),
+            tried=tried,
+            elements=elements,
+            filters=filters or Filters(),
+            **limits,
+        )
+        limit = limit or discovery.max_proposals
+        drawn = generator.propose(Known(known, elements, **limits), rng, limit)
+        return collect({"substitution": drawn}, rules, limit)
+
+    return _substitute

@@ -5,7 +5,8 @@ import polars as pl
 import pytest
 
 from lodestone.config.load import load_params
-from lodestone.discovery.generators.substitution import propose
+from lodestone.config.sections import Filters
+from lodestone.crystals.chemistry import is_allowed
 from lodestone.tables.files import read_table
 
 
@@ -21,17 +22,30 @@ def known():
 
 
 @pytest.mark.parametrize("required", [None, ("O", "F")])
-def test_candidates_hold_one_of_the_required_elements(known, required):
-    settings = load_params().discovery.model_copy(update={"max_proposals": 300})
+def test_candidates_hold_one_of_the_required_elements(known, substitute, required):
     allowed = frozenset(["Na", "Mg", "Al", "O", "F", "S", "Ni", "Si"])
-    found = propose(known, set(), allowed, settings, np.random.default_rng(0), required).items
-    held = [bool(set(item.crystal.species) & {"O", "F"}) for item in found]
+    filters = Filters(require_any_of=required)
+    found = substitute(known, allowed, np.random.default_rng(0), filters=filters, limit=300).items
+    held = [bool(set(proposal.crystal.species) & {"O", "F"}) for _, proposal in found]
     assert found
     assert all(held) == (required is not None)
 
 
-def test_no_pure_element_is_proposed(known):
-    settings = load_params().discovery.model_copy(update={"max_proposals": 2000})
+SYSTEMS = ("Li-Mg-O-Ti", "Na-Al-S-Zn")
+
+
+def test_no_candidate_lies_outside_the_chemical_systems_of_the_snapshot(known, substitute):
+    filters = Filters(chemical_systems=SYSTEMS)
+    inside = known.filter(pl.Series([is_allowed(set(system.split("-")), filters) for system in known["chemsys"]]))
+    elements = frozenset("Li Mg O Ti Na Al S Zn".split())
+    found = substitute(inside, elements, np.random.default_rng(0), filters=filters)
+    assert found.items
+    assert found.dropped["outside"] > 0
+    for _, proposal in found.items:
+        assert any(set(proposal.crystal.species) <= set(system.split("-")) for system in SYSTEMS)
+
+
+def test_no_pure_element_is_proposed(known, substitute):
     assert (~known["chemsys"].str.contains("-")).any()
-    found = propose(known, set(), frozenset(["Na", "Ni", "Si", "Al"]), settings, np.random.default_rng(0)).items
-    assert min(len(set(item.crystal.species)) for item in found) > 1
+    found = substitute(known, frozenset(["Na", "Ni", "Si", "Al"]), np.random.default_rng(0), limit=2000).items
+    assert min(len(set(proposal.crystal.species)) for _, proposal in found) > 1

@@ -43,7 +43,7 @@ def test_verifications_are_of_the_acquired_candidates(first, world):
     offsets = np.where(fails, np.nan, world.offsets(crystals))  # from the hull at the start
     assert told["energy_above_hull"].fill_null(np.nan).to_numpy() == pytest.approx(offsets, nan_ok=True)
     predicted = ("energy_above_hull_pred", "formation_energy_per_atom_upper", "out_of_distribution")
-    for column in ("substitution", "parent_id", "formula_pretty", *predicted):
+    for column in ("generator", "provenance", "formula_pretty", *predicted):
         assert told[column].to_list() == acquired[column].to_list()
 
 

@@ -28,8 +28,9 @@ def test_a_baseline_that_takes_every_candidate_is_named(start, world, params):
 
 
 def test_no_substitution_left(start, world, params):
-    with pytest.raises(LodestoneError, match=r"round_0: no substitution(.|\n)*min_substitution_probability"):
-        run_round("round_0", start, world, changed(params, min_substitution_probability=1.0), world.label)
+    section = params.discovery.generators[0].model_copy(update={"min_substitution_probability": 1.0})
+    with pytest.raises(LodestoneError, match=r"round_0: no generator(.|\n)*min_substitution_probability"):
+        run_round("round_0", start, world, changed(params, generators=(section,)), world.label)
 
 
 def test_an_oracle_that_fails_on_every_candidate(start, world, params):

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +9,7 @@ from scipy.stats import norm
 from lodestone.config.rounds import RoundParams
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.symmetry import symmetry_of
-from lodestone.discovery.acquisition import acquire
-from lodestone.discovery.generators.substitution import propose
+from lodestone.discovery.choice import choose as choose_candidates
 from lodestone.discovery.screening import candidate_id, screen
 from lodestone.ensemble.calibration import Calibration
 from lodestone.ensemble.predictor import Prediction
@@ -28,16 +28,15 @@ def hull(known):
 
 
 @pytest.fixture(scope="module")
-def proposals(known, discovery):
+def proposals(known, substitute):
     elements = frozenset(known.filter(~pl.col("chemsys").str.contains("-"))["chemsys"])
-    some = discovery.model_copy(update={"max_proposals": 80})
-    return propose(known, set(), elements, some, np.random.default_rng(0)).items
+    return substitute(known, elements, np.random.default_rng(0), limit=80).items
 
 
 @pytest.fixture
 def predicted(proposals, hull):
     """Predictions whose distance to the hull is known: 0, 1, 2, … meV/atom, the second half below it."""
-    fractions = atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals])
+    fractions = atomic_fractions([proposal.crystal.atomic_numbers for _, proposal in proposals])
     distance = 1e-3 * np.arange(len(proposals)) * np.where(np.arange(len(proposals)) < 40, 1, -1)
     mean = hull.hull_energies(fractions) + distance
     std, out_of_distribution = np.full(len(mean), 0.02), ["", "pair"] * (len(mean) // 2)
@@ -47,8 +46,8 @@ def predicted(proposals, hull):
 
 
 @pytest.fixture
-def table(proposals, known, predicted, hull):
-    return screen(proposals, known["material_id"].to_list(), predicted[0], hull, "round_7")
+def table(proposals, predicted, hull):
+    return screen(proposals, predicted[0], hull, "round_7")
 
 
 def test_screening_tells_the_distance_to_the_hull(table, predicted, tmp_path):
@@ -61,12 +60,13 @@ def test_screening_tells_the_distance_to_the_hull(table, predicted, tmp_path):
     assert set(table["acquired_by"]) == {"none"}
 
 
-def test_candidates_keep_name_parent_and_structure(table, proposals, known):
-    for row, proposal in zip(table.iter_rows(named=True), proposals, strict=True):
-        assert row["material_id"] == candidate_id("round_7", proposal.decorated_prototype)
-        assert row["decorated_prototype"] == proposal.decorated_prototype
-        assert row["parent_id"] == known["material_id"][proposal.parent]
-        assert row["substitution"] == proposal.substitution
+def test_candidates_keep_name_origin_and_structure(table, proposals):
+    for row, (_, proposal) in zip(table.iter_rows(named=True), proposals, strict=True):
+        assert row["material_id"] == candidate_id("round_7", proposal.label)
+        assert row["decorated_prototype"] == proposal.label
+        assert (row["generator"], row["weight"]) == ("substitution", proposal.weight)
+        assert json.loads(row["provenance"]) == proposal.provenance
+        assert list(proposal.provenance) == ["parent", "substitution"]
         assert row["atomic_numbers"] == proposal.crystal.atomic_numbers.tolist()
         assert row["spacegroup_number"] == symmetry_of(proposal.crystal).spacegroup_number
 
@@ -78,13 +78,13 @@ def test_identifiers_follow_from_what_the_candidate_is():
     assert candidate_id("round_0", "a") == candidate_id("round_0", "a")
 
 
-def test_stability_probability_is_that_of_lying_on_or_below_the_hull(table, predicted, proposals, known, hull):
+def test_stability_probability_is_that_of_lying_on_or_below_the_hull(table, predicted, proposals, hull):
     prediction, distance = predicted
     found = table["stability_probability"].to_numpy()
     assert found == pytest.approx(norm.cdf(-distance / 0.02), abs=3e-3)  # uncalibrated errors are normal
     cal = prediction.calibration
     higher = replace(prediction, calibration=replace(cal, errors=tuple(error + 2 for error in cal.errors)))
-    again = screen(proposals, known["material_id"].to_list(), higher, hull, "round_7")["stability_probability"]
+    again = screen(proposals, higher, hull, "round_7")["stability_probability"]
     assert again.to_numpy() == pytest.approx(norm.cdf(-distance / 0.02 - 2), abs=3e-3)  # labels were found higher
 
 
@@ -119,7 +119,9 @@ def choose(candidates, discovery):
     def _choose(table=candidates, seed=0, budget=12, baseline=8, **changes):
         settings = {"max_per_chemsys": 3, "threshold": 0.05} | changes
         round_params = RoundParams(next="round_1", budget=budget, random_baseline=baseline)
-        return acquire(table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed))
+        return choose_candidates(
+            table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed)
+        )
 
     return _choose
 

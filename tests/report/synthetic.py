@@ -171,8 +171,8 @@ def _verifications(
         pl.Series("status", failing, dtype=pl.String),
         round=pl.lit(name),
         acquired_by=pl.when((order % 4 == 1) & (found == "some")).then(pl.lit("random")).otherwise(pl.lit("model")),
-        parent_id=pl.lit("syn-0000"),
-        substitution=pl.lit("Na>K"),
+        generator=pl.lit("substitution"),
+        provenance=pl.lit('{"parent": "syn-0000", "substitution": "Na>K"}'),
         n_steps=pl.lit(12, pl.Int32),
         energy_above_hull_pred=distance + 0.01,
         stability_probability=pl.lit(0.5),
@@ -221,7 +221,7 @@ def _write_round(
     write_table(test, files.predictions, Predictions, "material_id")
     candidates = chosen.with_columns(
         **_predicted(chosen["formation_energy_per_atom"], generator),
-        parent_id=pl.lit("syn-0000"), substitution=pl.lit("Na>K"), substitution_probability=pl.lit(0.1),
+        generator=pl.lit("substitution"), provenance=pl.lit('{"parent": "syn-0000"}'), weight=pl.lit(0.1),
         energy_above_hull_pred=pl.lit(0.0), stability_probability=pl.lit(0.5), acquired_by=pl.lit("model"),
     ).drop("formation_energy_per_atom")  # fmt: skip
     write_table(candidates, files.candidates, Candidates, "material_id")
@@ -260,7 +260,8 @@ def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
     done = verified.filter(pl.col("status") == "ok")
     error = (done["formation_energy_per_atom_pred"] - done["formation_energy_per_atom"]).abs().mean()
     return {
-        "n_proposed": 2000, "n_known": 150, "n_screened": 90, "n_verified": verified.height, "n_ok": done.height,
+        "n_proposed": 2000, "n_known": 120, "n_tried": 10, "n_repeated": 20, "n_outside": 5, "n_unbalanced": 700,
+        "n_screened": 90, "n_verified": verified.height, "n_ok": done.height,
         "n_stable_start": 60, "n_stable_end": 60 + total, "n_discovered": int(verified["is_stable"].sum()),
         "n_discovered_total": total, "rejected": {},
         "hit_rate": {who: _hit_rate(verified.filter(pl.col("acquired_by") == who)) for who in ("model", "random")},

@@ -34,6 +34,7 @@ SALT = {
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
     "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
+    "provenance": "{}",
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 
@@ -99,6 +100,7 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Predictions, {"formation_energy_per_atom_std": 0.0}, "formation_energy_per_atom_std: "),
         (Candidates, {"out_of_distribution": "pair,odd"}, "out_of_distribution names"),
         (Candidates, {"out_of_distribution": "odd"}, "out_of_distribution names"),
+        (Candidates, {"provenance": "Na>K"}, "provenance: "),
         (Verifications, {"status": "exploded"}, "refused ones have neither"),
         (Verifications, {"energy_per_atom": None}, "accepted relaxations"),
         (Verifications, {"energy_above_hull": 0.1}, "is_stable says"),

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
+from lodestone.config.discovery import DiscoveryParams
 from lodestone.config.registry import ORACLES, SOURCES, VIEWS, Registry
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
-    DiscoveryParams,
     EnsembleParams,
     Name,
     OracleParams,

@@ -173,3 +173,5 @@ VIEWS = NamesakeRegistry(
     group="lodestone.views",
     known={"composition": CompositionParams, "structure": StructureParams},
 )
+GENERATORS = Registry("generator", package="lodestone.discovery.generators", group="lodestone.generators")
+ACQUISITIONS = Registry("acquisition", package="lodestone.discovery.acquisitions", group="lodestone.acquisitions")

@@ -82,7 +82,7 @@ class ValidateParams(Section):
     on_bad_rows: Literal["fail", "quarantine"] = Field(description="stop, or set bad rows aside in a file")
     min_distance: Positive = Field(description="shortest interatomic distance, Å")
     volume_per_atom: tuple[Positive, Positive] = Field(description="allowed range, Å3/atom")
-    formation_energy: tuple[float, float] = Field(description="allowed range, eV/atom")
+    formation_energy: tuple[float, float] = Field(description="allowed range, eV/atom, of verified candidates too")
     max_atomic_number: Count = Field(description="heaviest element that the oracle knows")
 
     @model_validator(mode="after")
@@ -196,18 +196,3 @@ class EnsembleParams(Section):
         description="weights fitted on the validation crystals, the same for all (constant) or by the spreads of both "
         "views (inverse_variance); plain mean; median of all members; or one view alone"
     )
-
-
-class DiscoveryParams(Section):
-    """How candidates are proposed, screened and chosen."""
-
-    min_substitution_probability: Fraction = Field(description="least likely replacement (GNoME: 0.001)")
-    max_parent_energy_above_hull: float = Field(
-        ge=0, description="crystals further from the hull have no children, eV/atom"
-    )
-    max_proposals: Count = Field(description="candidates screened per round, drawn with the named seed")
-    max_sites: Count = Field(description="largest cell proposed")
-    max_elements: int = Field(ge=2, description="most elements in a candidate")
-    threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
-    acquisition: Literal["stability_probability", "lowest_energy", "random"]
-    max_per_chemsys: Count = Field(description="most candidates of one chemical system per round")

@@ -9,8 +9,8 @@ import polars as pl
 
 from lodestone.config.params import Params
 from lodestone.crystals.encoding import decode
-from lodestone.discovery.acquisition import acquire
-from lodestone.discovery.generators.substitution import propose
+from lodestone.discovery.choice import choose
+from lodestone.discovery.proposals import propose
 from lodestone.discovery.screening import screen
 from lodestone.discovery.state import RoundResult, RoundState, next_state
 from lodestone.discovery.verification import refuse_if_all_failed, verify
@@ -49,22 +49,21 @@ def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, 
 def _candidates(
     name: str, state: RoundState, ensemble: Ensemble, hull: ConvexHull, params: Params
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    generator = child_generator(params.seed, name, "propose")
-    tried, elements = set(state.attempts["decorated_prototype"]), set(state.references["element"])
-    required = params.snapshot.filters.require_any_of
-    proposals = propose(state.crystals, tried, elements, params.discovery, generator, required)
+    proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     if not proposals.items:
         raise LodestoneError(
-            f"{name}: no substitution gives a candidate that is not known yet",
+            f"{name}: no generator gives a candidate that is not known yet",
             "lower discovery.min_substitution_probability, raise discovery.max_parent_energy_above_hull, "
             "or widen the snapshot",
         )
-    prediction = ensemble.predict([proposal.crystal for proposal in proposals.items], "unrelaxed")
-    table = screen(proposals.items, state.crystals["material_id"].to_list(), prediction, hull, name)
-    chosen = acquire(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
+    prediction = ensemble.predict([proposal.crystal for _, proposal in proposals.items], "unrelaxed")
+    table = screen(proposals.items, prediction, hull, name)
+    chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     _refuse_if_none_chosen(name, chosen, within, params)
-    return chosen, {"n_proposed": len(table), "n_known": proposals.n_known, "n_screened": within}
+    return chosen, {"n_proposed": len(table), "n_screened": within} | {
+        f"n_{word}": n for word, n in proposals.dropped.items()
+    }
 
 
 def _refuse_if_none_chosen(name: str, chosen: pl.DataFrame, within: int, params: Params) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -14,13 +15,12 @@ from lodestone.stability.hull import ConvexHull
 
 
 def screen(
-    proposals: list[Proposal], parents: list[str], prediction: Prediction, hull: ConvexHull, round_name: str
+    proposals: Sequence[tuple[str, Proposal]], prediction: Prediction, hull: ConvexHull, round_name: str
 ) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
     Args:
-        proposals: Candidates.
-        parents: ``material_id`` of every known crystal, by row.
+        proposals: Candidates, each with the name of its generator.
         prediction: Predicted formation energies of the candidates; P(stable) is that of lying on or below the hull.
         hull: Hull at the start of the round, taken as exact: what it may lack is not in the probability.
         round_name: Prefix of the new identifiers.
@@ -28,15 +28,16 @@ def screen(
     Returns:
         Columns of :class:`lodestone.schemas.Candidates`, ``acquired_by`` set to ``none``.
     """
-    table = describe([proposal.crystal for proposal in proposals])
-    floor = hull.hull_energies(atomic_fractions([proposal.crystal.atomic_numbers for proposal in proposals]))
+    candidates = [proposal for _, proposal in proposals]
+    table = describe([proposal.crystal for proposal in candidates])
+    floor = hull.hull_energies(atomic_fractions([proposal.crystal.atomic_numbers for proposal in candidates]))
     derived = pl.DataFrame(
         {
-            "material_id": [candidate_id(round_name, proposal.decorated_prototype) for proposal in proposals],
-            "decorated_prototype": [proposal.decorated_prototype for proposal in proposals],
-            "parent_id": [parents[proposal.parent] for proposal in proposals],
-            "substitution": [proposal.substitution for proposal in proposals],
-            "substitution_probability": [proposal.probability for proposal in proposals],
+            "material_id": [candidate_id(round_name, proposal.label) for proposal in candidates],
+            "decorated_prototype": [proposal.label for proposal in candidates],
+            "generator": [generator for generator, _ in proposals],
+            "provenance": [proposal.provenance_text for proposal in candidates],
+            "weight": [float(proposal.weight) for proposal in candidates],
             "energy_above_hull_pred": prediction.mean - floor,
             "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
             "acquired_by": ["none"] * len(proposals),

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.config.params import Params
-from lodestone.config.registry import ORACLES, SOURCES, VIEWS, Registry
+from lodestone.config.registry import GENERATORS, ORACLES, SOURCES, VIEWS, Registry
 from lodestone.documentation.dataset import dataset_text, prose, table
 
 DATASET_FILE = Path("DATASET.md")
 PARAMETERS_FILE = Path("docs/parameters.md")
 
 # Sections whose further keys depend on a choice from a registry, and the key that says it.
-_CHOICES: dict[str, tuple[str, Registry]] = {"snapshot": ("source", SOURCES), "oracle": ("name", ORACLES)}
+_CHOICES: dict[str, tuple[str, Registry]] = {
+    "snapshot": ("source", SOURCES),
+    "oracle": ("name", ORACLES),
+    "discovery.generators": ("name", GENERATORS),
+}
 
 _PARAMETERS_HEAD = """# Parameters
 
@@ -76,8 +80,9 @@ def _choices(path: str, common: set[str]) -> Iterator[tuple[str, str, dict[str, 
 
 
 def _reference(item: Mapping[str, Any]) -> str | None:
-    """Name of the class that a property holds, directly or as the values of a mapping."""
-    told = item.get("$ref") or (item.get("additionalProperties") or {}).get("$ref")
+    """Name of the class that a property holds, directly, as the values of a mapping or in a list."""
+    several = item.get("additionalProperties") or item.get("items") or {}
+    told = item.get("$ref") or several.get("$ref")
     return None if told is None else str(told).rsplit("/", 1)[-1]
 
 

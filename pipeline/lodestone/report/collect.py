@@ -20,6 +20,10 @@ PARTS = ("validation", "test")
 COUNTS = (
     "n_proposed",
     "n_known",
+    "n_tried",
+    "n_repeated",
+    "n_outside",
+    "n_unbalanced",
     "n_screened",
     "n_verified",
     "n_ok",

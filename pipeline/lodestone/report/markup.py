@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from markupsafe import Markup, escape
@@ -43,6 +44,12 @@ def prototype(label: str) -> Markup:
     """The readable head of a prototype label: anonymous formula and Pearson symbol."""
     anonymous, *pearson = label.split("_")[:2]
     return Markup(" ").join([formula(anonymous), *map(escape, pearson)])
+
+
+def origin(generator: str, provenance: str) -> str:
+    """Who proposed a candidate, and from what, e.g. ``substitution: parent mp-1, substitution Na>K``."""
+    told = ", ".join(f"{key} {value}" for key, value in json.loads(provenance).items())
+    return f"{generator}: {told}" if told else generator
 
 
 def milli(energy: float | None, digits: int = 0) -> str:

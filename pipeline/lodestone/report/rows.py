@@ -22,8 +22,10 @@ OUT_OF_DISTRIBUTION_REASONS = {
     "latent": "far in latent space",
 }
 STEPS = (
-    ("drawn", "Substitutions drawn"),
-    ("proposed", "New: not known, tried or drawn before"),
+    ("drawn", "Ideas of the generators"),
+    ("new", "New: not known, tried or drawn before"),
+    ("inside", "In the chemistry of the snapshot, not too large"),
+    ("proposed", "Charge balanced, or without anions"),
     ("screened", "Kept by the screening"),
     ("verified", "Given to the oracle"),
     ("ok", "Relaxation accepted"),
@@ -95,7 +97,7 @@ def rejected_candidates(campaign: CampaignData) -> list[dict[str, Any]]:
             "id": row["material_id"],
             "round": data.name,
             "formula": markup.formula(row["formula_pretty"]),
-            "made": f"{row['parent_id']} with {row['substitution']}",
+            "made": markup.origin(row["generator"], row["provenance"]),
             "reason": refused[row["material_id"]] + (f" ({row['status']})" if ":" in row["status"] else ""),
         }
         for data in campaign.rounds
@@ -121,6 +123,7 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": row["material_id"],
         "cif": cif_name(row["material_id"]),
+        "origin": markup.origin(row["generator"], row["provenance"]),
         "name": row["formula_pretty"],
         "formula": markup.formula(row["formula_pretty"]),
         "symbol": markup.spacegroup(row["spacegroup_number"]),
@@ -146,8 +149,12 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
 
 def _funnel(data: RoundData) -> dict[str, int]:
     counts = data.counts
+    inside = counts["n_proposed"] + counts["n_unbalanced"]
+    new = inside + counts["n_outside"]
     return {
-        "drawn": counts["n_proposed"] + counts["n_known"],
+        "drawn": new + counts["n_known"] + counts["n_tried"] + counts["n_repeated"],
+        "new": new,
+        "inside": inside,
         "proposed": counts["n_proposed"],
         "screened": counts["n_screened"],
         "verified": counts["n_verified"],

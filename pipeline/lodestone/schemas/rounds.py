@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lodestone.schemas.columns import Contract, check, field
+from lodestone.schemas.columns import Contract, Lenient, check, field
 from lodestone.schemas.crystals import Encoded, Sound
 from lodestone.schemas.predictions import Predicted
 
@@ -17,13 +17,23 @@ class Attempts(Contract):
     is_stable: bool = field("Whether it was a discovery")
 
 
-class Candidates(Sound, Predicted):
+class Proposed(Lenient):
+    """Tables that know where a candidate comes from."""
+
+    generator: str = field("Who proposed it, by its name in `discovery.generators`", str_length={"min_value": 1})
+    provenance: str = field(
+        'What it was made from, in words of its generator: JSON with sorted keys, e.g. `{"parent": "mp-1", …}`',
+        str_matches=r"^\{.*\}$",
+    )
+
+
+class Candidates(Sound, Predicted, Proposed):
     """Screened candidates of a round, unrelaxed."""
 
-    parent_id: str = field("Known crystal whose elements were substituted")
-    substitution: str = field("What was replaced by what, e.g. 'Na>K'")
-    substitution_probability: pl.Float64 = field(
-        "Hautier's conditional probability, product over the replacements", in_range={"min_value": 0, "max_value": 1}
+    weight: pl.Float64 = field(
+        "How likely the generator holds it (substitution: Hautier's conditional probability, product over the "
+        "replacements); comparable among candidates of one generator only",
+        ge=0,
     )
     energy_above_hull_pred: pl.Float64 = field(
         "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
@@ -35,14 +45,12 @@ class Candidates(Sound, Predicted):
     acquired_by: str = field("'model', 'random' (the baseline), or 'none'", isin=["model", "random", "none"])
 
 
-class Verifications(Contract, Encoded, Predicted):
+class Verifications(Contract, Encoded, Predicted, Proposed):
     """What the oracle said about each acquired candidate; rejected ones keep their reason."""
 
     material_id: str = field("Candidate", unique=True)
     round: str = field("Round")
     acquired_by: str = field("'model' or 'random' (the baseline)", isin=["model", "random"])
-    parent_id: str = field("Known crystal whose elements were substituted")
-    substitution: str = field("What was replaced by what")
     formula_pretty: str = field("Reduced formula")
     chemsys: str = field("Chemical system")
     status: str = field("'ok', or why the relaxation is refused")
@@ -79,7 +87,7 @@ class Verifications(Contract, Encoded, Predicted):
     )
 
 
-class Discoveries(Sound):
+class Discoveries(Sound, Proposed):
     """Crystals found by the campaign: stable against the hull at the start of their round."""
 
     round: str = field("Round that found it")

@@ -6,18 +6,17 @@ the lowest one of each element before it draws the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import reduce
-from operator import or_
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from lodestone.config.sections import Filters
+from lodestone.crystals.chemistry import RULES
 from lodestone.errors import LodestoneError
 from lodestone.runtime.seeds import child_generator
 
-_ELEMENTS = pl.col("chemsys").str.split("-")
 _IS_ELEMENT = ~pl.col("chemsys").str.contains("-", literal=True)
 
 
@@ -49,20 +48,10 @@ def apply_filters(table: pl.DataFrame, filters: Filters, seed: int) -> tuple[pl.
     return table, steps
 
 
-def of_elements(table: pl.DataFrame, allowed: Iterable[str]) -> pl.DataFrame:
-    """Rows made of the allowed elements only."""
-    return table.filter(_ELEMENTS.list.set_difference(sorted(set(allowed))).list.len() == 0)
-
-
-def with_any_of(table: pl.DataFrame, required: Iterable[str]) -> pl.DataFrame:
-    """Rows with at least one of the elements, and every crystal of a single element (the hull needs them)."""
-    return table.filter(_IS_ELEMENT | (_ELEMENTS.list.set_intersection(sorted(set(required))).list.len() > 0))
-
-
-def in_systems(table: pl.DataFrame, systems: Iterable[str]) -> pl.DataFrame:
-    """Rows of these chemical systems, e.g. ``Li-Fe-O`` in any order, and of their subsystems."""
-    within = (_ELEMENTS.list.set_difference(sorted(s.split("-"))).list.len() == 0 for s in sorted(set(systems)))
-    return table.filter(reduce(or_, within, pl.lit(False)))
+def of_chemistry(table: pl.DataFrame, value: Any, name: str) -> pl.DataFrame:
+    """Rows whose elements pass one of :data:`lodestone.crystals.chemistry.RULES`, which candidates obey, too."""
+    kept = [system for system in table["chemsys"].unique() if RULES[name](set(system.split("-")), value)]
+    return table.filter(pl.col("chemsys").is_in(kept))
 
 
 def near_hull(table: pl.DataFrame, highest: float) -> pl.DataFrame:
@@ -89,9 +78,7 @@ def drawn(table: pl.DataFrame, limit: int, seed: int) -> pl.DataFrame:
 
 def _steps(seed: int) -> dict[str, Callable[[pl.DataFrame, Any], pl.DataFrame]]:
     return {
-        "elements": of_elements,
-        "require_any_of": with_any_of,
-        "chemical_systems": in_systems,
+        **{name: partial(of_chemistry, name=name) for name in RULES},
         "min_sites": lambda table, fewest: table.filter(pl.col("nsites") >= fewest),
         "max_sites": lambda table, most: table.filter(pl.col("nsites") <= most),
         "max_energy_above_hull": near_hull,

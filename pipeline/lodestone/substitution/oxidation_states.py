@@ -5,6 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import product
 
+import numpy as np
+
+from lodestone.crystals.elements import SYMBOLS
+
 ANIONS = ("N", "O", "F", "S", "Cl", "Se", "Br", "Te", "I")
 
 
@@ -18,6 +22,16 @@ def is_charge_balanced(elements: tuple[str, ...], counts: tuple[int, ...]) -> bo
     """
     choices = product(*(_charges(symbol) for symbol in elements))
     return any(sum(q * n for q, n in zip(charges, counts, strict=True)) == 0 for charges in choices)
+
+
+def is_neutral(atomic_numbers: np.ndarray) -> bool:
+    """Whether a crystal of these atoms is charge balanced; without an anion there are no charges to balance."""
+    numbers, counts = np.unique(atomic_numbers, return_counts=True)
+    symbols = tuple(SYMBOLS[z] for z in numbers)
+    if not set(symbols) & set(ANIONS):
+        return True
+    divisor = np.gcd.reduce(counts)
+    return is_charge_balanced(symbols, tuple(int(n // divisor) for n in counts))
 
 
 @lru_cache(maxsize=128)

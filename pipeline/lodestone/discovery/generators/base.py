@@ -1,13 +1,17 @@
-"""What a generator gives: candidates before screening."""
+"""What a generator is: known crystals in, proposals out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import polars as pl
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.crystals.elements import SYMBOLS
-
-Replacement = tuple[tuple[int, int], ...]  # pairs of atomic numbers (old, new)
+from lodestone.crystals.symmetry import symmetry_of
 
 
 @dataclass(frozen=True)
@@ -15,28 +19,82 @@ class Proposal:
     """A candidate before screening.
 
     Attributes:
-        parent: Row of the parent in the table of known crystals.
-        replacement: Pairs of atomic numbers, old and new.
-        probability: Product of the conditional probabilities of the replacements.
-        decorated_prototype: Composition and prototype; the candidate's identity.
-        crystal: Unrelaxed candidate, at the volume that its elements suggest.
+        crystal: Unrelaxed.
+        label: Decorated prototype, by which candidates are told apart (:mod:`lodestone.crystals.symmetry`).
+        weight: How likely the generator holds it; comparable among the proposals of one generator only.
+        provenance: Where it comes from, in words of the generator's own, e.g. ``{"parent": "mp-1"}``.
     """
 
-    parent: int
-    replacement: Replacement
-    probability: float
-    decorated_prototype: str
     crystal: Crystal
+    label: str
+    weight: float = 1.0
+    provenance: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, crystal: Crystal, weight: float = 1.0, **provenance: str | int | float) -> Proposal:
+        """A proposal with the label that a symmetry search finds, for generators that know none."""
+        return cls(crystal, symmetry_of(crystal).decorated, weight, provenance)
 
     @property
-    def substitution(self) -> str:
-        """The replacement as text, e.g. ``Na>K``."""
-        return ",".join(f"{SYMBOLS[old]}>{SYMBOLS[new]}" for old, new in self.replacement)
+    def provenance_text(self) -> str:
+        """The provenance as it stands in tables: JSON with sorted keys."""
+        return json.dumps(self.provenance, sort_keys=True, allow_nan=False, ensure_ascii=False)
 
 
 @dataclass(frozen=True)
-class Proposals:
-    """What a round proposes, and how many ideas it dropped as already known."""
+class Known:
+    """What a generator starts from.
 
-    items: list[Proposal]
-    n_known: int
+    The limits are kept by who calls it (:mod:`lodestone.discovery.proposals`), for all generators alike. A generator
+    may read them to waste fewer ideas.
+
+    Attributes:
+        crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
+        elements: Elements that may be put in: those with a reference energy.
+        max_sites: Largest cell.
+        max_elements: Most elements in a candidate.
+    """
+
+    crystals: pl.DataFrame
+    elements: frozenset[str]
+    max_sites: int
+    max_elements: int
+
+
+class Generator(Protocol):
+    """A source of candidates, registered in a file of its own.
+
+    Whatever it proposes, what is known, tried, proposed before, outside the chemistry of the snapshot, too large or not
+    charge balanced is dropped afterwards. It may stop after any number of proposals, but must stop.
+
+    Examples:
+        Everything that is known, stretched. A generator with settings gives their model to ``register``.
+
+        >>> import numpy as np, polars as pl
+        >>> from lodestone.config.discovery import GeneratorParams
+        >>> from lodestone.config.registry import GENERATORS
+        >>> from lodestone.crystals.encoding import decode, describe
+        >>> @GENERATORS.register("stretched", settings=GeneratorParams)
+        ... class Stretched:
+        ...     def __init__(self, settings):
+        ...         self.settings = settings
+        ...     def propose(self, known, rng, limit):
+        ...         for name, crystal in zip(known.crystals["material_id"], decode(known.crystals)):
+        ...             yield Proposal.of(crystal.scaled_to(rng.uniform(1, 2) * crystal.volume), parent=name)
+        >>> salt = Crystal(4.0 * np.eye(3), [55, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        >>> crystals = describe([salt]).with_columns(material_id=pl.lit("mp-1"))
+        >>> known = Known(crystals, frozenset({"Cs", "Cl"}), max_sites=8, max_elements=2)
+        >>> (proposal,) = Stretched(GeneratorParams(name="stretched")).propose(known, np.random.default_rng(0), 10)
+        >>> proposal.label, proposal.provenance_text
+        ('cP2_221_Cl=1:m-3m_Cs=1:m-3m', '{"parent": "mp-1"}')
+    """
+
+    def propose(self, known: Known, rng: np.random.Generator, limit: int) -> Iterator[Proposal]:
+        """Candidates, the better ones earlier on average.
+
+        Args:
+            known: What there is to start from.
+            rng: Decides all that is drawn.
+            limit: No more than so many are kept; what was proposed and dropped is not among them.
+        """
+        ...

@@ -1,59 +1,67 @@
-"""Propose candidates by ionic substitution in known crystals."""
+"""Ionic substitution in known crystals, drawn by the probabilities of Hautier et al."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
-from itertools import combinations
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
-from lodestone.config.sections import DiscoveryParams
-from lodestone.crystals.crystal import Crystal
+from lodestone.config.discovery import GeneratorParams
+from lodestone.config.registry import GENERATORS
+from lodestone.config.sections import Fraction
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.crystals.encoding import decode
-from lodestone.discovery.generators.base import Proposal, Proposals, Replacement
-from lodestone.substitution.oxidation_states import ANIONS, is_charge_balanced
-from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.discovery.generators.base import Known, Proposal
+from lodestone.substitution.draw import Replacement, Substitution, draw_substitutions
 from lodestone.substitution.volumes import AtomicVolumes
 
 
-def propose(
-    known: pl.DataFrame,
-    tried: Set[str],
-    elements: Set[str],
-    params: DiscoveryParams,
-    generator: np.random.Generator,
-    require_any_of: Sequence[str] | None = None,
-) -> Proposals:
-    """Draw candidates, likelier substitutions first, no two alike and none known or tried.
+class SubstitutionParams(GeneratorParams):
+    """Settings of the generator `substitution`."""
 
-    Args:
-        known: Known crystals (contract :class:`lodestone.schemas.Crystals`).
-        tried: ``decorated_prototype`` of candidates already given to the oracle.
-        elements: Elements that may be put in: those with a reference energy.
-        params: Thresholds and limits.
-        generator: Decides the draw.
-        require_any_of: Candidates must hold one of these elements, as the snapshot's crystals do. Outside the chemistry
-            of the snapshot the competing phases are missing, and anything would look stable.
-    """
-    crystals = decode(known)
-    labels = known["decorated_prototype"].to_list()
-    volumes = AtomicVolumes.fit(crystals)
-    seen = set(labels) | set(tried)
-    items: list[Proposal] = []
-    n_known = 0
-    for parent, replacement, probability in _draw(known, crystals, elements, params, generator):
-        if len(items) == params.max_proposals:
-            break
-        label = relabel(labels[parent], replacement)
-        if label in seen:
-            n_known += 1
-        elif _is_plausible(crystals[parent], replacement, require_any_of):
-            child = volumes.rescale(crystals[parent], crystals[parent].with_elements(dict(replacement)))
-            items.append(Proposal(parent, replacement, probability, label, child))
-            seen.add(label)
-    return Proposals(items, n_known)
+    min_substitution_probability: Fraction = Field(
+        0.001, description="least likely replacement (GNoME: 0.001); with 0, all that are possible are drawn from"
+    )
+    max_parent_energy_above_hull: float = Field(
+        0.1, ge=0, description="crystals further from the hull have no children, eV/atom"
+    )
+
+
+@GENERATORS.register("substitution", settings=SubstitutionParams)
+@dataclass(frozen=True)
+class SubstitutionGenerator:
+    """Known crystals with one or two elements replaced, at the volume that the new elements suggest."""
+
+    settings: SubstitutionParams
+
+    def propose(self, known: Known, rng: np.random.Generator, limit: int) -> Iterator[Proposal]:
+        """Draw without replacement, likelier substitutions first; see :class:`Generator`."""
+        parents = self._parents(known)
+        names, labels = known.crystals["material_id"].to_list(), known.crystals["decorated_prototype"].to_list()
+        crystals = decode(known.crystals)
+        volumes = AtomicVolumes.fit(crystals)
+        elements = [np.unique(crystals[row].atomic_numbers) for row in parents]
+        allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in known.elements))
+        least = self.settings.min_substitution_probability
+        for found in draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit):
+            row = parents[found.parent]
+            child = volumes.rescale(crystals[row], crystals[row].with_elements(dict(found.replacement)))
+            yield Proposal(
+                child, relabel(labels[row], found.replacement), found.probability, _provenance(names[row], found)
+            )
+
+    def _parents(self, known: Known) -> list[int]:
+        """Rows of crystals near the hull that are within the limits."""
+        highest = self.settings.max_parent_energy_above_hull
+        chosen = known.crystals.with_row_index("row").filter(
+            (pl.col("energy_above_hull") <= highest)
+            & (pl.col("nsites") <= known.max_sites)
+            & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, known.max_elements - 1)
+        )
+        return chosen["row"].to_list()
 
 
 def relabel(decorated_prototype: str, replacement: Replacement) -> str:
@@ -73,47 +81,6 @@ def _rename(part: str, new: dict[str, str]) -> str:
     return f"{new.get(symbol, symbol)}{head[len(symbol) :]}={orbits}"
 
 
-def _draw(
-    known: pl.DataFrame,
-    crystals: list[Crystal],
-    elements: Set[str],
-    params: DiscoveryParams,
-    generator: np.random.Generator,
-) -> Iterator[tuple[int, Replacement, float]]:
-    """All substitutions, in an order drawn without replacement with their probabilities as weights."""
-    parents = known.with_row_index("row").filter(
-        (pl.col("energy_above_hull") <= params.max_parent_energy_above_hull)
-        & (pl.col("nsites") <= params.max_sites)
-        & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, params.max_elements - 1)
-    )
-    allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in elements))
-    found = [item for row in parents["row"] for item in _of_parent(int(row), crystals[row], allowed, params)]
-    weights = np.array([probability for _, _, probability in found])
-    # Gumbel's trick: sorting by log-weight plus Gumbel noise is drawing without replacement.
-    order = np.argsort(-(np.log(weights) + generator.gumbel(size=len(weights))), kind="stable")
-    return (found[index] for index in order)
-
-
-def _of_parent(
-    row: int, crystal: Crystal, allowed: np.ndarray, params: DiscoveryParams
-) -> Iterator[tuple[int, Replacement, float]]:
-    table, least = substitution_probabilities(), params.min_substitution_probability
-    present = [int(z) for z in np.unique(crystal.atomic_numbers)]
-    new = allowed[~np.isin(allowed, present)]
-    single = {old: [(int(z), float(table[z, old])) for z in new if table[z, old] >= least] for old in present}
-    for old, choices in single.items():
-        yield from ((row, ((old, z),), p) for z, p in choices)
-    for first, second in combinations(present, 2):
-        for z, p in single[first]:
-            yield from ((row, ((first, z), (second, y)), p * q) for y, q in single[second] if y != z and p * q >= least)
-
-
-def _is_plausible(parent: Crystal, replacement: Replacement, require_any_of: Sequence[str] | None) -> bool:
-    """Compounds with anions must be charge balanced; intermetallics have no charges to balance."""
-    numbers, counts = np.unique(parent.with_elements(dict(replacement)).atomic_numbers, return_counts=True)
-    symbols = tuple(SYMBOLS[z] for z in numbers)
-    if require_any_of is not None and not set(symbols) & set(require_any_of):
-        return False
-    ionic = any(symbol in ANIONS for symbol in symbols)
-    divisor = np.gcd.reduce(counts)
-    return not ionic or is_charge_balanced(symbols, tuple(int(n // divisor) for n in counts))
+def _provenance(parent: str, found: Substitution) -> dict[str, str | int | float]:
+    told = ",".join(f"{SYMBOLS[old]}>{SYMBOLS[new]}" for old, new in found.replacement)
+    return {"parent": parent, "substitution": told}

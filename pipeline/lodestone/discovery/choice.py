@@ -7,23 +7,19 @@ from collections import Counter
 import numpy as np
 import polars as pl
 
+from lodestone.config.discovery import DiscoveryParams
+from lodestone.config.registry import ACQUISITIONS
 from lodestone.config.rounds import RoundParams
-from lodestone.config.sections import DiscoveryParams
-
-_RANKINGS = {
-    "stability_probability": (["stability_probability", "energy_above_hull_pred"], [True, False]),
-    "lowest_energy": (["energy_above_hull_pred"], [False]),
-}
 
 
-def acquire(
+def choose(
     candidates: pl.DataFrame, params: DiscoveryParams, budget: RoundParams, generator: np.random.Generator
 ) -> pl.DataFrame:
     """Choose candidates for the oracle: the acquisition's, and a random baseline from all that were proposed.
 
     Args:
         candidates: Output of :func:`screen`.
-        params: Ranking, threshold and limit per chemical system.
+        params: Ranking, threshold and limit per chemical system, which binds both choices alike.
         budget: How many of each.
         generator: Decides the baseline (and the ranking, where that is random).
 
@@ -31,25 +27,22 @@ def acquire(
         The candidates with ``acquired_by`` set; the two choices share no candidate.
     """
     shuffled = candidates.sort("material_id")[generator.permutation(len(candidates)).tolist()]
-    baseline = set(shuffled["material_id"].head(budget.random_baseline).to_list())
+    baseline = _spread(shuffled, params.max_per_chemsys, budget.random_baseline)
     pool = shuffled.filter(~pl.col("material_id").is_in(sorted(baseline)))
-    if params.acquisition != "random":
-        columns, descending = _RANKINGS[params.acquisition]
-        pool = pool.filter(pl.col("energy_above_hull_pred") <= params.threshold)
-        pool = pool.sort([*columns, "material_id"], descending=[*descending, False])
-    chosen = set(_spread(pool, params.max_per_chemsys, budget.budget))
+    ranked = ACQUISITIONS.make(params.acquisition, pool, params.threshold)
+    chosen = _spread(ranked, params.max_per_chemsys, budget.budget)
     how = [("model" if i in chosen else "random" if i in baseline else "none") for i in candidates["material_id"]]
-    return candidates.with_columns(pl.Series("acquired_by", how))
+    return candidates.with_columns(pl.Series("acquired_by", how, dtype=pl.String))
 
 
-def _spread(ranked: pl.DataFrame, per_chemsys: int, budget: int) -> list[str]:
+def _spread(ranked: pl.DataFrame, per_chemsys: int, budget: int) -> set[str]:
     """The first of a ranking, with no chemical system taking more than its share."""
     taken: Counter[str] = Counter()
-    chosen: list[str] = []
+    chosen: set[str] = set()
     for material_id, chemsys in ranked.select("material_id", "chemsys").iter_rows():
         if len(chosen) == budget:
             break
         if taken[chemsys] < per_chemsys:
             taken[chemsys] += 1
-            chosen.append(material_id)
+            chosen.add(material_id)
     return chosen

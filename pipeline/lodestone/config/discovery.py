@@ -1,0 +1,58 @@
+"""The section `discovery`: who proposes, how candidates are ranked, and what all of them obey."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
+
+from lodestone.config.registry import ACQUISITIONS, GENERATORS
+from lodestone.config.sections import Count, Section
+
+
+class GeneratorParams(Section):
+    """Who proposes; each generator adds settings of its own."""
+
+    name: str = Field(description="a generator of the registry, e.g. substitution")
+
+
+def _by_the_generator(content: Any) -> Any:
+    """By the model of the generator that is named; else pydantic says what is missing."""
+    named = isinstance(content, Mapping) and isinstance(content.get("name"), str)
+    return GENERATORS.settings(content["name"], content) if named else content
+
+
+def _is_acquisition(name: str) -> str:
+    return ACQUISITIONS[name].name
+
+
+class DiscoveryParams(Section):
+    """How candidates are proposed, screened and chosen."""
+
+    generators: tuple[Annotated[SerializeAsAny[GeneratorParams], BeforeValidator(_by_the_generator)], ...] = Field(
+        min_length=1, description="who proposes; they take turns until max_proposals are there"
+    )
+    max_proposals: Count = Field(description="candidates screened per round, drawn with the named seed")
+    max_sites: Count = Field(description="largest cell proposed")
+    max_elements: int = Field(ge=2, description="most elements in a candidate")
+    charge_balance: bool = Field(
+        True,
+        description="candidates with anions must be neutral by common oxidation states; without, there is none to keep",
+    )
+    threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
+    acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
+        description="a ranking of the registry: stability_probability, lowest_energy or random"
+    )
+    max_per_chemsys: Count = Field(
+        description="most candidates of one chemical system per round, for the acquisition and the baseline each"
+    )
+
+    @field_validator("generators")
+    @classmethod
+    def _once_each(cls, generators: tuple[GeneratorParams, ...]) -> tuple[GeneratorParams, ...]:
+        names = [section.name for section in generators]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} stands twice")
+        return generators

@@ -1,0 +1,136 @@
+"""What every generator must obey, whoever it is; and generators taking turns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+from itertools import islice
+
+from lodestone.config.discovery import DiscoveryParams
+from lodestone.config.registry import GENERATORS
+from lodestone.config.sections import Filters
+from lodestone.crystals.chemistry import is_allowed
+from lodestone.discovery.generators.base import Generator, Known, Proposal
+from lodestone.discovery.state import RoundState
+from lodestone.runtime.seeds import child_generator
+from lodestone.substitution.oxidation_states import is_neutral
+
+DROPPED = ("known", "tried", "repeated", "outside", "unbalanced")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a proposal must obey.
+
+    Attributes:
+        known: Labels of known crystals.
+        tried: Labels of candidates already given to the oracle.
+        elements: Elements that have a reference energy.
+        filters: Chemistry of the snapshot.
+        max_sites: Largest cell.
+        max_elements: Most elements; a single one is never proposed.
+        charge_balance: Whether compounds with anions must be neutral.
+    """
+
+    known: Set[str]
+    tried: Set[str]
+    elements: Set[str]
+    filters: Filters
+    max_sites: int
+    max_elements: int
+    charge_balance: bool = True
+
+    def objection(self, proposal: Proposal, seen: Set[str]) -> str | None:
+        """The first word of :data:`DROPPED` that is true of a proposal, given the labels proposed before."""
+        for word, labels in (("known", self.known), ("tried", self.tried), ("repeated", seen)):
+            if proposal.label in labels:
+                return word
+        if not self._is_inside(proposal):
+            return "outside"
+        unbalanced = self.charge_balance and not is_neutral(proposal.crystal.atomic_numbers)
+        return "unbalanced" if unbalanced else None
+
+    def _is_inside(self, proposal: Proposal) -> bool:
+        elements = set(proposal.crystal.species)
+        sizes = len(proposal.crystal) <= self.max_sites and 1 < len(elements) <= self.max_elements
+        return sizes and elements <= self.elements and is_allowed(elements, self.filters)
+
+
+@dataclass(frozen=True)
+class Proposals:
+    """What a round proposes.
+
+    Attributes:
+        items: Name of the generator and proposal.
+        dropped: How many proposals were dropped, by the words of :data:`DROPPED`.
+    """
+
+    items: list[tuple[str, Proposal]]
+    dropped: Mapping[str, int]
+
+
+def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filters, seed: int) -> Proposals:
+    """Let the generators of a campaign propose.
+
+    Args:
+        name: Name of the round; with the seed it decides all draws, whatever other generators there are.
+        state: What is known.
+        params: The generators and their limits.
+        filters: Chemistry of the snapshot; outside of it the competing phases are not known.
+        seed: Root seed.
+    """
+    elements = frozenset(state.references["element"])
+    known = Known(state.crystals, elements, params.max_sites, params.max_elements)
+    rules = Rules(
+        known=frozenset(state.crystals["decorated_prototype"]),
+        tried=frozenset(state.attempts["decorated_prototype"]),
+        elements=elements,
+        filters=filters,
+        max_sites=params.max_sites,
+        max_elements=params.max_elements,
+        charge_balance=params.charge_balance,
+    )
+    generators: dict[str, Generator] = {
+        section.name: GENERATORS.make(section.name, section) for section in params.generators
+    }
+    drawn = {
+        label: generator.propose(known, child_generator(seed, name, "propose"), params.max_proposals)
+        for label, generator in generators.items()
+    }
+    return collect(drawn, rules, params.max_proposals)
+
+
+def collect(drawn: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int) -> Proposals:
+    """Take proposals that obey the rules, from one generator after the other, until there are enough or none is left.
+
+    Args:
+        drawn: By the name of the generator.
+        rules: What they must obey.
+        limit: Most proposals to keep.
+    """
+    seen: set[str] = set()
+    dropped = Counter(dict.fromkeys(DROPPED, 0))
+
+    def kept(name: str, proposals: Iterator[Proposal]) -> Iterator[tuple[str, Proposal]]:
+        for proposal in proposals:
+            objection = rules.objection(proposal, seen)
+            if objection is None:
+                seen.add(proposal.label)
+                yield name, proposal
+            else:
+                dropped[objection] += 1
+
+    items = list(islice(_in_turns([kept(name, proposals) for name, proposals in drawn.items()]), limit))
+    return Proposals(items, dict(dropped))
+
+
+def _in_turns(sources: list[Iterator[tuple[str, Proposal]]]) -> Iterator[tuple[str, Proposal]]:
+    while sources:
+        left = []
+        for source in sources:
+            item = next(source, None)
+            if item is not None:
+                left.append(source)
+                yield item
+        sources = left

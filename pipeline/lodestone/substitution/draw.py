@@ -1,0 +1,116 @@
+"""Draw substitutions without replacement, with their probabilities as weights, however many there are.
+
+Gumbel's trick: in descending order of log-weight plus Gumbel noise, things are drawn without replacement. Only the head
+of that order is kept in memory; whoever reads beyond it has the same noise drawn again, for a longer head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from lodestone.substitution.probabilities import substitution_probabilities
+
+Replacement = tuple[tuple[int, int], ...]  # pairs of atomic numbers (old, new)
+
+_IDEA = np.dtype(
+    [("key", "f8"), ("probability", "f8"), ("parent", "i4"), ("old", "u1", 2), ("new", "u1", 2), ("number", "i8")]
+)
+_AT_ONCE = 1 << 18  # ideas sorted together
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """One or two elements of a crystal replaced.
+
+    Attributes:
+        parent: Number of the crystal.
+        replacement: Pairs of atomic numbers, old and new.
+        probability: Product of the conditional probabilities of the replacements.
+    """
+
+    parent: int
+    replacement: Replacement
+    probability: float
+
+
+def draw_substitutions(
+    parents: Sequence[np.ndarray],
+    allowed: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    least: float = 0.001,
+    at_first: int = 10_000,
+) -> Iterator[Substitution]:
+    """All substitutions of one or two elements, in an order drawn with their probabilities as weights.
+
+    Args:
+        parents: Atomic numbers in each crystal, ascending, each once.
+        allowed: Atomic numbers that may be put in, ascending.
+        rng: Decides the order.
+        least: Smallest probability; impossible replacements are left out whatever it is.
+        at_first: Length of the first head that is kept.
+    """
+    noise, read, length = rng.bit_generator.state, 0, at_first
+    while True:
+        rng.bit_generator.state = noise
+        head = _head(parents, allowed, rng, least, length)
+        for idea in head[read:]:
+            pairs = zip(idea["old"].tolist(), idea["new"].tolist(), strict=True)
+            replacement = tuple((old, new) for old, new in pairs if old)
+            yield Substitution(int(idea["parent"]), replacement, float(idea["probability"]))
+        if len(head) < length:
+            return
+        read, length = len(head), 4 * length
+
+
+def _head(
+    parents: Sequence[np.ndarray], allowed: np.ndarray, rng: np.random.Generator, least: float, length: int
+) -> np.ndarray:
+    """The first ideas of the order."""
+    kept, waiting, n_waiting, number = np.empty(0, _IDEA), [], 0, 0
+    for parent, present in enumerate(parents):
+        ideas = _of_parent(present, allowed, least)
+        ideas["parent"], ideas["number"] = parent, number + np.arange(len(ideas))
+        ideas["key"] = -(np.log(ideas["probability"]) + rng.gumbel(size=len(ideas)))
+        number += len(ideas)
+        waiting.append(ideas)
+        n_waiting += len(ideas)
+        if n_waiting > _AT_ONCE:
+            kept, waiting, n_waiting = _first([kept, *waiting], length), [], 0
+    return _first([kept, *waiting], length)
+
+
+def _first(parts: Sequence[np.ndarray], length: int) -> np.ndarray:
+    ideas = np.concatenate(parts)
+    return ideas[np.lexsort((ideas["number"], ideas["key"]))[:length]]
+
+
+def _of_parent(present: np.ndarray, allowed: np.ndarray, least: float) -> np.ndarray:
+    """All ideas of one crystal: single replacements, then pairs of them."""
+    new = np.setdiff1d(allowed, present)
+    singles = {int(old): _single(int(old), new, least) for old in present}
+    pairs = [_pairs(singles[int(a)], singles[int(b)], least) for a, b in combinations(present, 2)]
+    return np.concatenate([np.empty(0, _IDEA), *singles.values(), *pairs])
+
+
+def _single(old: int, new: np.ndarray, least: float) -> np.ndarray:
+    probability = substitution_probabilities()[new, old]
+    likely = (probability >= least) & (probability > 0)
+    ideas = np.zeros(int(likely.sum()), _IDEA)
+    ideas["old"][:, 0], ideas["new"][:, 0], ideas["probability"] = old, new[likely], probability[likely]
+    return ideas
+
+
+def _pairs(first: np.ndarray, second: np.ndarray, least: float) -> np.ndarray:
+    probability = first["probability"][:, None] * second["probability"][None, :]
+    unlike = first["new"][:, None, 0] != second["new"][None, :, 0]
+    one, other = np.nonzero(unlike & (probability >= least))
+    ideas = np.zeros(len(one), _IDEA)
+    for place, part in enumerate((first[one], second[other])):
+        ideas["old"][:, place], ideas["new"][:, place] = part["old"][:, 0], part["new"][:, 0]
+    ideas["probability"] = probability[one, other]
+    return ideas
