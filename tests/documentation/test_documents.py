@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lodestone.config.params import Params
-from lodestone.config.registry import ORACLES, SOURCES
+from lodestone.config.registry import GENERATORS, ORACLES, SOURCES
 from lodestone.documentation.dataset import type_text
 from lodestone.documentation.documents import documents
 from lodestone.schemas import CONTRACTS
@@ -36,7 +36,7 @@ def test_every_parameter_is_documented():
         assert all(f"| `{key}` |" in text for key in inner if "model_fields" not in dir(inner[key].annotation))
 
 
-@pytest.mark.parametrize("registry", [SOURCES, ORACLES], ids=lambda registry: registry.kind)
+@pytest.mark.parametrize("registry", [SOURCES, ORACLES, GENERATORS], ids=lambda registry: registry.kind)
 def test_every_choice_is_documented_with_the_keys_that_it_adds(registry):
     text = TEXTS[Path("docs/parameters.md")]
     for found in registry:

@@ -64,7 +64,7 @@ def parameters_text() -> str:
         sections.append((f"`{view}`", described["description"], described["properties"]))
     texts = []
     for title, about, properties in sections:
-        rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None)
+        rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None or "items" in item)
         texts.append(f"## {title}\n\n{prose(about)}\n\n{table(('key', 'allowed', 'default', 'meaning'), rows)}")
     return "\n\n".join([_PARAMETERS_HEAD.rstrip(), *texts]) + "\n"
 
@@ -107,6 +107,8 @@ def _allowed(item: Mapping[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in item.get("enum", [item.get("const")]))
     if item.get("type") == "array":
         parts = item.get("prefixItems")
+        if "$ref" in item.get("items", {}):
+            return "list of sections"
         return f"{len(parts)} × {_allowed(parts[0])}" if parts else f"list of {_allowed(item['items'])}"
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {item[name]:g}" for name, sign in signs.items() if name in item]

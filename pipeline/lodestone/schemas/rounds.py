@@ -22,9 +22,10 @@ class Proposed(Lenient):
 
     generator: str = field("Who proposed it, by its name in `discovery.generators`", str_length={"min_value": 1})
     provenance: str = field(
-        'What it was made from, in words of its generator: JSON with sorted keys, e.g. `{"parent": "mp-1", …}`',
-        str_matches=r"^\{.*\}$",
+        'What it was made from, in words of its generator: JSON with sorted keys, e.g. `{"parent": "mp-1", …}`'
     )
+
+    _provenance = check("provenance is one object in JSON", pl.col("provenance").str.contains(r"^\{.*\}$"))
 
 
 class Candidates(Sound, Predicted, Proposed):
