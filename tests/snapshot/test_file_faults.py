@@ -16,7 +16,7 @@ from snapshot_rows import RULES, file_params
 
 from lodestone.curation.validation import check_rows
 from lodestone.errors import LodestoneError
-from lodestone.snapshot.files import collection, entries
+from lodestone.snapshot.files import collection, json_list
 from lodestone.snapshot.take import take_snapshot
 
 NACL = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0, 0]])
@@ -277,7 +277,7 @@ def test_a_gzip_that_is_cut_off_or_too_large(tmp_path, monkeypatch):
         with pytest.raises(LodestoneError, match="no readable JSON"):
             take_snapshot(file_params(path), seed=1)
     path.write_bytes(whole)
-    monkeypatch.setattr(entries, "MOST_BYTES", 1000)
+    monkeypatch.setattr(json_list, "MOST_BYTES", 1000)
     with pytest.raises(LodestoneError, match="when unpacked"):
         take_snapshot(file_params(path), seed=1)
 

@@ -13,6 +13,10 @@ from lodestone.errors import LodestoneError
 
 MOST_BYTES = 2**33  # of a whole collection, unpacked
 MOST_BYTES_PER_FILE = 2**28
+# Others, bzip2 above all, unpack whole blocks at once, whatever is asked for and whatever the zip declares.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
+_PIECE = 2**16  # bytes
 _HIDDEN = ("__MACOSX",)
 
 
@@ -86,11 +90,22 @@ def _zip(archive: zipfile.ZipFile, path: Path) -> Collection:
 
     def read(file: str) -> bytes:
         try:
-            return archive.read(infos[file])  # at most file_size bytes, and the checksum must fit
+            return _unpacked(archive, infos[file])
         except Exception as error:  # zlib, lzma, bz2 and zipfile raise types of their own
             raise ValueError(f"is damaged in the zip: {error}") from error
 
     return Collection(str(path), sorted(infos), read)
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Bytes of a file, whose checksum must fit; in pieces, since at one go more than is declared would be unpacked."""
+    content = bytearray()
+    with archive.open(member) as stream:
+        while piece := stream.read(_PIECE):
+            content += piece
+            if len(content) > member.file_size:
+                raise ValueError(f"it has more than the {member.file_size} bytes that the zip declares")
+    return bytes(content)
 
 
 def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
@@ -98,6 +113,11 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
     if name.startswith("/") or ".." in PurePosixPath(name).parts or "\\" in name or ":" in name:
         raise LodestoneError(
             f"{path} holds the path {name!a}, which leaves the zip", "make the zip again, from a folder"
+        )
+    if member.compress_type not in METHODS:
+        told = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
+        raise LodestoneError(
+            f"{path}: {name!a} is packed with {told}", "make the zip again with `zip -r`, which stores or deflates"
         )
     if member.flag_bits & 1:
         raise LodestoneError(f"{path}: {name!a} is encrypted", "make the zip again, without a password")

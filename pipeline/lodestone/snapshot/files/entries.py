@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import math
 import re
-import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +16,12 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.files.json_lines import is_number, is_text
+from lodestone.snapshot.files.json_list import read_objects
 from lodestone.snapshot.source import OUTLINE
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
-MOST_BYTES = 2**32  # unpacked
+# Beyond both, a list is of something else, and reasons without an end would fill the memory.
+FEW, MOST_UNREAD = 1000, 0.9
 _KIND = "ComputedStructureEntry"
 _SHARE = 1e-6  # of an element in the composition
 _TOLERANCE = 1e-3  # eV: what a stored correction may differ from its parts by rounding
@@ -46,13 +45,19 @@ def read_entries(path: Path) -> tuple[pl.DataFrame, list[Any]]:
         One row per entry, and its crystal, or the :class:`UnreadableStructureError` that says what is wrong with it.
 
     Raises:
-        LodestoneError: If the file is damaged, cut off, or no list of entries.
+        LodestoneError: If the file is damaged, cut off, or no list of entries; hardly any of which is usable.
     """
-    rows, crystals = [], []
-    for entry in _elements(_text(path), path):
+    rows, crystals, unread = [], [], 0
+    for entry in read_objects(path, f"list of {_KIND} dictionaries"):
         name, energies, crystal = _row(entry)
         rows.append((name, *energies))
         crystals.append(crystal)
+        unread += isinstance(crystal, UnreadableStructureError)
+        if unread > max(FEW, MOST_UNREAD * len(rows)):
+            raise LodestoneError(
+                f"{path}: {unread} of the first {len(rows)} entries are not usable; the last of them: {crystal}",
+                f"give a list of {_KIND} dictionaries, as json.dump writes it",
+            )
     schema = {name: OUTLINE[name] for name in ("material_id", *_CORRECTED)}
     return pl.DataFrame(rows, schema=schema, orient="row"), crystals
 
@@ -67,50 +72,6 @@ def _row(entry: Mapping[str, Any]) -> tuple[str | None, tuple[float | None, ...]
         return name, _energies(entry, crystal), crystal
     except (ValueError, OverflowError) as error:  # sums of infinities, too
         return name if is_text(name) else None, (None, None, None), UnreadableStructureError(*error.args)
-
-
-def _text(path: Path) -> str:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise LodestoneError(f"{path} has more than {MOST_BYTES // 2**30} GiB when unpacked", "split it")
-        return content.decode("utf-8-sig")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        remedy = "it may be truncated: make or download it again"
-        raise LodestoneError(f"{path} is no readable JSON in UTF-8: {error}", remedy) from error
-
-
-def _elements(text: str, path: Path) -> Iterator[dict[str, Any]]:
-    """Elements of a JSON list, one after the other, so that only one of them is in memory as objects."""
-    position, decoder = _skip(text, 0), json.JSONDecoder()
-    if text[position : position + 1] != "[":
-        raise LodestoneError(f"{path} is no JSON list", f"give a list of {_KIND} dictionaries, as json.dump writes it")
-    position, number = _skip(text, position + 1), 0
-    while text[position : position + 1] != "]" or (number and text[:position].rstrip().endswith(",")):
-        number += 1
-        try:
-            found, position = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError) as error:
-            raise _damaged(path, number, str(error)) from error
-        if not isinstance(found, dict):
-            raise _damaged(path, number, f"a {type(found).__name__}, not an object")
-        yield found
-        position = _skip(text, position)
-        if text[position : position + 1] == ",":
-            position = _skip(text, position + 1)
-        elif text[position : position + 1] != "]":
-            raise _damaged(path, number, "the list does not go on or end after it")
-    if text[position + 1 :].strip():
-        raise _damaged(path, number, "something follows the list")
-
-
-def _skip(text: str, position: int) -> int:
-    return re.compile(r"[ \t\n\r]*").match(text, position).end()  # type: ignore[union-attr]
-
-
-def _damaged(path: Path, number: int, told: str) -> LodestoneError:
-    return LodestoneError(f"{path}, entry {number}: {told}", "it may be truncated: make or download it again")
 
 
 def _crystal(entry: Mapping[str, Any]) -> Crystal:
