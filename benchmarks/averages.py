@@ -23,10 +23,10 @@ import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
 
 from lodestone.config.load import load_params  # noqa: E402
+from lodestone.config.registry import AGGREGATIONS  # noqa: E402
 from lodestone.config.sections import ViewParams  # noqa: E402
 from lodestone.crystals.encoding import decode  # noqa: E402
 from lodestone.ensemble.predictor import Aggregation  # noqa: E402
-from lodestone.ensemble.strategies import STRATEGIES  # noqa: E402
 from lodestone.models.inference import predict_members  # noqa: E402
 from lodestone.models.weights import SavedView  # noqa: E402
 from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out  # noqa: E402
@@ -91,13 +91,14 @@ def _table(
     ]
     yield f"| MAE, meV/atom | {' | '.join(counts)} |"
     yield "|---|" + "---:|" * len(SETS)
-    for strategy in STRATEGIES:
+    for strategy in (*AGGREGATIONS.names(), "composition", "structure"):
         maes = []
         for key in SETS.values():
             fitting = "validation", key[1]
             true = shown[fitting[0]][fitting[1]].table[ENERGY].to_numpy()
-            aggregation = Aggregation.fit(strategy, composition[fitting], structure[fitting], true)
-            error = aggregation.aggregate(composition[key], structure[key]).mean
+            watched = {"composition": composition[fitting], "structure": structure[fitting]}
+            tested = {"composition": composition[key], "structure": structure[key]}
+            error = Aggregation.fit(strategy, watched, true).aggregate(tested).mean
             error = error - shown[key[0]][key[1]].table[ENERGY].to_numpy()
             maes.append(f"{1e3 * np.abs(error).mean():.1f}")
         yield f"| {strategy} | {' | '.join(maes)} |"

@@ -71,9 +71,8 @@ def _curves(table: pl.DataFrame, test: pl.DataFrame, sizes: list[int], asked: ar
 
 def _weighted(members: dict[str, dict[str, np.ndarray]], table: pl.DataFrame) -> np.ndarray:
     watched = table.filter(pl.col("split") == "validation").sort("material_id")[ENERGY].to_numpy()
-    composition, structure = (members[view] for view in VIEWS)
-    rule = Aggregation.fit("constant", composition["validation"], structure["validation"], watched)
-    return rule.aggregate(composition["test"], structure["test"]).mean
+    parts = {part: {view: members[view][part] for view in VIEWS} for part in ("validation", "test")}
+    return Aggregation.fit("constant", parts["validation"], watched).aggregate(parts["test"]).mean
 
 
 def _members(view: str, size: int, table: pl.DataFrame, asked: argparse.Namespace) -> dict[str, np.ndarray]:

@@ -72,7 +72,7 @@ def measure(
         rows = table.filter(pl.col("split") == part)
         members, out_of_distribution = shown[part].members(), seen.reasons(crystals[part], vectors[part])
         rule = rule or calibrated(members, rows, out_of_distribution)
-        predicted[part] = rule.predict(members, members, out_of_distribution), rows
+        predicted[part] = rule.predict({"structure": members}, out_of_distribution), rows
     assert rule is not None
     scores = {part: dict(_steps(*predicted[part], hull, rule.calibration)) for part in TESTS}
     return scores, {"used": dict(rule.calibration.inflation), "needed": _needed([predicted[part] for part in TESTS])}
@@ -80,8 +80,8 @@ def measure(
 
 def calibrated(members: np.ndarray, rows: pl.DataFrame, out_of_distribution: list[str]) -> EnsemblePredictor:
     """The rule of one view alone, fitted on the validation crystals."""
-    aggregation = Aggregation("structure", {})
-    average = aggregation.aggregate(members, members)
+    aggregation = Aggregation(strategy="structure", views=("structure",), parameters={})
+    average = aggregation.aggregate({"structure": members})
     error = rows[ENERGY].to_numpy() - average.mean
     return EnsemblePredictor(
         aggregation, Calibration.fit(error, average.spread, rows["formula"].to_list(), out_of_distribution)

@@ -1,4 +1,4 @@
-"""Combine both views of one round: ``python stages/ensemble.py ROUND``."""
+"""Combine the views of one round: ``python stages/ensemble.py ROUND``."""
 
 import sys
 
@@ -7,6 +7,7 @@ import polars as pl
 from lodestone.config.load import load_params
 from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
 from lodestone.ensemble.predictor import save_predictors
+from lodestone.models.registry import latent_view
 from lodestone.models.weights import load_view
 from lodestone.runtime.seeds import child_seed
 from lodestone.schemas import Crystals, MemberPredictions, Predictions
@@ -17,20 +18,23 @@ from lodestone.tables.layout import METRICS, Layout
 
 
 def main() -> None:
-    """Read the predictions of both views, write their combination, its calibration and its metrics."""
+    """Read the predictions of all views, write their combination, its calibration and its metrics."""
     (name,) = sys.argv[1:]
     params, files = load_params(), Layout().round(name)
     crystals = read_table(files.crystals, Crystals)
-    composition, structure = (
-        read_table(files.member_predictions(view), MemberPredictions) for view in ("composition", "structure")
-    )
+    members = {view: read_table(files.member_predictions(view), MemberPredictions) for view in params.views}
     unrelaxed_structures = unrelaxed_held_out(crystals, child_seed(params.seed, name, "structure"))
+    judge = latent_view(params.views)
     seen, out_of_distribution = fit_out_of_distribution(
-        load_view(files.models("structure")), crystals, unrelaxed_structures
+        load_view(files.models(judge)) if judge else None, crystals, unrelaxed_structures
     )
-    group = "chemsys" if params.split.by == "chemsys" else "formula_pretty"
     evaluations = evaluate_input_structures(
-        composition, structure, crystals, unrelaxed_structures, out_of_distribution, params.ensemble.aggregation, group
+        members,
+        crystals,
+        unrelaxed_structures=unrelaxed_structures,
+        out_of_distribution=out_of_distribution,
+        strategy=params.ensemble.aggregation,
+        group="chemsys" if params.split.by == "chemsys" else "formula_pretty",
     )
     save_predictors(
         {input_structure: found.predictor for input_structure, found in evaluations.items()}, files.ensemble

@@ -51,7 +51,8 @@ def finished(tmp_path, monkeypatch):
         weights = {name: value.numpy() for name, value in make_network(view, params.view(view)).state_dict().items()}
         saved = SavedView(view, params.view(view), ElementBaseline(np.zeros(N_ELEMENTS), 1.0), [weights] * 2)
         save_view(saved, layout.round("round_1").models(view))
-    rule = EnsemblePredictor(Aggregation("constant", {"weight_structure": 0.7}), Calibration.none())
+    views, weights = ("composition", "structure"), {"composition": 0.3, "structure": 0.7}
+    rule = EnsemblePredictor(Aggregation("constant", views, {"weights": weights}), Calibration.none())
     save_predictors(dict.fromkeys(INPUT_STRUCTURES, rule), layout.round("round_1").ensemble)
     OutOfDistribution(
         frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)

@@ -71,7 +71,7 @@ def test_parameter_files_of_the_repository(path):
         ({"oracle__fmax": float("nan")}, "oracle.fmax"),
         (
             {"ensemble__aggregation": "vote"},
-            "ensemble.aggregation: Input should be 'constant', 'inverse_variance'",
+            "ensemble.aggregation: 'vote' is none of constant, inverse_variance, mean, median, composition, structure",
         ),
         ({"ensemble": DROP}, "ensemble: Field required"),
         ({"discovery__threshold": float("nan")}, "discovery.threshold: Input should be a finite number"),
@@ -111,6 +111,10 @@ def test_parameter_files_of_the_repository(path):
         ({"structure__epoch": 3}, "structure.epoch: unknown parameter"),
         ({"composition__cutoff": 3.0}, "composition.cutoff: unknown parameter"),
         ({"composition__width": 97}, "composition.width: Input should be a multiple of 4"),
+        (
+            {"views": ["structure"], "ensemble__aggregation": "composition"},
+            "ensemble.aggregation: 'composition' is none",
+        ),
         ({"bonds": {"width": 8}}, "bonds: unknown parameter"),
         ({"layers": {"width": 8}}, "there is no view 'layers'; there are: composition, structure"),
         ({"rounds": None}, "rounds: Input should be a valid dictionary"),

@@ -21,7 +21,8 @@ def test_tables_hold_their_contracts(campaign, tmp_path):
     for result in results:
         validated(result.candidates, Candidates, tmp_path)
         validated(result.verifications, Verifications, tmp_path)
-        assert set(result.verifications.columns) == set(Verifications.to_schema().columns)
+        kinds = Verifications.to_schema().columns.items()
+        assert {name for name, kind in kinds if not kind.regex} < set(result.verifications.columns)
 
 
 def test_the_oracle_gets_the_budget_and_the_baseline_at_once(first, world):

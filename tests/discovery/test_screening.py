@@ -40,9 +40,16 @@ def predicted(proposals, hull):
     distance = 1e-3 * np.arange(len(proposals)) * np.where(np.arange(len(proposals)) < 40, 1, -1)
     mean = hull.hull_energies(fractions) + distance
     std, out_of_distribution = np.full(len(mean), 0.02), ["", "pair"] * (len(mean) // 2)
-    return Prediction(
-        mean, std, mean - 0.1, mean + 0.1, 0.5 * std, np.zeros(len(mean)), out_of_distribution, Calibration.none()
-    ), distance
+    prediction = Prediction(
+        mean=mean,
+        std=std,
+        views={"composition": mean - 0.1, "structure": mean + 0.1},
+        spread=0.5 * std,
+        weights={"composition": np.full(len(mean), 0.5), "structure": np.full(len(mean), 0.5)},
+        out_of_distribution=out_of_distribution,
+        calibration=Calibration.none(),
+    )
+    return prediction, distance
 
 
 @pytest.fixture
@@ -55,8 +62,8 @@ def test_screening_tells_the_distance_to_the_hull(table, predicted, tmp_path):
     validated(table, Candidates, tmp_path)
     assert table["energy_above_hull_pred"].to_numpy() == pytest.approx(distance, abs=1e-9)
     assert table["formation_energy_per_atom_pred"].to_numpy() == pytest.approx(prediction.mean)
-    assert table["formation_energy_per_atom_pred_structure"].to_numpy() == pytest.approx(prediction.structure)
-    assert table["formation_energy_per_atom_pred_composition"].to_numpy() == pytest.approx(prediction.composition)
+    for view, mean in prediction.views.items():
+        assert table[f"formation_energy_per_atom_pred_{view}"].to_numpy() == pytest.approx(mean)
     assert set(table["acquired_by"]) == {"none"}
 
 

@@ -48,7 +48,13 @@ class World:
         error = 0.05 * np.sin(1e4 * true)
         std, out_of_distribution = np.full(len(true), 0.05), ["system"] * len(true)
         return Prediction(
-            true + error, std, true - 0.1, true + 0.2, std, np.zeros(len(true)), out_of_distribution, Calibration.none()
+            mean=true + error,
+            std=std,
+            views={"composition": true - 0.1, "structure": true + 0.2},
+            spread=std,
+            weights={"composition": np.ones(len(true)), "structure": np.zeros(len(true))},
+            out_of_distribution=out_of_distribution,
+            calibration=Calibration.none(),
         )
 
     def fails(self, crystal):

@@ -6,7 +6,7 @@ import pytest
 
 from lodestone.config.params import Params
 from lodestone.config.registry import GENERATORS, ORACLES, SOURCES
-from lodestone.documentation.dataset import type_text
+from lodestone.documentation.dataset import column_text, type_text
 from lodestone.documentation.documents import documents
 from lodestone.schemas import CONTRACTS
 
@@ -25,7 +25,9 @@ def test_every_column_is_documented_with_its_unit():
         for name, column in contract.to_schema().columns.items():
             assert column.description, f"{contract.__name__}.{name} has no description"
             unit = column.metadata["unit"]
-            assert f"| `{name}` | {type_text(column.dtype)} | {unit} |" in text, f"{contract.__name__}.{name}"
+            assert f"| `{column_text(name, column)}` | {type_text(column.dtype)} | {unit} |" in text, (
+                f"{contract.__name__}.{name}"
+            )
 
 
 def test_every_parameter_is_documented():

@@ -4,14 +4,18 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lodestone.config.registry import AGGREGATIONS
 from lodestone.ensemble.calibration import ENOUGH
 from lodestone.ensemble.evaluate import evaluate_input_structures, evaluate_views
 from lodestone.ensemble.predictor import Aggregation, load_predictors, save_predictors
-from lodestone.ensemble.strategies import STRATEGIES
+from lodestone.ensemble.strategies import strategy as strategy_of
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Predictions
 from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.files import validated, write_json
+
+VIEWS = ("composition", "structure")
+STRATEGIES = (*AGGREGATIONS.names(), *VIEWS)
 
 
 @pytest.fixture
@@ -25,16 +29,19 @@ def draws():
 def test_the_view_that_is_right_gets_the_weight(draws, strategy):
     true, right, wrong = draws
     for composition, structure, weight in ((wrong, right, 1.0), (right, wrong, 0.0)):
-        average = Aggregation.fit(strategy, composition, structure, true).aggregate(composition, structure)
-        assert average.weight_structure == pytest.approx(np.full(200, weight), abs=0.02)
+        members = {"composition": composition, "structure": structure}
+        average = Aggregation.fit(strategy, members, true).aggregate(members)
+        assert average.weights["structure"] == pytest.approx(np.full(200, weight), abs=0.02)
+        assert average.weights["composition"] == pytest.approx(np.full(200, 1 - weight), abs=0.02)
 
 
 def test_views_with_opposite_errors_share_the_weight():
     true = np.linspace(-1, 1, 50)
     high, low = (np.tile(true + shift, (2, 1)) for shift in (0.3, -0.1))
-    found = Aggregation.fit("constant", composition=high, structure=low, true=true)
-    assert found.parameters["weight_structure"] == pytest.approx(0.75)
-    assert found.aggregate(high, low).mean == pytest.approx(true)
+    members = {"composition": high, "structure": low}
+    found = Aggregation.fit("constant", members, true)
+    assert found.parameters["weights"] == pytest.approx({"composition": 0.25, "structure": 0.75})
+    assert found.aggregate(members).mean == pytest.approx(true)
 
 
 def test_spreads_decide_crystal_by_crystal_where_they_know_more_than_a_constant():
@@ -43,26 +50,21 @@ def test_spreads_decide_crystal_by_crystal_where_they_know_more_than_a_constant(
     true, good, bad = generator.normal(0, 1, 400), 0.02, 0.6
     first, second = np.where(np.arange(400) < 200, good, bad), np.where(np.arange(400) < 200, bad, good)
     composition, structure = (true + generator.normal(0, 1, (5, 400)) * size for size in (first, second))
-    maes = {
-        name: np.abs(Aggregation.fit(name, composition, structure, true).aggregate(composition, structure).mean - true)
-        for name in STRATEGIES
-    }
+    members = {"composition": composition, "structure": structure}
+    maes = {name: np.abs(Aggregation.fit(name, members, true).aggregate(members).mean - true) for name in STRATEGIES}
     means = {name: error.mean() for name, error in maes.items()}
     assert means["inverse_variance"] < 0.3 * means["constant"]
     assert means["inverse_variance"] == min(means.values())
-    weights = (
-        Aggregation.fit("inverse_variance", composition, structure, true)
-        .aggregate(composition, structure)
-        .weight_structure
-    )
+    weights = Aggregation.fit("inverse_variance", members, true).aggregate(members).weights["structure"]
     assert weights[:200].mean() < 0.05
     assert weights[200:].mean() > 0.95
 
 
 def test_plain_strategies_by_hand():
     composition, structure = np.array([[0.0], [2.0], [9.0]]), np.array([[4.0], [5.0], [6.0]])
+    members = {"composition": composition, "structure": structure}
     means = {
-        name: float(STRATEGIES[name].aggregate(composition, structure).mean[0])
+        name: float(Aggregation.fit(name, members, np.zeros(1)).aggregate(members).mean[0])
         for name in ("mean", "median", "composition", "structure")
     }
     assert means == pytest.approx({"mean": 13 / 3, "median": 4.5, "composition": 11 / 3, "structure": 5.0})
@@ -71,11 +73,12 @@ def test_plain_strategies_by_hand():
 def test_spread_is_that_of_all_members_of_both_views():
     generator = np.random.default_rng(0)
     composition, structure = generator.normal(0.3, 0.1, (4000, 3)), generator.normal(0, 0.2, (4000, 3))
-    alone = STRATEGIES["structure"].aggregate(composition, structure)
+    members = {"composition": composition, "structure": structure}
+    alone = strategy_of("structure", members).aggregate(members, {})
     assert alone.spread == pytest.approx(structure.std(axis=0, ddof=1))
-    both = STRATEGIES["mean"].aggregate(composition, structure)
+    both = strategy_of("mean", members).aggregate(members, {})
     assert both.spread == pytest.approx(np.concatenate([composition, structure]).std(axis=0), rel=1e-3)
-    same = STRATEGIES["median"].aggregate(structure, structure + 0.0)
+    same = strategy_of("median", members).aggregate({"one": structure, "other": structure + 0.0}, {})
     assert same.spread == pytest.approx(np.full(3, 0.2), rel=0.05)  # interquartile range as a normal std
 
 
@@ -102,15 +105,18 @@ def held_out(known):
 
 @pytest.fixture
 def tables(held_out):
-    return member_rows(held_out, "composition", 0.3), member_rows(held_out, "structure", 0.05)
+    return {view: member_rows(held_out, view, error) for view, error in (("composition", 0.3), ("structure", 0.05))}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_views_are_joined_by_name_not_by_order(known, held_out, tables, strategy):
     out_of_distribution = ["system" if number % 3 else "" for number in range(len(held_out))]
-    evaluations = evaluate_views(*tables, known, out_of_distribution, strategy)
-    shuffled = [part.sample(fraction=1.0, shuffle=True, seed=seed) for seed, part in enumerate((*tables, known))]
-    again = evaluate_views(*shuffled, out_of_distribution, strategy)
+    evaluations = evaluate_views(tables, known, out_of_distribution=out_of_distribution, strategy=strategy)
+    *parts, shuffled = [
+        part.sample(fraction=1.0, shuffle=True, seed=seed) for seed, part in enumerate((*tables.values(), known))
+    ]
+    members = dict(zip(tables, parts, strict=True))
+    again = evaluate_views(members, shuffled, out_of_distribution=out_of_distribution, strategy=strategy)
     assert evaluations.predictor == again.predictor
     assert evaluations.table.sort("material_id").equals(again.table.sort("material_id"))
     assert evaluations.metrics == again.metrics
@@ -118,11 +124,12 @@ def test_views_are_joined_by_name_not_by_order(known, held_out, tables, strategy
 
 
 def test_the_table_holds_its_contract_and_the_metrics_follow_from_it(known, held_out, tables, tmp_path):
-    evaluations = evaluate_views(*tables, known, ["latent"] + [""] * (len(held_out) - 1))
+    evaluations = evaluate_views(tables, known, out_of_distribution=["latent"] + [""] * (len(held_out) - 1))
     table, metrics = validated(evaluations.table, Predictions, tmp_path), evaluations.metrics
     assert sorted(table["material_id"]) == sorted(held_out["material_id"])
     assert table["out_of_distribution"].to_list() == ["latent"] + [""] * (len(held_out) - 1)
-    assert metrics["weight_structure"] > 0.8
+    assert metrics["weights"]["structure"] > 0.8
+    assert sum(metrics["weights"].values()) == pytest.approx(1)
     test = table.filter(pl.col("split") == "test")
     for view, column in (("ensemble", "pred"), ("structure", "pred_structure"), ("composition", "pred_composition")):
         difference = test[f"formation_energy_per_atom_{column}"] - test["formation_energy_per_atom"]
@@ -137,7 +144,7 @@ def test_the_table_holds_its_contract_and_the_metrics_follow_from_it(known, held
 
 def test_stability_is_judged_against_the_hull_of_the_other_crystals(known, held_out, tables):
     """On a hull that held the crystals on trial, none of them could be found below it."""
-    scores = evaluate_views(*tables, known, [""] * len(held_out)).metrics["test"]["stability"]
+    scores = evaluate_views(tables, known, out_of_distribution=[""] * len(held_out)).metrics["test"]["stability"]
     test, train = (known.filter(pl.col("split") == part) for part in ("test", "train"))
     from lodestone.crystals.compositions import atomic_fractions
     from lodestone.stability.hull import ConvexHull
@@ -159,26 +166,28 @@ def test_everything_is_fitted_on_the_validation_crystals_alone(known, held_out, 
     spoilt = known.with_columns(label.alias("formation_energy_per_atom"))
     out_of_distribution = [""] * len(held_out)
     assert (
-        evaluate_views(*tables, known, out_of_distribution).predictor
-        == evaluate_views(*tables, spoilt, out_of_distribution).predictor
+        evaluate_views(tables, known, out_of_distribution=out_of_distribution).predictor
+        == evaluate_views(tables, spoilt, out_of_distribution=out_of_distribution).predictor
     )
 
 
 def test_no_validation_crystals_are_refused(known, held_out, tables):
     none = known.filter(pl.col("split") != "validation")
-    kept = [table.filter(pl.col("split") == "test") for table in tables]
+    kept = {view: table.filter(pl.col("split") == "test") for view, table in tables.items()}
+    reasons = [""] * len(none.filter(pl.col("split") == "test"))
     with pytest.raises(LodestoneError, match="no crystal is in the validation set"):
-        evaluate_views(*kept, none, [""] * len(none.filter(pl.col("split") == "test")), "mean")
+        evaluate_views(kept, none, out_of_distribution=reasons, strategy="mean")
 
 
 def test_guesses_have_a_rule_of_their_own(known, held_out, tables):
     """The structure view is poor at unrelaxed ones: the composition view counts for more, and intervals are wider."""
     unrelaxed_structure = held_out.sort("material_id")[::2]
-    composition, structure = tables
-    structure = pl.concat([structure, member_rows(unrelaxed_structure, "structure", 0.9, "unrelaxed")])
+    unrelaxed = member_rows(unrelaxed_structure, "structure", 0.9, "unrelaxed")
+    tables = tables | {"structure": pl.concat([tables["structure"], unrelaxed])}
     unrelaxed_structures = UnrelaxedStructures(unrelaxed_structure, [None] * len(unrelaxed_structure))
     out_of_distribution = {"relaxed": [""] * len(held_out), "unrelaxed": [""] * len(unrelaxed_structure)}
-    found = evaluate_input_structures(composition, structure, known, unrelaxed_structures, out_of_distribution)
+    facts = {"unrelaxed_structures": unrelaxed_structures, "out_of_distribution": out_of_distribution}
+    found = evaluate_input_structures(tables, known, **facts)
     few = int((unrelaxed_structure["split"] == "validation").sum()) < ENOUGH
     assert few  # so they borrow the rule of relaxed crystals
     assert found["unrelaxed"].predictor == found["relaxed"].predictor
@@ -186,8 +195,8 @@ def test_guesses_have_a_rule_of_their_own(known, held_out, tables):
     assert found["unrelaxed"].table["input_structure"].unique().to_list() == ["unrelaxed"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lodestone.ensemble.evaluate.ENOUGH", 3)
-        own = evaluate_input_structures(composition, structure, known, unrelaxed_structures, out_of_distribution)
-    weights = [own[name].metrics["weight_structure"] for name in ("relaxed", "unrelaxed")]
+        own = evaluate_input_structures(tables, known, **facts)
+    weights = [own[name].metrics["weights"]["structure"] for name in ("relaxed", "unrelaxed")]
     assert weights[0] > 0.8 > 0.5 > weights[1]
     widths = [
         (part.table["formation_energy_per_atom_upper"] - part.table["formation_energy_per_atom_lower"]).mean()
@@ -197,8 +206,10 @@ def test_guesses_have_a_rule_of_their_own(known, held_out, tables):
 
 
 def test_the_rules_on_disk_are_the_rules(known, held_out, tables, tmp_path):
-    rule = evaluate_views(*tables, known, [""] * len(held_out), "inverse_variance").predictor
-    other = evaluate_views(*tables, known, [""] * len(held_out), "mean").predictor
+    rule, other = (
+        evaluate_views(tables, known, out_of_distribution=[""] * len(held_out), strategy=name).predictor
+        for name in ("inverse_variance", "mean")
+    )
     save_predictors({"relaxed": rule, "unrelaxed": other}, tmp_path / "ensemble.json")
     assert load_predictors(tmp_path / "ensemble.json") == {"relaxed": rule, "unrelaxed": other}
 
@@ -206,14 +217,17 @@ def test_the_rules_on_disk_are_the_rules(known, held_out, tables, tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format_version": 1}, "has format 1, this version reads 3"),
+        ({"format_version": 1}, "has format 1, this version reads 4"),
         ({"format_version": None}, "has format None"),
-        ({"unrelaxed": {"aggregation": {"strategy": "guess", "parameters": {}}}}, "is damaged: 'guess'"),
+        (
+            {"unrelaxed": {"aggregation": {"strategy": "guess", "views": ["a"], "parameters": {}}}},
+            "no aggregation 'guess'",
+        ),
         ({"relaxed": {}}, "is damaged: 'aggregation'"),
     ],
 )
 def test_rules_that_cannot_be_read_are_refused(known, held_out, tables, tmp_path, change, told):
-    rule = evaluate_views(*tables, known, [""] * len(held_out)).predictor
+    rule = evaluate_views(tables, known, out_of_distribution=[""] * len(held_out)).predictor
     save_predictors({"relaxed": rule, "unrelaxed": rule}, tmp_path / "ensemble.json")
     write_json(json.loads((tmp_path / "ensemble.json").read_text()) | change, tmp_path / "ensemble.json")
     with pytest.raises(LodestoneError, match=told):

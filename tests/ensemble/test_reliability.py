@@ -15,7 +15,15 @@ from lodestone.ensemble.reliability import (
 
 def predicted(mean, std, out_of_distribution=None):
     zero = np.zeros(len(mean))
-    return Prediction(mean, std, zero, zero, std, zero, out_of_distribution or [""] * len(mean), Calibration.none())
+    return Prediction(
+        mean=mean,
+        std=std,
+        views={"structure": zero},
+        spread=std,
+        weights={"structure": np.ones_like(mean)},
+        out_of_distribution=out_of_distribution or [""] * len(mean),
+        calibration=Calibration.none(),
+    )
 
 
 def test_a_normal_prediction_of_normal_errors_is_calibrated_and_an_overconfident_one_is_not():

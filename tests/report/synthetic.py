@@ -192,7 +192,7 @@ def _verifications(
     ]
     unknown += ["prototype", "decorated_prototype", "lattice", "atomic_numbers", "frac_coords"]
     refused = [pl.when(pl.col("status") == "ok").then(pl.col(column)).alias(column) for column in unknown]
-    table = table.with_columns(refused).select(list(Verifications.to_schema().columns))
+    table = table.with_columns(refused).select(list(Verifications.to_schema().columns))  # a pattern selects, too
     return table.clear() if found == "nothing" else table
 
 
@@ -238,7 +238,7 @@ def _ensemble_metrics(test: pl.DataFrame, known: pl.DataFrame) -> dict[str, Any]
         errors[name] = {"mae": error.abs().mean(), "rmse": float(np.sqrt((error**2).mean())), "n": test.height}
     n_train = known.filter(pl.col("split") == "train").height
     part = errors | {"uncertainty": _uncertainty(test.height), "stability": _stability(test.height)}
-    facts = {"n_train": n_train, "strategy": "constant", "weight_structure": 0.7}
+    facts = {"n_train": n_train, "strategy": "constant", "weights": {"composition": 0.3, "structure": 0.7}}
     return facts | {"test": part, "validation": part, "unrelaxed": facts | {"test": part, "validation": part}}
 
 

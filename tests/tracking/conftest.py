@@ -42,6 +42,7 @@ def write_round(root: Path, name: str, params: Params) -> None:
         weights = {k: v.numpy() for k, v in make_network(view, params.view(view)).state_dict().items()}
         saved = SavedView(view, params.view(view), ElementBaseline(np.zeros(N_ELEMENTS), 1.0), [weights] * 2)
         save_view(saved, files.models(view))
+        files.history(view).parent.mkdir(parents=True, exist_ok=True)
         with files.history(view).open("w", newline="") as target:
             rows = csv.writer(target)
             rows.writerow(["view", "member", "epoch", "train_mae", "validation_mae", "learning_rate"])
@@ -50,7 +51,8 @@ def write_round(root: Path, name: str, params: Params) -> None:
             )
         timing = {"seconds": 3.5, "seconds_per_step": 0.02}
         write_json(timing, root / TIMINGS / f"train-{view}-{name}.json")
-    rule = EnsemblePredictor(Aggregation("constant", {"weight_structure": 0.7}), Calibration.none())
+    views, weights = ("composition", "structure"), {"composition": 0.3, "structure": 0.7}
+    rule = EnsemblePredictor(Aggregation("constant", views, {"weights": weights}), Calibration.none())
     save_predictors(dict.fromkeys(INPUT_STRUCTURES, rule), files.ensemble)
     OutOfDistribution(
         frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)

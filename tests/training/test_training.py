@@ -16,7 +16,7 @@ from lodestone.errors import LodestoneError
 from lodestone.models.inference import latents, predict_members
 from lodestone.models.registry import make_dataset
 from lodestone.models.weights import save_view
-from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions
+from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
 from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
@@ -45,7 +45,10 @@ def round_folder(trained, known, tmp_path_factory):
     unrelaxed_structures = unrelaxed_held_out(known, 11)
     seen, out_of_distribution = fit_out_of_distribution(trained["structure"].saved, known, unrelaxed_structures)
     evaluations = evaluate_input_structures(
-        *(trained[view].predictions for view in VIEWS), known, unrelaxed_structures, out_of_distribution
+        {view: trained[view].predictions for view in VIEWS},
+        known,
+        unrelaxed_structures=unrelaxed_structures,
+        out_of_distribution=out_of_distribution,
     )
     save_predictors(
         {input_structure: found.predictor for input_structure, found in evaluations.items()}, files.ensemble
@@ -110,8 +113,10 @@ def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, rou
     table = tables[input_structure]
     found = ensemble.predict(crystals, input_structure)
     written = rows.select("material_id").join(table, on="material_id", maintain_order="left")
-    columns = {"mean": "pred", "composition": "pred_composition", "structure": "pred_structure"}
-    columns |= {"spread": "epistemic_std", "std": "std", "lower": "lower", "upper": "upper"}
+    assert list(found.views) == list(VIEWS)
+    for view, mean in found.views.items():
+        assert mean == pytest.approx(written[view_column(view)].to_numpy(), abs=1e-5, rel=1e-6)
+    columns = {"mean": "pred", "spread": "epistemic_std", "std": "std", "lower": "lower", "upper": "upper"}
     for name, column in columns.items():
         expected = written[f"formation_energy_per_atom_{column}"].to_numpy()
         assert getattr(found, name) == pytest.approx(expected, abs=1e-5, rel=1e-6)
@@ -124,7 +129,7 @@ def test_predictions_are_the_combination_of_the_members(trained, known, round_fo
     ensemble = load_ensemble(round_folder[0].folder)
     members = {view: predict_members(trained[view].saved, crystals) for view in VIEWS}
     assert members["structure"].shape == (2, 20)
-    expected = ensemble.predictors["relaxed"].aggregation.aggregate(members["composition"], members["structure"])
+    expected = ensemble.predictors["relaxed"].aggregation.aggregate(members)
     found = ensemble.predict(crystals)
     assert np.array_equal(found.mean, expected.mean)
     assert np.array_equal(found.spread, expected.spread)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
 from lodestone.config.discovery import DiscoveryParams
-from lodestone.config.registry import ORACLES, SOURCES, VIEWS, Registry
+from lodestone.config.registry import AGGREGATIONS, ORACLES, SOURCES, VIEWS, Registry
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
     EnsembleParams,
@@ -23,6 +23,8 @@ from lodestone.config.sections import (
     ValidateParams,
     ViewParams,
 )
+
+RESERVED = ("uncertainty", "n")  # stand beside the names of views in metrics
 
 
 class Params(Section):
@@ -80,6 +82,11 @@ class Params(Section):
                 raise ValueError(f"views: {name!r} stands twice")
             if name not in self.__pydantic_extra__:
                 raise ValueError(f"views: {name!r} has no section {name}")
+            if name in RESERVED or name in AGGREGATIONS.names():
+                raise ValueError(f"views: no view may be called {name!r}, which means something else")
+        if self.ensemble.aggregation not in (*self.views, *AGGREGATIONS.names()):
+            allowed = ", ".join([*AGGREGATIONS.names(), *self.views])
+            raise ValueError(f"ensemble.aggregation: {self.ensemble.aggregation!r} is none of {allowed}")
         check_chain(self.rounds)
         return self
 

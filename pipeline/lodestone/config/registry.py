@@ -175,3 +175,4 @@ VIEWS = NamesakeRegistry(
 )
 GENERATORS = Registry("generator", package="lodestone.discovery.generators", group="lodestone.generators")
 ACQUISITIONS = Registry("acquisition", package="lodestone.discovery.acquisitions", group="lodestone.acquisitions")
+AGGREGATIONS = Registry("aggregation", package="lodestone.ensemble.aggregations", group="lodestone.aggregations")

@@ -190,9 +190,9 @@ class StructureParams(GeometryParams):
 
 
 class EnsembleParams(Section):
-    """How the two views become one prediction."""
+    """How the views become one prediction."""
 
-    aggregation: Literal["constant", "inverse_variance", "mean", "median", "composition", "structure"] = Field(
-        description="weights fitted on the validation crystals, the same for all (constant) or by the spreads of both "
-        "views (inverse_variance); plain mean; median of all members; or one view alone"
+    aggregation: Name = Field(
+        description="weights fitted on the validation crystals, the same for all (constant) or by the spreads of the "
+        "views (inverse_variance); plain mean; median of all members; or one view alone, by its name"
     )

@@ -19,6 +19,7 @@ from lodestone.ensemble.metrics import errors, wilson_proportion
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Labeller
 from lodestone.runtime.seeds import child_generator
+from lodestone.schemas import view_columns
 from lodestone.stability.hull import ConvexHull
 
 
@@ -84,8 +85,8 @@ def _refuse_if_none_chosen(name: str, chosen: pl.DataFrame, within: int, params:
 def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState) -> dict[str, Any]:
     good = verifications.filter(pl.col("status") == "ok")
     true = good["formation_energy_per_atom"].to_numpy()
-    suffixes = {"ensemble": "", "composition": "_composition", "structure": "_structure"}
-    predicted = {view: good[f"formation_energy_per_atom_pred{end}"].to_numpy() for view, end in suffixes.items()}
+    columns = view_columns(good) | {"ensemble": "formation_energy_per_atom_pred"}
+    predicted = {view: good[column].to_numpy() for view, column in columns.items()}
     reasons = Counter(status.split(":")[0] for status in verifications["status"] if status != "ok")
     return {
         "n_verified": len(verifications),

@@ -11,13 +11,13 @@ from lodestone.crystals.encoding import describe
 from lodestone.discovery.state import RoundState
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
+from lodestone.schemas import VIEW_COLUMNS
 from lodestone.stability.hull import ConvexHull, describe_decomposition
 from lodestone.stability.references import formation_energies
 
 _PREDICTED = [
     "formation_energy_per_atom_pred",
-    "formation_energy_per_atom_pred_composition",
-    "formation_energy_per_atom_pred_structure",
+    VIEW_COLUMNS,
     "formation_energy_per_atom_epistemic_std",
     "formation_energy_per_atom_std",
     "formation_energy_per_atom_lower",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,11 @@ def type_text(dtype: Any) -> str:
     return _TYPES.get(str(dtype), str(dtype).lower())
 
 
+def column_text(name: str, column: Any) -> str:
+    """Name of a column; of those that are named by a pattern, one for each view."""
+    return re.sub(r"^\^(.*)\[.*$", r"\1<view>", name) if column.regex else name
+
+
 def check_text(check: Any) -> str:
     """A check of one column in words; empty for what holds for every column."""
     facts = check.statistics or {}
@@ -54,6 +60,8 @@ def check_text(check: Any) -> str:
         return ""
     if check.name == "in_range":
         return f"{facts['min_value']} to {facts['max_value']}"
+    if check.name == "str_matches":
+        return "letters, digits and underscores"
     if check.name == "isin":
         return ", ".join(f"`{value}`" for value in facts["allowed_values"])
     if check.name == "str_length":
@@ -108,7 +116,13 @@ def _column_row(name: str, column: Any) -> tuple[str, ...]:
     checks += ["unique"] if column.unique else []
     checks += ["may be empty"] if column.nullable else []
     unit = (column.metadata or {}).get("unit", "-")
-    return f"`{name}`", type_text(column.dtype), unit, ", ".join(checks) or "-", column.description or ""
+    return (
+        f"`{column_text(name, column)}`",
+        type_text(column.dtype),
+        unit,
+        ", ".join(checks) or "-",
+        column.description or "",
+    )
 
 
 def _rules(contract: type[DataFrameModel], without: Collection[str]) -> str:

@@ -1,30 +1,25 @@
-"""Predictions of many networks: the members of both views as one formation energy with a calibrated error."""
+"""Predictions of many networks: the members of all views as one formation energy with a calibrated error."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import EnsemblePredictor, Prediction, load_predictors
+from lodestone.models.inference import NetworkInputs, no_latents
+from lodestone.models.registry import latent_view
 from lodestone.models.weights import SavedView, load_view
 from lodestone.tables.layout import RoundLayout
-
-if TYPE_CHECKING:
-    pass
-
-from lodestone.models.inference import NetworkInputs, predict_members
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Both views, how they are combined for each geometry, and what they have seen: ready to predict."""
+    """Views, how they are combined for each input structure, and what they have seen: ready to predict."""
 
-    composition: SavedView
-    structure: SavedView
+    views: Mapping[str, SavedView]
     predictors: Mapping[str, EnsemblePredictor]
     seen: OutOfDistribution
 
@@ -35,14 +30,20 @@ class Ensemble:
             crystals: Relaxed or unrelaxed crystals.
             input_structure: ``relaxed``, or ``unrelaxed`` for crystals that are predicted as what they would relax to.
         """
-        composition = predict_members(self.composition, crystals, input_structure)
-        shown = NetworkInputs.to(self.structure, crystals, input_structure)
-        out_of_distribution = self.seen.reasons(crystals, shown.latents(), input_structure)
-        return self.predictors[input_structure].predict(composition, shown.members(), out_of_distribution)
+        inputs = {view: NetworkInputs.to(saved, crystals, input_structure) for view, saved in self.views.items()}
+        members, judge = {view: shown.members() for view, shown in inputs.items()}, latent_view(list(self.views))
+        latents = inputs[judge].latents() if judge else no_latents(len(crystals))
+        reasons = self.seen.reasons(crystals, latents, input_structure)
+        return self.predictors[input_structure].predict(members, reasons)
 
 
 def load_ensemble(folder: str | Path) -> Ensemble:
     """The ensemble of one round's folder."""
     files = RoundLayout(Path(folder))
-    views = load_view(files.models("composition")), load_view(files.models("structure"))
-    return Ensemble(*views, load_predictors(files.ensemble), OutOfDistribution.load(files.out_of_distribution))
+    predictors = load_predictors(files.ensemble)
+    views = predictors["relaxed"].aggregation.views
+    return Ensemble(
+        views={view: load_view(files.models(view)) for view in views},
+        predictors=predictors,
+        seen=OutOfDistribution.load(files.out_of_distribution),
+    )

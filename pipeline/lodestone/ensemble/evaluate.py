@@ -10,13 +10,15 @@ import numpy as np
 import polars as pl
 
 from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.calibration import ENOUGH, Calibration
 from lodestone.ensemble.metrics import errors, stability_scores
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
-from lodestone.models.inference import latents
+from lodestone.ensemble.strategies import Members
+from lodestone.models.inference import latents, no_latents
 from lodestone.models.weights import SavedView
 from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.unrelaxed import UnrelaxedStructures
@@ -29,7 +31,7 @@ Reasons = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Both views combined.
+    """All views combined.
 
     Attributes:
         predictor: How, with the calibration.
@@ -43,12 +45,12 @@ class Evaluation:
 
 
 def fit_out_of_distribution(
-    structure: SavedView, crystals: pl.DataFrame, unrelaxed_structures: UnrelaxedStructures
+    saved: SavedView | None, crystals: pl.DataFrame, unrelaxed_structures: UnrelaxedStructures
 ) -> tuple[OutOfDistribution, Reasons]:
     """What the training crystals were like, and which held-out crystals are unlike them.
 
     Args:
-        structure: Networks of the structure view.
+        saved: Networks of the view whose latent vectors are compared; ``None`` compares chemistry only.
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
         unrelaxed_structures: Those of validation and test crystals.
 
@@ -57,14 +59,15 @@ def fit_out_of_distribution(
     """
     held_out = subset(crystals, *HELD_OUT)
     shown = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
-    found = {
-        input_structure: latents(structure, held.crystals, input_structure) for input_structure, held in shown.items()
-    }
+
+    def vectors(of: Sequence[Crystal], input_structure: str) -> np.ndarray:
+        return latents(saved, of, input_structure) if saved else no_latents(len(of))
+
+    found = {name: vectors(held.crystals, name) for name, held in shown.items()}
     train = decode(subset(crystals, "train"))
     validating = {name: (held.table["split"] == "validation").to_numpy() for name, held in shown.items()}
-    known = latents(structure, train)
     out_of_distribution = OutOfDistribution.fit(
-        train, known, {name: found[name][rows] for name, rows in validating.items()}
+        train, vectors(train, "relaxed"), {name: found[name][rows] for name, rows in validating.items()}
     )
     return out_of_distribution, {
         name: out_of_distribution.reasons(held.crystals, found[name], name) for name, held in shown.items()
@@ -72,9 +75,9 @@ def fit_out_of_distribution(
 
 
 def evaluate_input_structures(
-    composition: pl.DataFrame,
-    structure: pl.DataFrame,
+    members: Mapping[str, pl.DataFrame],
     crystals: pl.DataFrame,
+    *,
     unrelaxed_structures: UnrelaxedStructures,
     out_of_distribution: Reasons,
     strategy: str = "constant",
@@ -93,52 +96,53 @@ def evaluate_input_structures(
     for input_structure, known in parts.items():
         few = int((known["split"] == "validation").sum()) < ENOUGH
         predictor = evaluations["relaxed"].predictor if few and evaluations else None
-        reasons = out_of_distribution[input_structure]
         evaluations[input_structure] = evaluate_views(
-            composition, structure, known, reasons, strategy, group, input_structure, predictor
+            members,
+            known,
+            out_of_distribution=out_of_distribution[input_structure],
+            strategy=strategy,
+            group=group,
+            input_structure=input_structure,
+            predictor=predictor,
         )
     return evaluations
 
 
 def evaluate_views(
-    composition: pl.DataFrame,
-    structure: pl.DataFrame,
+    members: Mapping[str, pl.DataFrame],
     crystals: pl.DataFrame,
+    *,
     out_of_distribution: Sequence[str],
     strategy: str = "constant",
     group: str = "formula_pretty",
     input_structure: str = "relaxed",
     predictor: EnsemblePredictor | None = None,
 ) -> Evaluation:
-    """Combine the predictions of both views.
+    """Combine the predictions of all views.
 
     Args:
-        composition: Contract :class:`lodestone.schemas.MemberPredictions`.
-        structure: Likewise, for the same crystals.
+        members: By view, contract :class:`lodestone.schemas.MemberPredictions`, all for the same crystals.
         crystals: Known crystals with their labels.
         out_of_distribution: Why validation and test crystals, sorted by ``material_id``, are out of distribution.
-        strategy: A name in :data:`lodestone.ensemble.strategies.STRATEGIES`.
+        strategy: A name in :data:`lodestone.config.registry.AGGREGATIONS`, or that of a view.
         group: Column that says which crystals are held out together.
-        input_structure: What the structure view was shown: ``relaxed`` or ``unrelaxed``.
+        input_structure: What views that see atoms were shown: ``relaxed`` or ``unrelaxed``.
         predictor: Use this one and fit none.
 
     Raises:
         LodestoneError: If there are no validation crystals.
     """
     held_out = subset(crystals, *HELD_OUT)
-    members = (
-        _matrix(composition, held_out),
-        _matrix(structure.filter(pl.col("input_structure") == input_structure), held_out),
-    )
-    predictor = predictor or _fitted(members, held_out, out_of_distribution, strategy, group)
-    prediction = predictor.predict(*members, out_of_distribution)
+    arrays = {view: _matrix(_shown(table, input_structure), held_out) for view, table in members.items()}
+    predictor = predictor or _fitted(arrays, held_out, out_of_distribution, strategy, group)
+    prediction = predictor.predict(arrays, out_of_distribution)
     is_validation = (held_out["split"] == "validation").to_numpy()
-    weight = prediction.weight_structure[is_validation]
+    weights = {view: weight[is_validation] for view, weight in prediction.weights.items()}
     fitted = {name: value for name, value in predictor.calibration.as_dict().items() if name != "errors"}
     facts = {
         "n_train": int((crystals["split"] == "train").sum()),
         "strategy": strategy,
-        "weight_structure": float(weight.mean()) if len(weight) else None,
+        "weights": {view: float(weight.mean()) if len(weight) else None for view, weight in weights.items()},
         "calibration": fitted,
     }
     return Evaluation(
@@ -147,7 +151,7 @@ def evaluate_views(
 
 
 def _fitted(
-    members: tuple[np.ndarray, np.ndarray],
+    members: Members,
     held_out: pl.DataFrame,
     out_of_distribution: Sequence[str],
     strategy: str,
@@ -155,9 +159,9 @@ def _fitted(
 ) -> EnsemblePredictor:
     """Weights and calibration by the validation crystals among the unseen."""
     true, is_validation = held_out[_ENERGY].to_numpy(), (held_out["split"] == "validation").to_numpy()
-    composition, structure = (view[:, is_validation] for view in members)
-    aggregation = Aggregation.fit(strategy, composition, structure, true[is_validation])
-    average = aggregation.aggregate(composition, structure)
+    watched = {view: one[:, is_validation] for view, one in members.items()}
+    aggregation = Aggregation.fit(strategy, watched, true[is_validation])
+    average = aggregation.aggregate(watched)
     calibration = Calibration.fit(
         true[is_validation] - average.mean,
         average.spread,
@@ -165,6 +169,12 @@ def _fitted(
         [reasons for reasons, validating in zip(out_of_distribution, is_validation, strict=True) if validating],
     )
     return EnsemblePredictor(aggregation, calibration)
+
+
+def _shown(predictions: pl.DataFrame, input_structure: str) -> pl.DataFrame:
+    """Predictions for an input structure; a view that sees no atoms makes them once, for relaxed crystals."""
+    found = predictions.filter(pl.col("input_structure") == input_structure)
+    return predictions.filter(pl.col("input_structure") == "relaxed") if found.is_empty() else found
 
 
 def _matrix(predictions: pl.DataFrame, labels: pl.DataFrame) -> np.ndarray:
@@ -196,7 +206,7 @@ def _scores(prediction: Prediction, held_out: pl.DataFrame, hull: np.ndarray, pa
     rows = (held_out["split"] == part).to_numpy()
     mine, floor = prediction.of(rows), hull[rows]
     true = held_out[_ENERGY].to_numpy()[rows]
-    means = {"composition": mine.composition, "structure": mine.structure, "ensemble": mine.mean}
+    means = {**mine.views, "ensemble": mine.mean}
     stability = stability_scores(mine.mean - floor, true - floor)
     stability |= probability_scores(mine.probability_below(floor), true <= floor)
     scores = {view: errors(mean, true) for view, mean in means.items()}

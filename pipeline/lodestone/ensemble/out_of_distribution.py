@@ -5,8 +5,8 @@ Reasons, of which the first three exclude each other, the strongest first:
 - ``element``: an element that no training crystal has;
 - ``pair``: two elements that no training crystal has together;
 - ``system``: a chemical system of which there is no training crystal, though each pair of its elements occurs;
-- ``latent``: in the latent space of the structure view, the nearest training crystals are further than they are for
-  99 % of the validation crystals.
+- ``latent``: in the latent space of one view, the last one listed that has latent vectors, the nearest training
+  crystals are further than they are for 99 % of the validation crystals.
 """
 
 from __future__ import annotations

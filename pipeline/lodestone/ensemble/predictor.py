@@ -1,4 +1,4 @@
-"""From the members of both views to predictions with errors that can be believed."""
+"""From the members of all views to predictions with errors that can be believed."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 
 from lodestone.ensemble.calibration import Calibration
-from lodestone.ensemble.strategies import STRATEGIES, Aggregate
+from lodestone.ensemble.strategies import Aggregate, Members, Parameters, strategy
 from lodestone.errors import LodestoneError
 from lodestone.models.weights import read_versioned
-from lodestone.schemas import INPUT_STRUCTURES
+from lodestone.schemas import INPUT_STRUCTURES, view_column
 from lodestone.tables.files import write_json
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,18 @@ class Prediction:
     Attributes:
         mean: The views combined.
         std: Calibrated size of the error.
-        composition: Mean of the composition view.
-        structure: Mean of the structure view.
+        views: Mean of the members of each view.
         spread: Of the members, not calibrated.
-        weight_structure: Share of the structure view in the mean, 0 to 1.
+        weights: Share of each view in the mean, 0 to 1.
         out_of_distribution: Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
         calibration: What the errors look like in units of ``std``.
     """
 
     mean: np.ndarray
     std: np.ndarray
-    composition: np.ndarray
-    structure: np.ndarray
+    views: Mapping[str, np.ndarray]
     spread: np.ndarray
-    weight_structure: np.ndarray
+    weights: Mapping[str, np.ndarray]
     out_of_distribution: Sequence[str]
     calibration: Calibration
 
@@ -64,8 +62,7 @@ class Prediction:
         return pl.DataFrame(
             {
                 f"{name}_pred": self.mean,
-                f"{name}_pred_composition": self.composition,
-                f"{name}_pred_structure": self.structure,
+                **{view_column(view): mean for view, mean in self.views.items()},
                 f"{name}_epistemic_std": self.spread,
                 f"{name}_std": self.std,
                 f"{name}_lower": self.lower,
@@ -77,10 +74,14 @@ class Prediction:
 
     def of(self, rows: np.ndarray) -> Prediction:
         """The predictions of some crystals, chosen by a mask of shape ``(n,)``."""
-        names = ("mean", "std", "composition", "structure", "spread", "weight_structure")
-        out_of_distribution = [told for told, chosen in zip(self.out_of_distribution, rows, strict=True) if chosen]
         return replace(
-            self, **{name: getattr(self, name)[rows] for name in names}, out_of_distribution=out_of_distribution
+            self,
+            mean=self.mean[rows],
+            std=self.std[rows],
+            views={view: values[rows] for view, values in self.views.items()},
+            spread=self.spread[rows],
+            weights={view: values[rows] for view, values in self.weights.items()},
+            out_of_distribution=[reasons for reasons, mine in zip(self.out_of_distribution, rows, strict=True) if mine],
         )
 
 
@@ -89,21 +90,24 @@ class Aggregation:
     """How the views are combined.
 
     Attributes:
-        strategy: A name in :data:`lodestone.ensemble.strategies.STRATEGIES`.
+        strategy: A name in :data:`lodestone.config.registry.AGGREGATIONS`, or that of a view.
+        views: The views, in the order in which `params.yaml` lists them.
         parameters: What was fitted for it.
     """
 
     strategy: str
-    parameters: Mapping[str, float]
+    views: tuple[str, ...]
+    parameters: Parameters
 
     @classmethod
-    def fit(cls, strategy: str, composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Aggregation:
-        """Fit a strategy to members of both views, shapes ``(m, n)``, and labels, shape ``(n,)``."""
-        return cls(strategy, STRATEGIES[strategy].fit(composition, structure, true))
+    def fit(cls, name: str, members: Members, true: np.ndarray) -> Aggregation:
+        """Fit a strategy to members of each view, shapes ``(m, n)``, and labels, shape ``(n,)``."""
+        return cls(strategy=name, views=tuple(members), parameters=strategy(name, members).fit(members, true))
 
-    def aggregate(self, composition: np.ndarray, structure: np.ndarray) -> Aggregate:
-        """Combine members of both views, shapes ``(m, n)``."""
-        return STRATEGIES[self.strategy].aggregate(composition, structure, **self.parameters)
+    def aggregate(self, members: Members) -> Aggregate:
+        """Combine members of each view, shapes ``(m, n)``."""
+        ordered = {view: members[view] for view in self.views}
+        return strategy(self.strategy, self.views).aggregate(ordered, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -113,35 +117,41 @@ class EnsemblePredictor:
     aggregation: Aggregation
     calibration: Calibration
 
-    def predict(self, composition: np.ndarray, structure: np.ndarray, out_of_distribution: Sequence[str]) -> Prediction:
-        """Predictions from members of both views, shapes ``(m, n)``, and the reasons of being out of distribution."""
-        average = self.aggregation.aggregate(composition, structure)
-        std = self.calibration.std(average.spread, out_of_distribution)
-        means = composition.mean(axis=0), structure.mean(axis=0)
-        of_members = average.spread, average.weight_structure
-        return Prediction(average.mean, std, *means, *of_members, out_of_distribution, self.calibration)
+    def predict(self, members: Members, out_of_distribution: Sequence[str]) -> Prediction:
+        """Predictions from members of each view, shapes ``(m, n)``, and the reasons of being out of distribution."""
+        average = self.aggregation.aggregate(members)
+        return Prediction(
+            mean=average.mean,
+            std=self.calibration.std(average.spread, out_of_distribution),
+            views={view: members[view].mean(axis=0) for view in self.aggregation.views},
+            spread=average.spread,
+            weights=average.weights,
+            out_of_distribution=out_of_distribution,
+            calibration=self.calibration,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        aggregation = {"strategy": self.aggregation.strategy, "parameters": dict(self.aggregation.parameters)}
+        own = self.aggregation
+        aggregation = {"strategy": own.strategy, "views": list(own.views), "parameters": dict(own.parameters)}
         return {"aggregation": aggregation, "calibration": self.calibration.as_dict()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> EnsemblePredictor:
         """What :meth:`as_dict` gave."""
-        aggregation = Aggregation(**content["aggregation"])
-        STRATEGIES[aggregation.strategy]
+        aggregation = Aggregation(**content["aggregation"] | {"views": tuple(content["aggregation"]["views"])})
+        strategy(aggregation.strategy, aggregation.views)
         return cls(aggregation, Calibration.from_dict(content["calibration"]))
 
 
 def save_predictors(predictors: Mapping[str, EnsemblePredictor], path: Path) -> None:
-    """Write ``ensemble.json``: the rule of each geometry."""
-    content = {input_structure: rule.as_dict() for input_structure, rule in predictors.items()}
+    """Write ``ensemble.json``: the predictor for each input structure."""
+    content = {input_structure: one.as_dict() for input_structure, one in predictors.items()}
     write_json({"format_version": FORMAT_VERSION, **content}, path)
 
 
 def load_predictors(path: Path) -> dict[str, EnsemblePredictor]:
-    """Read what :func:`save_rules` wrote.
+    """Read what :func:`save_predictors` wrote.
 
     Raises:
         LodestoneError: If the file is missing, damaged or of another version.
@@ -152,5 +162,5 @@ def load_predictors(path: Path) -> dict[str, EnsemblePredictor]:
             input_structure: EnsemblePredictor.from_dict(content[input_structure])
             for input_structure in INPUT_STRUCTURES
         }
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise LodestoneError(f"{path} is damaged: {error}", "make it again: `dvc repro`") from error

@@ -1,22 +1,22 @@
-"""Named ways to make one prediction of the members of both views; pure functions, one per strategy.
+"""What a way to combine the views is, and what all of them are made of; each lives in a file of `aggregations/`.
 
-All but the median are weighted averages of the two views, and their spread is that of the mixture of all members: it
-grows where the members of a view disagree, and where the views disagree with each other.
+All but the median are weighted averages of the views, and their spread is that of the mixture of all members: it grows
+where the members of a view disagree, and where the views disagree with each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
+from itertools import combinations
+from typing import Any, Protocol
 
 import numpy as np
 
-_WEIGHTS = np.linspace(0.0, 1.0, 101)
-_LOG_ERRORS = np.log(np.geomspace(0.003, 1.0, 11))  # eV/atom: what the members of a view may get wrong together
-_NORMAL_IQR = 1.349  # interquartile range of a normal distribution over its standard deviation
+from lodestone.config.registry import AGGREGATIONS
 
-Parameters = dict[str, float]
+Members = Mapping[str, np.ndarray]
+Parameters = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,94 +26,79 @@ class Aggregate:
     Attributes:
         mean: Formation energies, eV/atom.
         spread: Standard deviation of the members about it, eV/atom; not calibrated.
-        weight_structure: Share of the structure view, 0 to 1.
+        weights: Share of each view, 0 to 1; they add up to 1.
     """
 
     mean: np.ndarray
     spread: np.ndarray
-    weight_structure: np.ndarray
+    weights: Mapping[str, np.ndarray]
+
+
+class Strategy(Protocol):
+    """One way to combine, registered by name; has no state.
+
+    Examples:
+        A file ``aggregations/first.py`` that trusts the view that is listed first::
+
+            @AGGREGATIONS.register("first")
+            class First:
+                def fit(self, members, true):
+                    return {}
+
+                def aggregate(self, members, parameters):
+                    first = next(iter(members))
+                    return fixed(members, {view: float(view == first) for view in members})
+    """
+
+    def fit(self, members: Members, true: np.ndarray) -> Parameters:
+        """What is to be fitted, ready for JSON.
+
+        Args:
+            members: Predictions of the members of each view, shapes ``(m, n)``, eV/atom.
+            true: Labels, shape ``(n,)``, eV/atom.
+        """
+
+    def aggregate(self, members: Members, parameters: Parameters) -> Aggregate:
+        """Combine the members of each view, shapes ``(m, n)``."""
 
 
 @dataclass(frozen=True)
-class Strategy:
-    """One way to combine.
+class OneView:
+    """One view alone; goes by the name of the view."""
 
-    Attributes:
-        fit: Members of both views, shapes ``(m, n)``, and labels, shape ``(n,)``, to parameters.
-        combine: Members of both views and the parameters to an average.
+    view: str
+
+    def fit(self, _members: Members, _true: np.ndarray) -> Parameters:
+        """Nothing."""
+        return {}
+
+    def aggregate(self, members: Members, _parameters: Parameters) -> Aggregate:
+        """What this view says."""
+        return fixed(members, {view: float(view == self.view) for view in members})
+
+
+def strategy(name: str, views: Collection[str]) -> Strategy:
+    """A strategy by its name, which may be that of a view.
+
+    Raises:
+        ValueError: Names those there are.
     """
-
-    fit: Callable[[np.ndarray, np.ndarray, np.ndarray], Parameters]
-    aggregate: Callable[..., Aggregate]
-
-
-def constant(composition: np.ndarray, structure: np.ndarray, *, weight_structure: float) -> Aggregate:
-    """The same weight for every crystal."""
-    return _mixture(composition, structure, np.full(structure.shape[1], weight_structure))
+    found: Strategy = OneView(name) if name in views else AGGREGATIONS.make(name)
+    return found
 
 
-def inverse_variance(
-    composition: np.ndarray, structure: np.ndarray, *, composition_error: float, structure_error: float
-) -> Aggregate:
-    """Weights by inverse variance: that of the members, and of what all members of a view get wrong together.
-
-    Args:
-        composition: Predictions of the members, shape ``(m, n)``.
-        structure: Likewise.
-        composition_error: Error that the spread of the members does not show, eV/atom.
-        structure_error: Likewise.
-    """
-    variance_composition = composition_error**2 + composition.var(axis=0, ddof=1)
-    variance_structure = structure_error**2 + structure.var(axis=0, ddof=1)
-    return _mixture(composition, structure, variance_composition / (variance_composition + variance_structure))
+def fixed(members: Members, weights: Mapping[str, float]) -> Aggregate:
+    """The same weights for every crystal."""
+    n = next(iter(members.values())).shape[1]
+    return mixture(members, {view: np.full(n, weights[view]) for view in members})
 
 
-def median(composition: np.ndarray, structure: np.ndarray) -> Aggregate:
-    """Median of all members of both views, and their interquartile range (GNoME's choice for one view)."""
-    low, middle, high = np.percentile(np.concatenate([composition, structure]), [25, 50, 75], axis=0)
-    share = len(structure) / (len(composition) + len(structure))
-    return Aggregate(middle, (high - low) / _NORMAL_IQR, np.full(structure.shape[1], share))
-
-
-def fit_constant(composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Parameters:
-    """The weight with the least MAE."""
-    by_structure, by_composition = structure.mean(axis=0) - true, composition.mean(axis=0) - true
-    maes = [np.abs(weight * by_structure + (1 - weight) * by_composition).mean() for weight in _WEIGHTS]
-    return {"weight_structure": float(_WEIGHTS[np.argmin(maes)])}
-
-
-def fit_inverse_variance(composition: np.ndarray, structure: np.ndarray, true: np.ndarray) -> Parameters:
-    """The errors of the views, hidden from their spreads, for which the MAE is least: a grid, then a simplex."""
-    from scipy.optimize import minimize
-
-    def mae(logs: np.ndarray) -> float:
-        errors = np.exp(np.clip(logs, -10, 3))
-        average = inverse_variance(composition, structure, composition_error=errors[0], structure_error=errors[1])
-        return float(np.abs(average.mean - true).mean())
-
-    grid = [np.array([first, second]) for first in _LOG_ERRORS for second in _LOG_ERRORS]
-    best = minimize(mae, min(grid, key=mae), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}).x
-    found = np.exp(np.clip(best, -10, 3))
-    return {"composition_error": float(found[0]), "structure_error": float(found[1])}
-
-
-def _nothing(_composition: np.ndarray, _structure: np.ndarray, _true: np.ndarray) -> Parameters:
-    return {}
-
-
-STRATEGIES: dict[str, Strategy] = {
-    "constant": Strategy(fit_constant, constant),
-    "inverse_variance": Strategy(fit_inverse_variance, inverse_variance),
-    "mean": Strategy(_nothing, partial(constant, weight_structure=0.5)),
-    "median": Strategy(_nothing, median),
-    "composition": Strategy(_nothing, partial(constant, weight_structure=0.0)),
-    "structure": Strategy(_nothing, partial(constant, weight_structure=1.0)),
-}
-
-
-def _mixture(composition: np.ndarray, structure: np.ndarray, w: np.ndarray) -> Aggregate:
-    """Mean and standard deviation of a mixture of both views with weights ``w``, shape ``(n,)``."""
-    of_composition, of_structure = composition.mean(axis=0), structure.mean(axis=0)
-    within = w * structure.var(axis=0, ddof=1) + (1 - w) * composition.var(axis=0, ddof=1)
-    between = w * (1 - w) * (of_structure - of_composition) ** 2
-    return Aggregate(w * of_structure + (1 - w) * of_composition, np.sqrt(within + between), w)
+def mixture(members: Members, weights: Mapping[str, np.ndarray]) -> Aggregate:
+    """Mean and standard deviation of a mixture of views with some weights, shapes ``(n,)``, that add up to 1."""
+    means = {view: one.mean(axis=0) for view, one in members.items()}
+    mean = sum(weights[view] * means[view] for view in members)
+    within = sum(weights[view] * one.var(axis=0, ddof=1) for view, one in members.items())
+    between = sum(
+        (weights[a] * weights[b] * (means[a] - means[b]) ** 2 for a, b in combinations(members, 2)), np.zeros(1)
+    )
+    return Aggregate(np.asarray(mean), np.sqrt(within + between), weights)

@@ -105,6 +105,11 @@ def latents(saved: SavedView, crystals: Sequence[Crystal], input_structure: str 
     return NetworkInputs.to(saved, crystals, input_structure).latents()
 
 
+def no_latents(n: int) -> np.ndarray:
+    """Latent vectors of ``n`` crystals where no view has any, shape ``(n, 0)``: none is far from another."""
+    return np.zeros((n, 0), dtype=np.float32)
+
+
 def _networks(saved: SavedView) -> Iterator[tuple[nn.Module, torch.device]]:
     """One network on its device, which becomes each member in turn."""
     device = chosen_device()

@@ -15,7 +15,7 @@ from lodestone.schemas import Candidates, Crystals, Predictions, References, Ver
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import METRICS, Layout, RoundLayout
 
-PREDICTORS = ("composition", "structure", "ensemble")
+ENSEMBLE = "ensemble"  # stands beside the names of views
 PARTS = ("validation", "test")
 COUNTS = (
     "n_proposed",
@@ -73,10 +73,11 @@ class RoundData:
         candidates: Screened candidates.
         verifications: What the oracle said.
         n_train: Crystals learned from.
-        strategy: How the views are combined, see `ensemble.combination`.
-        weight_structure: Mean weight of the structure view in the ensemble.
-        test: Errors on the test crystals by predictor (see ``PREDICTORS``).
-        unrelaxed: The same where the structure view is shown unrelaxed structures, as it is in screening.
+        strategy: How the views are combined, see `ensemble.aggregation`.
+        views: Names of the views.
+        weights: Mean weight of each view in the ensemble, by what is predicted: ``relaxed`` or ``unrelaxed``.
+        test: Errors on the test crystals by predictor: each view, and ``ensemble``.
+        unrelaxed: The same on unrelaxed structures, as in screening.
         uncertainty: Scores of the predicted errors on the validation and test crystals.
         stability: Scores of P(stable) on the same.
         counts: The counters named in ``COUNTS``.
@@ -93,7 +94,8 @@ class RoundData:
     verifications: pl.DataFrame
     n_train: int
     strategy: str
-    weight_structure: float
+    views: tuple[str, ...]
+    weights: dict[str, dict[str, float | None]]
     test: dict[str, Errors]
     unrelaxed: dict[str, Errors]
     uncertainty: dict[str, dict[str, Any]]
@@ -103,6 +105,11 @@ class RoundData:
     predicted_hit_rate: dict[str, float | None]
     verified_mae: dict[str, float | None]
     n_verified_mae: int
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Each view, and the ensemble."""
+        return (*self.views, ENSEMBLE)
 
 
 @dataclass(frozen=True)
@@ -146,7 +153,7 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
     end = layout.round(params.rounds[names[-1]].next)
     return CampaignData(
         params=params,
-        rounds=tuple(_round(layout.round(name), metrics / name) for name in names),
+        rounds=tuple(_round(layout.round(name), metrics / name, params.views) for name in names),
         known=read_table(end.crystals, Crystals),
         references=read_table(layout.references, References),
         provenance=read_json(layout.provenance),
@@ -154,33 +161,41 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
     )
 
 
-def _round(files: RoundLayout, metrics: Path) -> RoundData:
+def _round(files: RoundLayout, metrics: Path, views: tuple[str, ...]) -> RoundData:
     crystals = read_table(files.crystals, Crystals)
     predictions = read_table(files.predictions, Predictions)
     candidates = read_table(files.candidates, Candidates)
     verifications = read_table(files.verifications, Verifications)
     try:
-        return RoundData(files.name, crystals, predictions, candidates, verifications, **_metrics(metrics))
+        return RoundData(
+            name=files.name,
+            crystals=crystals,
+            predictions=predictions,
+            candidates=candidates,
+            verifications=verifications,
+            **_metrics(metrics, views),
+        )
     except (KeyError, TypeError) as error:
         raise LodestoneError(
             f"a metrics file in {metrics} lacks {error}", "delete that folder and run `dvc repro`, which makes it again"
         ) from error
 
 
-def _metrics(folder: Path) -> dict[str, Any]:
+def _metrics(folder: Path, views: tuple[str, ...]) -> dict[str, Any]:
     ensemble, learning = read_json(folder / "ensemble.json"), read_json(folder / "active_learning.json")
-    verified = learning["verified_mae"]
+    unrelaxed, verified, predictors = ensemble["unrelaxed"], learning["verified_mae"], (*views, ENSEMBLE)
     return {
         "n_train": ensemble["n_train"],
         "strategy": ensemble["strategy"],
-        "weight_structure": ensemble["weight_structure"],
-        "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in PREDICTORS},
-        "unrelaxed": {name: Errors(**_only(ensemble["unrelaxed"]["test"][name], Errors)) for name in PREDICTORS},
+        "views": views,
+        "weights": {"relaxed": ensemble["weights"], "unrelaxed": unrelaxed["weights"]},
+        "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in predictors},
+        "unrelaxed": {name: Errors(**_only(unrelaxed["test"][name], Errors)) for name in predictors},
         **{name: {part: ensemble[part][name] for part in PARTS} for name in ("uncertainty", "stability")},
         "counts": {name: learning[name] for name in COUNTS},
         "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},
         "predicted_hit_rate": {who: learning["predicted_hit_rate"][who] for who in ("model", "random")},
-        "verified_mae": {name: verified[name] for name in PREDICTORS},
+        "verified_mae": {name: verified[name] for name in predictors},
         "n_verified_mae": verified["n"],
     }
 

@@ -3,35 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from lodestone.report.collect import PREDICTORS, CampaignData, HitRate, RoundData
+from lodestone.report.collect import ENSEMBLE, CampaignData, Errors, HitRate, RoundData
 from lodestone.report.theme import (
     BELOW,
     CHOOSER_COLOURS,
+    ENSEMBLE_COLOUR,
     MUTED,
-    PREDICTOR_COLOURS,
     ROUND_COLOURS,
+    VIEW_COLOURS,
+    VIEW_SYMBOLS,
     figure,
     say_empty,
     title,
 )
+from lodestone.schemas import view_column
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-PREDICTOR_NAMES = {"composition": "Composition view", "structure": "Structure view", "ensemble": "Ensemble"}
 CHOOSER_NAMES = {"model": "Chosen by the model", "random": "Random baseline"}
 _ROOMY = {"l": 60, "r": 16, "t": 44, "b": 84}  # room for a legend below the axes
 _LOWER_LEGEND = {"margin": _ROOMY, "legend": BELOW | {"y": -0.14}}
 _ENERGY = "formation_energy_per_atom"
-_COLUMNS = {
-    "composition": f"{_ENERGY}_pred_composition",
-    "structure": f"{_ENERGY}_pred_structure",
-    "ensemble": f"{_ENERGY}_pred",
-}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a predictor is drawn: views as full lines, the ensemble broken, so that both are seen where they coincide."""
+
+    name: str
+    column: str
+    colour: str
+    symbol: str
+    dash: str = "solid"
+    width: float = 4
+
+
+def looks(views: Sequence[str]) -> dict[str, Look]:
+    """The look of each view and of the ensemble."""
+    style = zip(cycle(VIEW_COLOURS), cycle(VIEW_SYMBOLS), strict=False)
+    drawn = {
+        view: Look(name=f"{view.capitalize()} view", column=view_column(view), colour=colour, symbol=symbol)
+        for view, (colour, symbol) in zip(views, style, strict=False)
+    }
+    column, colour = f"{_ENERGY}_pred", ENSEMBLE_COLOUR
+    whole = Look(name="Ensemble", column=column, colour=colour, symbol="circle-open", dash="dash", width=2)
+    return drawn | {ENSEMBLE: whole}
 
 
 def hit_rates(rounds: Sequence[RoundData]) -> Figure:
@@ -63,12 +86,13 @@ def errors(rounds: Sequence[RoundData]) -> Figure:
     scale = {"title": "MAE (meV/atom)", "rangemode": "tozero"}
     drawn = figure(360, title=title("Mean absolute error"), xaxis=_rounds(rounds), yaxis=scale, **_LOWER_LEGEND)
     where = list(range(len(rounds)))
-    for name in PREDICTORS:
-        maes = [1e3 * data.test[name].mae for data in rounds]
-        _line(drawn, where, maes, f"{PREDICTOR_NAMES[name]}, test", PREDICTOR_COLOURS[name], "solid", "circle")
-    measured = [(index, mae) for index, data in enumerate(rounds) if (mae := data.verified_mae["ensemble"]) is not None]
+    drawn_as = looks(rounds[-1].views)
+    for name, look in drawn_as.items():
+        _line(drawn, where, [1e3 * data.test[name].mae for data in rounds], replace(look, name=f"{look.name}, test"))
+    measured = [(index, mae) for index, data in enumerate(rounds) if (mae := data.verified_mae[ENSEMBLE]) is not None]
     verified = [index for index, _ in measured], [1e3 * mae for _, mae in measured]
-    _line(drawn, *verified, "Ensemble, verified candidates", PREDICTOR_COLOURS["ensemble"], "dot", "diamond-open")
+    look = replace(drawn_as[ENSEMBLE], name="Ensemble, verified candidates", dash="dot", symbol="diamond-open")
+    _line(drawn, *verified, look)
     return drawn
 
 
@@ -78,13 +102,14 @@ def parity(data: RoundData) -> list[Figure]:
     shown = (pl.col("split") == "test") & (pl.col("input_structure") == "relaxed")
     test = data.predictions.filter(shown).join(formulas, on="material_id", how="left")
     test = test.sort("material_id")
-    bounds = _bounds(test, [_ENERGY, *_COLUMNS.values()])
-    return [_parity(test, data, name, bounds) for name in PREDICTORS]
+    drawn_as = looks(data.views)
+    bounds = _bounds(test, [_ENERGY, *(look.column for look in drawn_as.values())])
+    return [_parity(test, data.test[name], look, bounds) for name, look in drawn_as.items()]
 
 
 def verified_energies(campaign: CampaignData) -> Figure:
     """Predicted against verified formation energy of every candidate that the oracle could relax."""
-    return _verified(campaign, _COLUMNS["ensemble"], _ENERGY, "Formation energy")
+    return _verified(campaign, f"{_ENERGY}_pred", _ENERGY, "Formation energy")
 
 
 def verified_hull_distances(campaign: CampaignData) -> Figure:
@@ -120,12 +145,11 @@ def _verified(campaign: CampaignData, predicted: str, verified: str, heading: st
 _HOVER = "<b>%{text}</b><br>verified %{x:.3f}<br>predicted %{y:.3f} eV/atom"
 
 
-def _parity(test: pl.DataFrame, data: RoundData, name: str, bounds: tuple[float, float]) -> Figure:
-    error = data.test[name]
+def _parity(test: pl.DataFrame, error: Errors, look: Look, bounds: tuple[float, float]) -> Figure:
     below = f"MAE {1e3 * error.mae:.0f} · RMSE {1e3 * error.rmse:.0f} meV/atom · n = {error.n:,}"
     drawn = figure(
         360,
-        title=title(PREDICTOR_NAMES[name], below),
+        title=title(look.name, below),
         margin={"l": 56, "r": 12, "t": 60, "b": 48},
         xaxis=_energy("label", bounds),
         yaxis=_energy("predicted", bounds),
@@ -134,11 +158,11 @@ def _parity(test: pl.DataFrame, data: RoundData, name: str, bounds: tuple[float,
     _diagonal(drawn, bounds)
     return drawn.add_scatter(
         x=test[_ENERGY].to_list(),
-        y=test[_COLUMNS[name]].to_list(),
+        y=test[look.column].to_list(),
         text=test["formula_pretty"].to_list(),
         hovertemplate=_HOVER.replace("verified", "label") + "<extra></extra>",
         mode="markers",
-        marker={"size": 5, "color": PREDICTOR_COLOURS[name], "opacity": 0.6},
+        marker={"size": 5, "color": look.colour, "opacity": 0.6},
     )
 
 
@@ -160,18 +184,16 @@ def _told(rate: HitRate) -> str:
     )
 
 
-def _line(
-    drawn: Figure, x: list[int], y: list[float], name: str, colour: str, dash: str, symbol: str
-) -> None:  # one look for all lines of a figure
+def _line(drawn: Figure, x: list[int], y: list[float], look: Look) -> None:
     drawn.add_scatter(
         x=x,
         y=y,
-        name=name,
+        name=look.name,
         showlegend=True,
         mode="lines+markers",
-        line={"color": colour, "width": 2, "dash": dash},
-        marker={"size": 8, "symbol": symbol, "color": colour},
-        hovertemplate="%{y:.1f} meV/atom<extra>" + name + "</extra>",
+        line={"color": look.colour, "width": look.width, "dash": look.dash},
+        marker={"size": 9, "symbol": look.symbol, "color": look.colour},
+        hovertemplate="%{y:.1f} meV/atom<extra>" + look.name + "</extra>",
     )
 
 

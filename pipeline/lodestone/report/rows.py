@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from lodestone.config.sections import GeometryParams
 from lodestone.report import markup
-from lodestone.report.collect import PREDICTORS, CampaignData, HitRate, RoundData
+from lodestone.report.collect import ENSEMBLE, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
 from lodestone.runtime.redaction import public_address
 
@@ -44,8 +45,8 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
         {
             "name": data.name,
             "n_train": f"{data.n_train:,}",
-            "test": [markup.milli(data.test[name].mae) for name in PREDICTORS],
-            "unrelaxed": [markup.milli(data.unrelaxed[name].mae) for name in PREDICTORS[1:]],
+            "test": [markup.milli(data.test[name].mae) for name in data.predictors],
+            "unrelaxed": [markup.milli(data.unrelaxed[name].mae) for name in sees_relaxation(campaign)],
             "verified": markup.milli(data.verified_mae["ensemble"]),
             "hits": {who: hit_rate(rate) for who, rate in data.hit_rate.items()},
             "claimed": {who: markup.percent(rate) for who, rate in data.predicted_hit_rate.items()},
@@ -55,6 +56,25 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
         }
         for data in campaign.rounds
     ]
+
+
+def sees_relaxation(campaign: CampaignData) -> list[str]:
+    """The predictors whose answer depends on whether a structure is relaxed."""
+    views = campaign.rounds[-1].views
+    return [view for view in views if isinstance(campaign.params.view(view), GeometryParams)] + [ENSEMBLE]
+
+
+def weight_rows(campaign: CampaignData) -> list[str]:
+    """What each view weighs in the ensemble, a sentence per round and kind of structure."""
+    return [
+        f"{data.name}, {kind} structures: " + ", ".join(_weight(view, weights[view]) for view in data.views)
+        for data in campaign.rounds
+        for kind, weights in data.weights.items()
+    ]
+
+
+def _weight(view: str, weight: float | None) -> str:
+    return f"weight of the {view} view {markup.NOTHING if weight is None else f'{weight:.2f}'}"
 
 
 def uncertainty_rows(data: RoundData) -> list[dict[str, Any]]:

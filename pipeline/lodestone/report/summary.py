@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lodestone.report.collect import PREDICTORS, CampaignData, RoundData
+from lodestone.report.collect import CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
 
 
@@ -31,7 +31,7 @@ def campaign_summary(campaign: CampaignData, found: pl.DataFrame) -> dict[str, A
         "n_verified": sum(data.counts["n_verified"] for data in campaign.rounds),
         "n_discoveries": found.height,
         "n_discoveries_on_final_hull": n_on_final_hull(found),
-        "test_mae": {name: last.test[name].mae for name in PREDICTORS},
+        "test_mae": {name: last.test[name].mae for name in last.predictors},
         "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
     }
 
@@ -43,10 +43,10 @@ def n_on_final_hull(found: pl.DataFrame) -> int:
 
 def _row(index: int, data: RoundData) -> dict[str, Any]:
     row: dict[str, Any] = {"round": index, "name": data.name, "n_train": data.n_train}
-    row |= {f"test_mae_{name}": data.test[name].mae for name in PREDICTORS}
+    row |= {f"test_mae_{name}": data.test[name].mae for name in data.predictors}
     for who, rate in data.hit_rate.items():
         row |= {f"hit_rate_{who}": rate.rate, f"hit_rate_{who}_low": rate.low, f"hit_rate_{who}_high": rate.high}
         row |= {f"hit_rate_{who}_hits": rate.hits, f"hit_rate_{who}_n": rate.n}
-    row |= {f"verified_mae_{name}": data.verified_mae[name] for name in PREDICTORS}
+    row |= {f"verified_mae_{name}": data.verified_mae[name] for name in data.predictors}
     row |= {"n_verified": data.counts["n_verified"], "n_stable": data.counts["n_stable_end"]}
     return row | {name: data.counts[name] for name in ("n_discovered", "n_discovered_total")}

@@ -6,7 +6,7 @@ expressions over whole columns: 80,000 rows pass in a second or two.
 
 from lodestone.schemas.columns import INPUT_STRUCTURES, OUT_OF_DISTRIBUTION_REASONS, PARTS, Lenient
 from lodestone.schemas.crystals import Crystals, CrystalsByChemsys, Labelled, References, Structures
-from lodestone.schemas.predictions import MemberPredictions, Predictions
+from lodestone.schemas.predictions import VIEW_COLUMNS, MemberPredictions, Predictions, view_column, view_columns
 from lodestone.schemas.rounds import Attempts, Candidates, Discoveries, Verifications
 from lodestone.schemas.snapshots import ADDS_UP, Drift, Rejections, Snapshot, SystemDrift, Validated, correction_gap
 
@@ -33,6 +33,7 @@ __all__ = [
     "INPUT_STRUCTURES",
     "OUT_OF_DISTRIBUTION_REASONS",
     "PARTS",
+    "VIEW_COLUMNS",
     "Attempts",
     "Candidates",
     "Crystals",
@@ -50,4 +51,6 @@ __all__ = [
     "Validated",
     "Verifications",
     "correction_gap",
+    "view_column",
+    "view_columns",
 ]

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from lodestone.schemas.columns import INPUT_STRUCTURES, OUT_OF_DISTRIBUTION_REASONS, Contract, Lenient, check, field
+
+_PREDICTION = "formation_energy_per_atom_pred"
+_NAME = "[A-Za-z0-9_]+"
+VIEW_COLUMNS = f"^{_PREDICTION}_{_NAME}$"
+
+
+def view_column(view: str) -> str:
+    """Column with the prediction of one view."""
+    return f"{_PREDICTION}_{view}"
+
+
+def view_columns(table: pl.DataFrame) -> dict[str, str]:
+    """The columns with predictions of single views, by view."""
+    return {name.removeprefix(f"{_PREDICTION}_"): name for name in table.columns if re.match(VIEW_COLUMNS, name)}
 
 
 class MemberPredictions(Contract):
@@ -15,7 +31,7 @@ class MemberPredictions(Contract):
         "'relaxed', or 'unrelaxed': as screening would see it, made from a training crystal of its prototype",
         isin=INPUT_STRUCTURES,
     )
-    view: str = field("composition or structure", isin=["composition", "structure"])
+    view: str = field("View", str_matches=f"^{_NAME}$")
     member: pl.Int32 = field("Member of the ensemble", ge=0)
     split: str = field("validation or test", isin=["validation", "test"])
     formation_energy_per_atom_pred: pl.Float64 = field("Prediction", "eV/atom")
@@ -29,11 +45,12 @@ class MemberPredictions(Contract):
 class Predicted(Lenient):
     """What is predicted of a crystal, with its calibrated error; never rounded."""
 
-    formation_energy_per_atom_pred: pl.Float64 = field("Both views combined as `ensemble.combination` says", "eV/atom")
-    formation_energy_per_atom_pred_composition: pl.Float64 = field("Mean of the composition view", "eV/atom")
-    formation_energy_per_atom_pred_structure: pl.Float64 = field("Mean of the structure view", "eV/atom")
+    formation_energy_per_atom_pred: pl.Float64 = field("All views combined as `ensemble.aggregation` says", "eV/atom")
+    views: pl.Float64 = field(
+        "Mean of the members of a view: one such column for each view", "eV/atom", alias=VIEW_COLUMNS, regex=True
+    )
     formation_energy_per_atom_epistemic_std: pl.Float64 = field(
-        "Spread of the members of both views, not calibrated", "eV/atom", ge=0
+        "Spread of the members of all views, not calibrated", "eV/atom", ge=0
     )
     formation_energy_per_atom_std: pl.Float64 = field(
         "Expected size of the error, calibrated on the validation crystals", "eV/atom", gt=0
@@ -65,10 +82,10 @@ class Predicted(Lenient):
 
 
 class Predictions(Contract, Predicted):
-    """Both views combined, on the validation and test crystals."""
+    """All views combined, on the validation and test crystals."""
 
     material_id: str = field("Crystal")
-    input_structure: str = field("What the structure view was shown: 'relaxed' or 'unrelaxed'", isin=INPUT_STRUCTURES)
+    input_structure: str = field("What views that see atoms got: 'relaxed' or 'unrelaxed'", isin=INPUT_STRUCTURES)
     split: str = field("validation or test", isin=["validation", "test"])
     formation_energy_per_atom: pl.Float64 = field("Label", "eV/atom")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -118,13 +119,21 @@ def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: str | Pat
     import pandera.polars as pa
 
     try:
-        columns = [name for name in schema.to_schema().columns if name in table.columns]
-        return schema.validate(table, lazy=True).select(columns)
+        return schema.validate(table, lazy=True).select(_in_order(table, schema))
     except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
         raise LodestoneError(
             f"{path} breaks the contract {schema.__name__}: {_failures(error, table)}",
             "correct the source of these rows; DATASET.md lists every column with its unit and checks",
         ) from error
+
+
+def _in_order(table: pl.DataFrame, schema: type[DataFrameModel]) -> list[str]:
+    """Columns of the table as the contract orders them; those of one pattern stay as they are."""
+    named = schema.to_schema().columns.items()
+    found = [
+        [column for column in table.columns if re.match(name, column)] if kind.regex else [name] for name, kind in named
+    ]
+    return [column for group in found for column in group if column in table.columns]
 
 
 def write_json(content: Any, path: str | Path) -> None:
@@ -149,7 +158,7 @@ def _failures(error: Any, table: pl.DataFrame) -> str:
     cases = getattr(error, "failure_cases", None)
     if not isinstance(cases, pl.DataFrame):
         return str(error).splitlines()[0]
-    shape = cases.filter(pl.col("check").str.contains(r"^dtype\(|^column_in_"))
+    shape = cases.filter(pl.col("check").str.contains(r"^dtype\(|^column_in_|^no_regex_column"))
     cases = cases if shape.is_empty() else shape  # where columns are wrong, checks that read them say nothing more
     kinds = cases.unique(["column", "check"] if shape.is_empty() else None, keep="first", maintain_order=True)
     rows = kinds.head(3).iter_rows(named=True)

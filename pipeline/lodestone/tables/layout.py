@@ -127,8 +127,8 @@ class RoundLayout:
 
     def member_predictions(self, view: str) -> Path:
         """Predictions of each member of a view."""
-        return self.folder / f"predictions_{view}.parquet"
+        return self.folder / "predictions" / f"{view}.parquet"
 
     def history(self, view: str) -> Path:
         """Learning curves of a view."""
-        return self.folder / f"history_{view}.csv"
+        return self.folder / "history" / f"{view}.csv"

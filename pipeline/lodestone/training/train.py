@@ -47,15 +47,28 @@ class TrainedView:
 
 
 def train_view(
-    view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int
+    view: str,
+    params: ViewParams,
+    crystals: pl.DataFrame,
+    warm_start: Path | None,
+    seed: int,
+    structures_seed: int | None = None,
 ) -> TrainedView:
     """Fit every member, on all cores, and predict the validation and test crystals and unrelaxed structures of them.
 
-    See :func:`fit_view`.
+    Args:
+        view: See :func:`fit_view`, as for the next four.
+        params: Parameters of the view.
+        crystals: Known crystals.
+        warm_start: Networks of the previous round.
+        seed: Seed of this view in this round.
+        structures_seed: Draws the unrelaxed structures that are predicted; give all views of a round the same. That of
+            the view by default.
     """
     scratch = scratch_of(view, seed)
     saved, results = _fit_view(view, params, crystals, warm_start, seed, scratch)
-    trained = TrainedView(saved, _history(view, results), _predictions(saved, crystals, seed), _speed(results))
+    predictions = _predictions(saved, crystals, seed if structures_seed is None else structures_seed)
+    trained = TrainedView(saved, _history(view, results), predictions, _speed(results))
     if ranks().writes:
         scratch.remove()
     return trained
@@ -148,10 +161,10 @@ def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
 
 
 def _predictions(saved: SavedView, crystals: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """Of relaxed crystals, and by the structure view of unrelaxed ones; to the composition view they are the same."""
+    """Of relaxed crystals, and of unrelaxed ones by a view that sees the difference."""
     held_out = subset(crystals, *HELD_OUT)
     relaxed = _long(saved, held_out, decode(held_out), "relaxed")
-    if saved.view != "structure":
+    if not isinstance(saved.params, GeometryParams):
         return relaxed
     unrelaxed_structure = unrelaxed_held_out(crystals, seed)
     return pl.concat([relaxed, _long(saved, unrelaxed_structure.table, unrelaxed_structure.crystals, "unrelaxed")])

@@ -1,0 +1,1 @@
+"""Ways to make one prediction of the members of all views, one file each."""
