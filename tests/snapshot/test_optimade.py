@@ -1,7 +1,9 @@
 """Source `optimade`: OPTIMADE's own client against the reference server on the loopback interface."""
 
+import gzip
 import json
 import socket
+import tracemalloc
 from datetime import datetime
 
 import numpy as np
@@ -350,6 +352,46 @@ def _last_page(change):
 def test_incomplete_downloads_are_refused(server, change, told):
     server.edit = _last_page(change)
     with pytest.raises(LodestoneError, match=told):
+        _take("materials_project")
+
+
+@pytest.mark.parametrize("address", ["http://example.org/v1/structures", "file:///etc/passwd", "//example.org/x"])
+def test_a_next_page_on_another_host_is_not_asked_for(server, address):
+    def edit(content):
+        if isinstance(content.get("data"), list):
+            content["links"]["next"] = address
+        return content
+
+    server.edit = edit
+    with pytest.raises(LodestoneError, match="its next page is on another host"):
+        _take("materials_project")
+    assert len(server.asked()) == 1
+
+
+def test_an_answer_without_end_is_read_to_a_bound_only(server, monkeypatch):
+    monkeypatch.setattr("lodestone.snapshot.optimade.session.MOST_BYTES", 2**20)
+    packed = gzip.compress(b" " * 2**28)  # small on the way, too
+    server.fault = lambda path, query: (
+        (200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, packed)
+        if path.endswith("/v1/structures")
+        else None
+    )
+    tracemalloc.start()
+    with pytest.raises(LodestoneError, match="an answer has more than 1 MiB"):
+        _take("materials_project")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26
+
+
+def test_more_structures_than_announced_are_refused(server):
+    def edit(content):
+        if isinstance(content.get("data"), list):
+            content["meta"]["data_returned"] = 3
+        return content
+
+    server.edit = edit
+    with pytest.raises(LodestoneError, match="goes on, after it announced 3"):
         _take("materials_project")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -19,18 +19,12 @@ from lodestone.errors import LodestoneError
 from lodestone.runtime.progress import track
 from lodestone.runtime.redaction import public_address
 from lodestone.snapshot.downloads.retries import TransientError, patiently, retry_after
+from lodestone.snapshot.optimade.session import AnswerTooLargeError, Exchange, session_class
 
 TIMEOUT = 60.0  # seconds, to connect and between two bytes; a large database needs some to count
+MOST_STRUCTURES = 10**8  # of an endpoint that announces no number
 LONGEST_DELAY = 5.0  # seconds between two pages, whatever the server asks for
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-
-
-@dataclass
-class _Exchange:
-    """What the last request came to, of which the client passes on no more than a text."""
-
-    answer: requests.Response | None = None
-    error: Exception | None = None
 
 
 @dataclass
@@ -44,7 +38,7 @@ class Endpoint:
 
     address: str
     meta: dict[str, Any] = field(default_factory=dict)
-    _exchange: _Exchange = field(default_factory=_Exchange)
+    _exchange: Exchange = field(default_factory=Exchange)
 
     def properties(self) -> dict[str, Any]:
         """Description of each property of its structures.
@@ -78,6 +72,8 @@ class Endpoint:
         received, visited = 0, set()
         while True:
             received += len(self._checked(page))
+            if received > (MOST_STRUCTURES if total is None else total):
+                raise self._incomplete(f"it gave {received} structures and goes on, after it announced {total}")
             yield from page.data
             following = self._next(page)
             if following is None:
@@ -96,7 +92,15 @@ class Endpoint:
     def _next(self, page: Any) -> str | None:
         link = page.links.get("next")
         link = link.get("href") if isinstance(link, dict) else link
-        return urljoin(f"{self.address}/v1/structures", str(link)) if link else None
+        return self._on_same_host(urljoin(f"{self.address}/v1/structures", str(link))) if link else None
+
+    def _on_same_host(self, address: str) -> str:
+        """An address that a server names, if it is the server's own: it must not send us elsewhere."""
+        answered = self.address if self._exchange.answer is None else self._exchange.answer.url
+        target, own = urlsplit(address), {urlsplit(known).hostname for known in (self.address, answered)}
+        if target.scheme not in ("http", "https") or target.hostname not in own:
+            raise self._no_optimade(f"its next page is on another host: {public_address(address)[:100]}")
+        return address
 
     def _checked(self, page: Any) -> list[dict[str, Any]]:
         if not (isinstance(page.data, list) and all(isinstance(found, dict) for found in page.data)):
@@ -124,7 +128,11 @@ class Endpoint:
         from optimade.client import OptimadeClient
 
         client = OptimadeClient(
-            [self.address], use_async=False, silent=True, http_timeout=TIMEOUT, http_client=_session(self._exchange)
+            [self.address],
+            use_async=False,
+            silent=True,
+            http_timeout=TIMEOUT,
+            http_client=session_class(self._exchange),
         )
         client._progress.console.quiet = True  # "silent" lets its error messages through, addresses in full
         return client
@@ -137,6 +145,8 @@ class Endpoint:
         """The fault behind the errors that the client reports."""
         answer, told = self._exchange.answer, public_address("; ".join(map(str, errors)))[:300]
         status, detail = (200, None) if answer is None else (answer.status_code, _detail(answer))
+        if isinstance(self._exchange.error, AnswerTooLargeError):
+            return self._no_optimade(str(self._exchange.error))
         if isinstance(self._exchange.error, PASSING):
             remedy = "check snapshot.provider, the network and the proxy; then run again"
             return TransientError(LodestoneError(f"{self._title} cannot be reached: {told}", remedy))
@@ -155,21 +165,6 @@ class Endpoint:
 
     def _incomplete(self, why: str) -> LodestoneError:
         return LodestoneError(f"{self._title} did not give all that it announced: {why}", "run again")
-
-
-def _session(exchange: _Exchange) -> type[requests.Session]:
-    class Session(requests.Session):
-        def get(self, *args: Any, **kwargs: Any) -> requests.Response:
-            try:
-                exchange.answer = super().get(*args, **kwargs)
-            except requests.RequestException as error:
-                exchange.error = error
-                raise
-            if exchange.answer.status_code == 429:  # the client would ask again for ever
-                raise requests.exceptions.RetryError("too many requests")
-            return exchange.answer
-
-    return Session
 
 
 def _detail(answer: requests.Response) -> str | None:
