@@ -1,16 +1,31 @@
 """CHGNet as an oracle: known crystals, unphysical starts, the same label in any process."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from lodestone.config.sections import RelaxationParams
+from lodestone.config.load import load_params
 from lodestone.crystals.crystal import Crystal
-from lodestone.oracles.base import RelaxationSettings
-from lodestone.oracles.chgnet import CHGNetOracle
+from lodestone.errors import LodestoneError
+from lodestone.oracles.attempt import label_one
+from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
 from lodestone.oracles.registry import make_oracle
 from lodestone.runtime.parallel import process_all
 
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+SETTINGS = {
+    "fmax": 0.05,
+    "max_steps": 100,
+    "max_volume_change": 2.0,
+    "min_distance_ratio": 0.5,
+    "min_energy_per_atom": -15.0,
+}
+
+
+def chgnet(**other) -> CHGNetOracle:
+    return CHGNetOracle(CHGNetSettings(name="chgnet-0.3.0", **SETTINGS | other))
 
 
 def shaken_salt() -> Crystal:
@@ -25,7 +40,7 @@ def pair(edge: float, second: list[float]) -> Crystal:
 
 @pytest.fixture(scope="module")
 def salt():
-    return CHGNetOracle().label(shaken_salt())
+    return label_one(chgnet(), shaken_salt())
 
 
 def test_shaken_rocksalt_relaxes_to_rocksalt(salt):
@@ -38,7 +53,7 @@ def test_shaken_rocksalt_relaxes_to_rocksalt(salt):
 
 
 def test_another_process_says_the_same(salt):
-    [(_, other)] = process_all(CHGNetOracle().label, {"salt": shaken_salt()})
+    [(_, other)] = process_all(partial(label_one, chgnet()), {"salt": shaken_salt()})
     assert other.energy_per_atom == salt.energy_per_atom
     assert np.array_equal(other.crystal.lattice, salt.crystal.lattice)
     assert np.array_equal(other.crystal.frac_coords, salt.crystal.frac_coords)
@@ -53,7 +68,7 @@ def test_another_process_says_the_same(salt):
     ],
 )
 def test_unphysical_starts_are_refused_with_a_reason(crystal, reason):
-    label = CHGNetOracle().label(crystal)
+    label = label_one(chgnet(), crystal)
     assert label.status == reason
     assert not label.ok
     assert label.energy_per_atom is None
@@ -61,12 +76,26 @@ def test_unphysical_starts_are_refused_with_a_reason(crystal, reason):
 
 
 def test_too_few_steps_are_not_converged():
-    assert CHGNetOracle(RelaxationSettings(max_steps=1)).label(shaken_salt()).status == "not_converged"
+    assert label_one(chgnet(max_steps=1), shaken_salt()).status == "not_converged"
 
 
 def test_parameters_reach_the_oracle():
-    settings = RelaxationSettings(
-        fmax=0.01, max_steps=7, max_volume_change=1.5, min_distance_ratio=0.4, min_energy_per_atom=-20.0
-    )
-    oracle = make_oracle(RelaxationParams(name="chgnet-0.3.0", **settings.as_dict()))
-    assert oracle == CHGNetOracle(settings, "chgnet-0.3.0")
+    params = load_params(Path(__file__).parents[2] / "params.yaml").oracle
+    oracle = make_oracle(params.model_copy(update={"fmax": 0.01}))
+    assert isinstance(oracle, CHGNetOracle)
+    assert oracle.name == "chgnet-0.3.0"
+    assert oracle.label_settings() == SETTINGS | {"fmax": 0.01}
+    assert oracle.versions.keys() == {"ase", "chgnet", "numpy", "pymatgen", "torch"}
+
+
+@pytest.mark.parametrize(("named", "alone"), [("", False), ("auto", False), ("cpu", False), ("cuda", True)])
+def test_one_process_on_a_device_that_is_named(monkeypatch, named, alone):
+    monkeypatch.setenv("LODESTONE_DEVICE", named)
+    assert chgnet().one_process is alone
+
+
+def test_a_device_that_there_is_not(monkeypatch):
+    monkeypatch.setenv("LODESTONE_DEVICE", "abacus")
+    with pytest.raises(LodestoneError, match="LODESTONE_DEVICE is 'abacus'") as refused:
+        label_one(chgnet(), shaken_salt())
+    assert "cpu" in refused.value.remedy

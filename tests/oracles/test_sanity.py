@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.oracles.base import RelaxationSettings
 from lodestone.oracles.sanity import distance_ratio, fault
 
 SALT = Crystal(np.eye(3) * 3.5, [55, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
-SETTINGS = RelaxationSettings(max_volume_change=2.0, min_distance_ratio=0.5, min_energy_per_atom=-15.0)
+LIMITS = {"max_volume_change": 2.0, "min_distance_ratio": 0.5, "min_energy_per_atom": -15.0}
 
 
 def changed(volume: float = 1.0, shift: float = 0.0) -> Crystal:
@@ -35,7 +34,7 @@ def changed(volume: float = 1.0, shift: float = 0.0) -> Crystal:
     ],
 )
 def test_faults(current, energy, reason):
-    assert fault(SALT, current, energy, SETTINGS) == reason
+    assert fault(SALT, current, energy, **LIMITS) == reason
 
 
 def test_distances_are_measured_over_periodic_images():

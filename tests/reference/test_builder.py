@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from fake_chgnet import FakeCHGNet
 
+from lodestone.errors import LodestoneError
 from lodestone.oracles.store import LabelStore
 from lodestone.reference import build
 from lodestone.reference.decorations import compound_decorations, element_decorations, salt_decorations
@@ -16,7 +17,7 @@ from lodestone.reference.prototypes import ELEMENTS, load_prototypes
 @pytest.fixture
 def journal(tmp_path, monkeypatch):
     """One character per crystal that the oracle was asked about."""
-    monkeypatch.setattr(build, "CHGNetOracle", FakeCHGNet)
+    monkeypatch.setattr(build, "ORACLE", FakeCHGNet())
     monkeypatch.setenv("FAKE_JOURNAL", str(tmp_path / "journal"))
     monkeypatch.setenv("LODESTONE_WORKERS", "1")
     return tmp_path / "journal"
@@ -24,7 +25,7 @@ def journal(tmp_path, monkeypatch):
 
 def test_an_interrupted_build_goes_on(journal, tmp_path, monkeypatch):
     monkeypatch.setenv("FAKE_LIMIT", "3")
-    with LabelStore(tmp_path / "labels.sqlite") as store, pytest.raises(ArithmeticError, match="interrupted"):
+    with LabelStore(tmp_path / "labels.sqlite") as store, pytest.raises(LodestoneError, match="interrupted"):
         build.build(store, limit=5)
     assert len(journal.read_text()) == 3
     monkeypatch.delenv("FAKE_LIMIT")

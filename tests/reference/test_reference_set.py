@@ -11,11 +11,10 @@ import pytest
 
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.encoding import decode, describe
-from lodestone.oracles.chgnet import CHGNetOracle
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.sanity import distance_ratio
 from lodestone.oracles.store import LabelStore
-from lodestone.reference.build import initial_crystal
+from lodestone.reference.build import ORACLE, initial_crystal
 from lodestone.reference.prototypes import load_prototypes
 from lodestone.stability.references import elemental_references, formation_energies
 
@@ -49,8 +48,8 @@ def test_size(table):
 def test_metadata(table, facts):
     assert re.fullmatch(r"\d+\.\d+.*", facts["versions"]["chgnet"])
     assert facts["versions"].keys() >= {"chgnet", "torch", "ase", "pymatgen"}
-    assert facts["settings"] == CHGNetOracle().settings.as_dict()
-    assert facts["label_method"] == CHGNetOracle().name
+    assert facts["settings"] == ORACLE.label_settings()
+    assert facts["label_method"] == ORACLE.name
     assert isinstance(facts["seed"], int)
     assert "not DFT" in facts["note"]
     assert facts["kept"] == len(table)
@@ -95,6 +94,6 @@ def test_ten_random_rows_can_be_made_again(table, tmp_path):
         for label, elements, scale in rows.select("aflow_prototype", "decoration", "start_scale").iter_rows()
     ]
     with LabelStore(tmp_path / "labels.sqlite") as store:
-        labels = label_all(CHGNetOracle(), starts, store, "ten crystals of the reference set")
+        labels = label_all(ORACLE, starts, store, "ten crystals of the reference set")
     energies = [math.nan if label.energy_per_atom is None else label.energy_per_atom for label in labels]
     assert energies == pytest.approx(rows["energy_per_atom"].to_list(), abs=TOLERANCE)

@@ -98,16 +98,9 @@ class OracleParams(Section):
     """Who verifies; each oracle adds settings of its own."""
 
     name: str = Field(description="an oracle of the registry, e.g. chgnet-0.3.0")
-
-
-class RelaxationParams(OracleParams):
-    """How an interatomic potential relaxes a crystal, and which results are refused."""
-
-    fmax: Positive = Field(description="largest residual force, eV/Å")
-    max_steps: Count = Field(description="steps after which a relaxation counts as failed")
-    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
-    min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
-    min_energy_per_atom: float = Field(description="lower energies are artefacts, eV/atom")
+    max_seconds: Positive | None = Field(
+        None, description="longest time that one crystal may take, s; one that takes longer is refused, and not stored"
+    )
 
 
 class SplitParams(Section):

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.memory import is_out_of_memory
 
 T = TypeVar("T")
 
 DEVICE_VARIABLE = "LODESTONE_DEVICE"
 COMPILE_VARIABLE = "LODESTONE_COMPILE"
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory")  # GPUs and torch's other back ends; the CPU allocator
 
 
 def available_devices() -> list[str]:
@@ -97,11 +97,6 @@ class FittingBatches:
         if not self._told:
             say("out of memory on the device: batches are worked through in smaller parts, to the same result")
         self._told = True
-
-
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY)
 
 
 def say(text: str) -> None:

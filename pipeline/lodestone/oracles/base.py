@@ -1,12 +1,21 @@
-"""What an oracle is: settings in, one verdict per crystal out."""
+"""What an oracle is: crystals in, labels out as they arrive. docs/how-to/add-an-oracle.md adds one in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, ClassVar
 
+from lodestone.config.sections import OracleParams
 from lodestone.crystals.crystal import Crystal
+
+OUT_OF_MEMORY = "out_of_memory"
+WORKER_DIED = "worker_died"
+TIMED_OUT = "timed_out"
 
 
 @dataclass(frozen=True)
@@ -14,64 +23,120 @@ class Label:
     """What an oracle said about one crystal.
 
     Attributes:
-        status: ``"ok"`` or the reason why the result is refused.
+        status: ``"ok"`` or the reason why there is no result, as ``reason`` or ``reason: details``.
         energy_per_atom: Total energy of the relaxed crystal, eV/atom; ``None`` unless ok.
         crystal: The relaxed crystal; ``None`` unless ok.
         n_steps: Relaxation steps taken.
-        seconds: Wall-clock time; kept out of every versioned table.
+        seconds: Wall-clock time, measured by the pool; kept out of every versioned table.
+
+    Raises:
+        ValueError: If the label is ok and has no finite energy or no crystal.
     """
 
     status: str
-    energy_per_atom: float | None
-    crystal: Crystal | None
-    n_steps: int
-    seconds: float
+    energy_per_atom: float | None = None
+    crystal: Crystal | None = None
+    n_steps: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        has_energy = self.energy_per_atom is not None and math.isfinite(self.energy_per_atom)
+        if self.ok and not (has_energy and self.crystal is not None):
+            raise ValueError(f"a label that is ok needs a finite energy and a crystal, not {self.energy_per_atom}")
 
     @property
     def ok(self) -> bool:
         """Whether the relaxation ended in a crystal that can be believed."""
         return self.status == "ok"
 
+    @property
+    def needs_another_try(self) -> bool:
+        """Whether memory was short, so that the crystal may fare better alone."""
+        return self.status in (OUT_OF_MEMORY, WORKER_DIED)
 
-@dataclass(frozen=True)
-class RelaxationSettings:
-    """Settings that change a label, and therefore its key in the store.
+    @property
+    def is_passing(self) -> bool:
+        """Whether the fault is the machine's and not the crystal's: such a label is never stored."""
+        return self.needs_another_try or self.status == TIMED_OUT
+
+
+class Oracle(ABC):
+    """A source of labels.
+
+    An oracle is small and picklable: it is sent to worker processes, and loads its model when it labels for the first
+    time. Whatever it raises becomes a label with the reason, except a
+    :class:`~lodestone.errors.LodestoneError`, which stops the campaign: raise one where the installation is at fault.
+
+    Args:
+        settings: Instance of the model that it was registered with.
 
     Attributes:
-        fmax: Largest residual force component norm, eV/Å.
-        max_steps: Steps after which the relaxation counts as not converged.
-        max_volume_change: Largest allowed ratio of volumes before and after, either way.
-        min_distance_ratio: Smallest distance over the sum of covalent radii of two atoms.
-        min_energy_per_atom: Energies below this are artefacts of the potential, eV/atom.
+        settings: The same.
+        packages: Distributions whose versions make its numbers; another version is another label.
+        caveat: Sentences that the report must print about its labels.
+        one_process: Whether it labels all crystals in one call in the stage's own process, as a GPU or a cluster
+            wants it. Else each core labels one crystal at a time in a single-threaded process.
+
+    Examples:
+        >>> import numpy as np
+        >>> class SoftSpheres(Oracle):
+        ...     caveat = "They are a joke."
+        ...
+        ...     def label(self, crystals):
+        ...         for index, crystal in enumerate(crystals):
+        ...             yield index, Label("ok", -1.0 / len(crystal), crystal)
+        >>> oracle = SoftSpheres(OracleParams(name="soft-spheres"))
+        >>> iron = Crystal(np.eye(3) * 2.0, [26], [[0, 0, 0]])
+        >>> for index, label in oracle.label([iron]):
+        ...     print(index, label.status, label.energy_per_atom)
+        0 ok -1.0
+        >>> oracle.facts()
+        {'name': 'soft-spheres', 'settings': {}, 'versions': {}, 'caveat': 'They are a joke.'}
     """
 
-    fmax: float = 0.05
-    max_steps: int = 100
-    max_volume_change: float = 2.0
-    min_distance_ratio: float = 0.5
-    min_energy_per_atom: float = -15.0
+    packages: ClassVar[tuple[str, ...]] = ()
+    caveat: ClassVar[str]
 
-    def as_dict(self) -> dict[str, float | int]:
-        """Settings as plain numbers."""
-        return asdict(self)
+    def __init__(self, settings: OracleParams) -> None:
+        self.settings = settings
 
+    @abstractmethod
+    def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
+        """Label crystals.
 
-class Oracle(Protocol):
-    """A source of labels. Instances are small and picklable; models load on first use."""
+        Args:
+            crystals: Any number of them; one, where the oracle does not want one process for all.
+
+        Yields:
+            Index of a crystal and its label, in any order, as soon as it is known. Those left out count as failed.
+        """
 
     @property
     def name(self) -> str:
         """Name and version, as it stands in ``label_method``."""
-        ...
+        return self.settings.name
 
     @property
-    def settings(self) -> RelaxationSettings:
-        """Settings that change a label."""
-        ...
+    def one_process(self) -> bool:
+        """Whether one process labels all crystals; see the class."""
+        return False
 
-    def label(self, crystal: Crystal) -> Label:
-        """Relax one crystal and return its energy, or the reason why there is none."""
-        ...
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Version of each of its packages. Builds for other processors (``2.13.0+cpu``) count as the same."""
+        return {package: version(package).split("+")[0] for package in sorted(self.packages)}
+
+    def label_settings(self) -> dict[str, Any]:
+        """Settings that change a label; an oracle leaves out those of its own that do not (a queue, a host)."""
+        return self.settings.model_dump(mode="json", exclude={"name", "max_seconds"})
+
+    def facts(self) -> dict[str, Any]:
+        """What the report says about it."""
+        return {**self.identity(), "caveat": self.caveat}
+
+    def identity(self) -> dict[str, Any]:
+        """All of the oracle that changes a label."""
+        return {"name": self.name, "settings": self.label_settings(), "versions": dict(self.versions)}
 
 
 Labeller = Callable[[Sequence[Crystal]], list[Label]]

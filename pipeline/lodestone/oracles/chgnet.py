@@ -1,77 +1,102 @@
-"""CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)) as an oracle.
-
-Its energies already include the MP2020 corrections, so they are comparable with each other and with nothing else.
-"""
+"""CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)) as an oracle."""
 
 from __future__ import annotations
 
-import time
+import os
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
+from pydantic import Field
 
 from lodestone.config.registry import ORACLES
-from lodestone.config.sections import RelaxationParams
+from lodestone.config.sections import Count, OracleParams, Positive
 from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
 from lodestone.oracles import sanity
-from lodestone.oracles.base import Label, RelaxationSettings
+from lodestone.oracles.base import Label, Oracle
 
 
-@dataclass(frozen=True)
-class CHGNetOracle:
-    """Relaxes cell and positions with CHGNet, BFGS and the Frechet cell filter of ASE."""
+class CHGNetSettings(OracleParams):
+    """How CHGNet relaxes a crystal, and which results are refused."""
 
-    settings: RelaxationSettings = field(default_factory=RelaxationSettings)
-    name: str = "chgnet-0.3.0"
-
-    def label(self, crystal: Crystal) -> Label:
-        """Relax one crystal; see :class:`lodestone.oracles.base.Oracle`."""
-        began = time.perf_counter()
-        status, energy, relaxed, n_steps = _relax(crystal, self.settings)
-        return Label(status, energy, relaxed, n_steps, time.perf_counter() - began)
+    fmax: Positive = Field(description="largest residual force, eV/Å")
+    max_steps: Count = Field(description="steps after which a relaxation counts as failed")
+    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
+    min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
+    min_energy_per_atom: float = Field(description="lower energies are artefacts, eV/atom")
 
 
-def _relax(crystal: Crystal, settings: RelaxationSettings) -> tuple[str, float | None, Crystal | None, int]:
+@ORACLES.register("chgnet-0.3.0", settings=CHGNetSettings)
+class CHGNetOracle(Oracle):
+    """Relaxes cell and positions with CHGNet, BFGS and the Frechet cell filter of ASE.
+
+    On the CPU, unless ``LODESTONE_DEVICE`` names another device: one crystal at a time, a process on each core is
+    faster than a GPU, and gives the same bits on a machine with one.
+    """
+
+    settings: CHGNetSettings
+    packages = ("ase", "chgnet", "numpy", "pymatgen", "torch")
+    caveat = (
+        "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, not DFT calculations and not "
+        "measurements; its energies already include the MP2020 corrections."
+    )
+
+    @property
+    def one_process(self) -> bool:
+        """On a GPU, which processes would fight for."""
+        return _device() != "cpu"
+
+    def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
+        """Relax one crystal after the other; see :class:`lodestone.oracles.base.Oracle`."""
+        for index, crystal in enumerate(crystals):
+            yield index, _relax(crystal, self.settings)
+
+
+def _relax(crystal: Crystal, settings: CHGNetSettings) -> Label:
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
     atoms = crystal.to_ase()
-    atoms.calc = _calculator()
+    atoms.calc = _calculator(_device())
+    limits = settings.model_dump(include={"max_volume_change", "min_distance_ratio", "min_energy_per_atom"})
+    converged = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # a filter acts as Atoms
-        converged = False
-        try:
-            for done in optimizer.irun(fmax=settings.fmax, steps=settings.max_steps):
-                energy = atoms.get_potential_energy() / len(atoms)
-                current = Crystal.from_ase(atoms)
-                reason = sanity.fault(crystal, current, energy, settings)
-                if reason is not None:
-                    return reason, None, None, optimizer.nsteps
-                converged = bool(done)
-        except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
-            return f"failed: {type(error).__name__}: {error}"[:200], None, None, optimizer.nsteps
+        for done in optimizer.irun(fmax=settings.fmax, steps=settings.max_steps):
+            energy = float(atoms.get_potential_energy() / len(atoms))
+            current = Crystal.from_ase(atoms)
+            reason = sanity.fault(crystal, current, energy, **limits)
+            if reason is not None:
+                return Label(reason, n_steps=optimizer.nsteps)
+            converged = bool(done)
     if not converged:
-        return "not_converged", None, None, optimizer.nsteps
-    return "ok", float(energy), current, optimizer.nsteps
+        return Label("not_converged", n_steps=optimizer.nsteps)
+    return Label("ok", energy, current, optimizer.nsteps)
 
 
-@ORACLES.register("chgnet-0.3.0", settings=RelaxationParams)
-def make_chgnet(params: RelaxationParams) -> CHGNetOracle:
-    """CHGNet 0.3.0; its model is loaded on first use."""
-    return CHGNetOracle(RelaxationSettings(**params.model_dump(exclude={"name"})))
+def _device() -> str:
+    """``$LODESTONE_DEVICE``; the CPU where that is unset or ``auto``."""
+    wanted = os.environ.get("LODESTONE_DEVICE", "")
+    return "cpu" if wanted in ("", "auto") else wanted
 
 
 @lru_cache(maxsize=1)
-def _calculator() -> Any:
+def _calculator(device: str) -> Any:
     """The model, loaded once per process; one thread, so that labels do not depend on the number of cores."""
     import torch
     from chgnet.model import CHGNet
     from chgnet.model.dynamics import CHGNetCalculator
 
-    torch.set_num_threads(1)
-    model = CHGNet.load(model_name="0.3.0", use_device="cpu", verbose=False)
-    return CHGNetCalculator(model, use_device="cpu")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device):
+        raise LodestoneError(
+            f"LODESTONE_DEVICE is {device!r}, which this machine or this build of torch does not have",
+            f"set it to one of {', '.join(name for name, present in available.items() if present)}, or unset it",
+        )
+    if device == "cpu":
+        torch.set_num_threads(1)
+    model = CHGNet.load(model_name="0.3.0", use_device=device, verbose=False)
+    return CHGNetCalculator(model, use_device=device)

@@ -6,6 +6,6 @@ from lodestone.oracles.base import Oracle
 
 
 def make_oracle(params: OracleParams) -> Oracle:
-    """Make the oracle of a campaign; its model is loaded on first use."""
+    """The oracle of a campaign; its model is loaded on first use."""
     oracle: Oracle = ORACLES.make(params.name, params)
     return oracle

@@ -4,7 +4,6 @@ import numpy as np
 import vesin
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.oracles.base import RelaxationSettings
 
 
 def distance_ratio(crystal: Crystal) -> float:
@@ -22,17 +21,34 @@ def distance_ratio(crystal: Crystal) -> float:
     return float(np.min(distance / (radii[first] + radii[second])))
 
 
-def fault(initial: Crystal, current: Crystal, energy_per_atom: float, settings: RelaxationSettings) -> str | None:
-    """The reason why a relaxed crystal cannot be believed, or ``None``."""
+def fault(
+    initial: Crystal,
+    current: Crystal,
+    energy_per_atom: float,
+    *,
+    max_volume_change: float = 2.0,
+    min_distance_ratio: float = 0.5,
+    min_energy_per_atom: float = -15.0,
+) -> str | None:
+    """The reason why a relaxed crystal cannot be believed, or ``None``.
+
+    Args:
+        initial: The crystal before its relaxation.
+        current: The crystal as it is now.
+        energy_per_atom: Its energy, eV/atom.
+        max_volume_change: Largest allowed ratio of the two volumes, either way.
+        min_distance_ratio: Smallest allowed distance over the sum of the covalent radii of two atoms.
+        min_energy_per_atom: Lower energies are artefacts of a potential, eV/atom.
+    """
     if not (np.isfinite(energy_per_atom) and np.isfinite(current.lattice).all()):
         return "not_finite"
-    if energy_per_atom < settings.min_energy_per_atom:
+    if energy_per_atom < min_energy_per_atom:
         return "energy_artefact"
     change = current.volume / initial.volume
-    if change > settings.max_volume_change:
+    if change > max_volume_change:
         return "exploded"
-    if change < 1 / settings.max_volume_change:
+    if change < 1 / max_volume_change:
         return "collapsed"
-    if distance_ratio(current) < settings.min_distance_ratio:
+    if distance_ratio(current) < min_distance_ratio:
         return "atoms_overlap"
     return None

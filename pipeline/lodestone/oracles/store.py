@@ -16,8 +16,14 @@ from lodestone.oracles.base import Label, Oracle
 _CREATE = """
 CREATE TABLE IF NOT EXISTS labels (
     key TEXT PRIMARY KEY, oracle TEXT NOT NULL, settings TEXT NOT NULL, status TEXT NOT NULL,
-    energy_per_atom REAL, crystal TEXT, n_steps INTEGER NOT NULL, seconds REAL NOT NULL)
+    energy_per_atom REAL, crystal TEXT, n_steps INTEGER NOT NULL, seconds REAL NOT NULL, versions TEXT)
 """
+_COLUMNS = ("key", "oracle", "settings", "versions", "status", "energy_per_atom", "crystal", "n_steps", "seconds")
+_INSERT = f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+_SAFE_TO_DELETE = (
+    "it may be deleted without harm (its labels are then computed again, which costs time only), or "
+    "point LODESTONE_LABELS to another file"
+)
 
 
 def default_path() -> Path:
@@ -26,9 +32,9 @@ def default_path() -> Path:
 
 
 def label_key(oracle: Oracle, crystal: Crystal) -> str:
-    """Key of a label: content of the crystal, the oracle and its settings."""
-    settings = json.dumps(oracle.settings.as_dict(), sort_keys=True)
-    return hashlib.blake2b(f"{crystal.digest()}|{oracle.name}|{settings}".encode(), digest_size=16).hexdigest()
+    """Key of a label: content of the crystal, name, settings and package versions of the oracle."""
+    identity = json.dumps(oracle.identity(), sort_keys=True)
+    return hashlib.blake2b(f"{crystal.digest()}|{identity}".encode(), digest_size=16).hexdigest()
 
 
 class LabelStore:
@@ -48,10 +54,11 @@ class LabelStore:
             self._connection = sqlite3.connect(path, timeout=30)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute(_CREATE)
+            self._add_versions()
         except (sqlite3.Error, OSError) as error:
             raise LodestoneError(
                 f"label store {path} cannot be opened: {error}",
-                "check the disk and the permissions, or point LODESTONE_LABELS to another file",
+                f"check the disk and the permissions; if it is damaged, {_SAFE_TO_DELETE}",
             ) from error
 
     def __enter__(self) -> LabelStore:
@@ -74,15 +81,12 @@ class LabelStore:
         query = "SELECT status, energy_per_atom, crystal, n_steps, seconds FROM labels WHERE key = ?"
         try:
             row = self._connection.execute(query, (key,)).fetchone()
-            crystal = None if row is None or row[2] is None else _decode(row[2])
+            return None if row is None else _label(*row)
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise LodestoneError(
                 f"label store {self.path} is damaged: {error}",
-                "move it away (its labels are computed again), or point LODESTONE_LABELS to another file",
+                _SAFE_TO_DELETE,
             ) from error
-        if row is None:
-            return None
-        return Label(row[0], row[1], crystal, row[3], row[4])
 
     def put(self, key: str, oracle: Oracle, label: Label) -> None:
         """Store one label durably before returning.
@@ -90,17 +94,27 @@ class LabelStore:
         Raises:
             LodestoneError: If the disk refuses the write; what was stored before stays.
         """
-        settings = json.dumps(oracle.settings.as_dict(), sort_keys=True)
         crystal = None if label.crystal is None else _encode(label.crystal)
-        row = (key, oracle.name, settings, label.status, label.energy_per_atom, crystal, label.n_steps, label.seconds)
+        who = (oracle.name, json.dumps(oracle.label_settings()), json.dumps(oracle.versions))
+        row = (key, *who, label.status, label.energy_per_atom, crystal, label.n_steps, label.seconds)
         try:
             with self._connection:
-                self._connection.execute("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+                self._connection.execute(_INSERT, row)
         except sqlite3.Error as error:
             raise LodestoneError(
                 f"label store {self.path} cannot be written: {error}",
                 "free some disk space and run again; labels stored so far are kept",
             ) from error
+
+    def _add_versions(self) -> None:
+        """A store of before the versions were kept gets their column; its labels stay, under keys nobody looks for."""
+        if "versions" not in {row[1] for row in self._connection.execute("PRAGMA table_info(labels)")}:
+            with self._connection:
+                self._connection.execute("ALTER TABLE labels ADD COLUMN versions TEXT")
+
+
+def _label(status: str, energy_per_atom: float | None, crystal: str | None, n_steps: int, seconds: float) -> Label:
+    return Label(status, energy_per_atom, None if crystal is None else _decode(crystal), n_steps, seconds)
 
 
 def _encode(crystal: Crystal) -> str:

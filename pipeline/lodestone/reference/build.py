@@ -14,7 +14,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.oracles.base import Label
-from lodestone.oracles.chgnet import CHGNetOracle
+from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.store import LabelStore
 from lodestone.reference.decorations import (
@@ -32,7 +32,16 @@ PER_PROTOTYPE = {2: 17, 3: 28, 4: 16}
 FORMATION_ENERGY_RANGE = (-5.0, 2.0)
 CM3_PER_MOL = 1.66053907  # Å3 per atom
 SECOND_SCALE = 2.0
-PACKAGES = ("chgnet", "torch", "ase", "pymatgen", "moyopy", "numpy")
+ORACLE = CHGNetOracle(
+    CHGNetSettings(
+        name="chgnet-0.3.0",
+        fmax=0.05,
+        max_steps=100,
+        max_volume_change=2.0,
+        min_distance_ratio=0.5,
+        min_energy_per_atom=-15.0,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -80,28 +89,27 @@ def build(store: LabelStore, limit: int | None = None) -> Reference:
     simple = element_decorations(prototypes) + salt_decorations(prototypes)
     decorations = list(dict.fromkeys(simple + compounds))[:limit]
     first = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
-    labels = label_all(CHGNetOracle(), first, store, "relaxing with CHGNet")
+    labels = label_all(ORACLE, first, store, "relaxing with CHGNet")
     scales = [SECOND_SCALE if label.status == "exploded" else 1.0 for label in labels]
     second = [
         initial_crystal(prototypes[label], x, scale) for (label, x), scale in zip(decorations, scales, strict=True)
     ]
-    labels = label_all(CHGNetOracle(), second, store, "relaxing again from twice the volume")
+    labels = label_all(ORACLE, second, store, "relaxing again from twice the volume")
     return _assemble(decorations, scales, labels)
 
 
 def write_reference(reference: Reference, path: Path) -> None:
     """Write the set with versions, seed, settings and rejection counts in the metadata of the file."""
-    oracle = CHGNetOracle()
     facts = {
         "note": "Energies are predictions of CHGNet 0.3.0, not DFT.",
-        "label_method": oracle.name,
-        "settings": oracle.settings.as_dict(),
+        "label_method": ORACLE.name,
+        "settings": ORACLE.label_settings(),
         "seed": REFERENCE_SEED,
         "per_prototype": PER_PROTOTYPE,
         "decorations": reference.decorations,
         "kept": len(reference.table),
         "rejected": reference.rejected,
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {**ORACLE.versions, "moyopy": version("moyopy")},
     }
     write_table(reference.table, path, sort_by="material_id", metadata={"lodestone": json.dumps(facts, sort_keys=True)})
 
@@ -114,7 +122,7 @@ def _assemble(decorations: list[Decoration], scales: list[float], labels: list[L
         pl.Series("aflow_prototype", [label for (label, _), _, _ in good]),
         pl.Series("decoration", ["-".join(elements) for (_, elements), _, _ in good]),
         pl.Series("start_scale", [scale for _, scale, _ in good]),
-        pl.lit(CHGNetOracle().name).alias("label_method"),
+        pl.lit(ORACLE.name).alias("label_method"),
     )
     ids = pl.format("lode-{}-{}", pl.col("aflow_prototype"), pl.col("decoration")).alias("material_id")
     kept, late = _drop_implausible(_with_formation_energy(table.select(ids, pl.all())))

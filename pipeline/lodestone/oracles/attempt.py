@@ -1,0 +1,102 @@
+"""One crystal, one label: what an oracle raises becomes the reason why there is none, and time is limited."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
+from lodestone.oracles.base import OUT_OF_MEMORY, TIMED_OUT, Label, Oracle
+from lodestone.runtime.memory import is_out_of_memory
+
+_LONGEST_REASON = 200  # characters
+_SHORTEST_LIMIT = 1e-3  # seconds; a timer set to zero never rings
+
+
+class TimeIsUp(BaseException):
+    """The time limit is over. No ``Exception``, so that no oracle's ``except Exception`` goes on past it."""
+
+
+def label_one(oracle: Oracle, crystal: Crystal) -> Label:
+    """The label of one crystal, whatever happens.
+
+    Args:
+        oracle: Any oracle.
+        crystal: The crystal.
+
+    Returns:
+        The oracle's label; or one whose status is ``timed_out``, ``out_of_memory``, or ``failed: Type: message``.
+
+    Raises:
+        LodestoneError: As the oracle raised it: the installation is at fault, not the crystal.
+    """
+    began = time.perf_counter()
+    try:
+        found = [label for _, label in labels_of(oracle, [crystal])]
+        label = found[0] if found else Label("failed: the oracle gave no label")
+    except LodestoneError:
+        raise
+    except (Exception, TimeIsUp) as error:  # of an oracle we know nothing
+        label = Label(reason(error))
+    return replace(label, seconds=time.perf_counter() - began)
+
+
+def labels_of(oracle: Oracle, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
+    """What an oracle yields in one call, which may take its time limit for each crystal in all.
+
+    Args:
+        oracle: Any oracle.
+        crystals: What it labels.
+
+    Raises:
+        TimeIsUp: If it takes longer; the time in which nobody asks for the next label does not count.
+    """
+    limit = oracle.settings.max_seconds
+    left = None if limit is None else limit * len(crystals)
+    labels = iter(oracle.label(crystals))
+    while True:
+        began = time.perf_counter()
+        with time_limit(left):
+            item = next(labels, None)
+        if item is None:
+            return
+        seconds = time.perf_counter() - began
+        left = None if left is None else max(left - seconds, _SHORTEST_LIMIT)
+        yield item[0], replace(item[1], seconds=seconds)
+
+
+def reason(error: BaseException) -> str:
+    """Status of a label that an error has prevented."""
+    if isinstance(error, TimeIsUp):
+        return TIMED_OUT
+    if is_out_of_memory(error):
+        return OUT_OF_MEMORY
+    return f"failed: {type(error).__name__}: {error}"[:_LONGEST_REASON]
+
+
+@contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Raise :class:`TimeIsUp` in the block after so many seconds, at the next line of Python.
+
+    Args:
+        seconds: The limit; ``None`` for no limit. There is none either outside the main thread, which gets no signals.
+    """
+    if seconds is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _ring(*_: object) -> None:
+    raise TimeIsUp

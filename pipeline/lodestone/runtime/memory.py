@@ -1,0 +1,8 @@
+"""Whether memory ran out, whoever says so."""
+
+_TEXTS = ("out of memory", "can't allocate memory", "cannot allocate memory")  # GPUs; torch on the CPU; the system
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: Python's and numpy's own, torch's on any device, the system's."""
+    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _TEXTS)
