@@ -1,0 +1,65 @@
+"""What the README tells people to type, and by which rule each line is tested."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+COMMANDS = ("make", "lodestone", "dvc", "python", "source", "cp", "export", "torchrun", "pip", "mlflow", "git")
+
+# In a finished campaign: the command as it stands, and what is run instead where the tiny campaign is another.
+IN_A_CAMPAIGN = {
+    "lodestone discover": "lodestone discover",
+    "lodestone drift OLD.parquet NEW.parquet --html drift.html": (
+        "lodestone drift data/snapshot/crystals.parquet data/snapshot/crystals.parquet --html drift.html"
+    ),
+    "dvc exp run -S rounds.round_2.budget=100": "dvc exp run --dry -S rounds.round_1.budget=100",
+    "dvc metrics show --md metrics/campaign.json": "dvc metrics show --md metrics/campaign.json",
+}
+# Campaigns, servers and trainings: only whether the target exists and the script reads its command line.
+NOT_RUN = {
+    "make discover",
+    "make test",
+    "make test-fast",
+    "make ui",
+    "make reference",
+    "make bench",
+    "make bench-peers",
+    "python benchmarks/compositions.py",
+    "python benchmarks/scaling.py",
+    "python benchmarks/uncertainty.py",
+    "python benchmarks/whole_hull.py",
+}
+# Tests of their own.
+BY_ITSELF = {"source .venv/bin/activate", "cp campaigns/mp-main-group.yaml params.yaml"}
+
+
+def code_blocks(language: str, page: Path = README) -> list[str]:
+    """Fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def commands(page: Path = README) -> list[str]:
+    """Lines of the bash blocks, and code in the text that starts with the name of a command."""
+    lines = [line for block in code_blocks("bash", page) for line in block.splitlines()]
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    spans = [span for span in re.findall(r"`([^`\n]+)`", text) if span.split()[0] in COMMANDS and " " in span.strip()]
+    typed = (shlex.join(shlex.split(line, comments=True)) for line in [*lines, *spans])
+    return sorted({line for line in typed if line})
+
+
+def links(page: Path) -> Iterator[tuple[str, str]]:
+    """Relative links of a page: path and anchor, either of which may be empty."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not re.match(r"[a-z]+:", target):
+            path, _, anchor = target.partition("#")
+            yield path, anchor
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
