@@ -6,6 +6,7 @@ SHELL := bash
 VENV := .venv
 BIN := $(VENV)/bin
 PEERS := .venv-peers
+BUNDLE ?= dist/campaign.tar
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || true)
 CODE := pipeline stages tests benchmarks
 # Only torch is taken from here, before the rest: a second index for all packages would let it replace any of them.
@@ -19,7 +20,7 @@ compile = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib $(2) || true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install discover test test-fast check bench bench-peers reference ui docs format lock clean distclean
+.PHONY: help install discover test test-fast check bench bench-peers reference gate fetch bundle ui docs format lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,15 @@ bench-peers: $(PEERS)/.installed ## Train ours beside CGCNN, MEGNet, Roost and a
 reference: $(VENV)/.installed ## Build reference/crystals.parquet anew (hours; goes on where it was interrupted)
 	@$(BIN)/lodestone reference
 
+gate: $(VENV)/.installed ## Hold the figures of the finished campaign against their bounds (docs/accuracy.json)
+	@$(BIN)/lodestone gate
+
+fetch: $(VENV)/.installed ## Restore the results that dvc.lock names from LODESTONE_REMOTE: a folder, a tar, or its address
+	@$(BIN)/lodestone fetch $(LODESTONE_REMOTE)
+
+bundle: $(VENV)/.installed ## Write the results of the campaign to BUNDLE (a tar or a folder) for `make fetch`
+	@$(BIN)/lodestone bundle $(BUNDLE)
+
 ui: $(VENV)/.installed ## Browse the runs with MLflow on http://127.0.0.1:5000
 	@$(BIN)/lodestone ui
 
@@ -60,12 +70,10 @@ format: $(VENV)/.installed ## Format the code and correct what ruff can correct
 	@$(BIN)/ruff format $(wildcard $(CODE))
 	@$(BIN)/ruff check --fix $(wildcard $(CODE))
 
-lock: ## Renew requirements.lock from the ranges in pyproject.toml
+lock: ## Renew requirements.lock from the ranges in pyproject.toml (OPTIONS=--keep keeps its versions)
 	@$(PYTHON) -m venv --clear .venv-lock
-	@.venv-lock/bin/python -m pip install --quiet '.[dev]' setuptools
-	@{ sed '/^[^#]/,$$d' requirements.lock; .venv-lock/bin/python -m pip freeze --all \
-	  | grep -v -E '^(pip|wheel|lodestone-materials)(==| @)' | sed 's/+cpu$$//'; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock && rm -rf .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet uv
+	@.venv-lock/bin/python .ci/lock.py $(OPTIONS) && rm -rf .venv-lock
 
 clean: ## Remove caches; results, labels and the environment stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* coverage.xml build *.egg-info
@@ -75,17 +83,21 @@ distclean: clean ## Remove the environment and all results, too (labels in .lode
 	@rm -rf $(VENV) $(PEERS) .bench data metrics reports timings mlruns mlflow.db* .dvc/cache .dvc/tmp
 
 # The stamp is written last, so an interrupted installation is taken up again.
-$(VENV)/.installed: requirements.lock pyproject.toml
+$(VENV)/.installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'error: no python3 found; install Python 3.11 or newer, or say make PYTHON=/path/to/python' >&2; exit 1; }
 	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is $$('$(PYTHON)' --version), but Python 3.11 or newer is needed; say make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo 'Creating $(VENV) from requirements.lock (a few minutes the first time; log: $(VENV)/install.log)'
 	@'$(PYTHON)' -m venv $(VENV)
 	@$(call torch,$(VENV),requirements.lock)
-	@$(BIN)/python -m pip install --no-compile --progress-bar off -r requirements.lock 2>&1 | tee $(VENV)/install.log \
+	@$(BIN)/python -m pip install --no-compile --no-deps --require-hashes --progress-bar off -r requirements.lock 2>&1 \
+	  | tee $(VENV)/install.log \
 	  | awk '/^Collecting/ && ++n % 50 == 0 {print "  " n " packages found"; fflush()} \
 	    /^Installing collected/ {print "  unpacking"; fflush()} /^ERROR/' \
 	  || { tail -n 20 $(VENV)/install.log >&2; exit 1; }
+	@if { $(BIN)/python -m pip check || true; } | grep -q -E '^torch .* requires (nvidia|cuda|triton)'; then \
+	  echo '  the CUDA build of torch: its libraries, some gigabytes (make install TORCH_INDEX=... takes another build)'; \
+	  $(BIN)/python -m pip install --no-compile --no-deps --require-hashes --quiet -r requirements-cuda.lock; fi
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@echo '  compiling'
 	@$(call compile,$(VENV),pipeline)

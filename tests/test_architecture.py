@@ -79,6 +79,16 @@ def test_stages_declare_what_they_import(stages):
     assert not wrong, "\n".join(wrong)
 
 
+def test_stages_that_train_or_relax_depend_on_the_versions_of_all_packages(stages):
+    """After `make lock` energies and networks of two environments would else meet on one hull."""
+    rooms = {Path("pipeline/lodestone/oracles"), Path("pipeline/lodestone/training")}
+    for name, stage in stages.items():
+        heavy = any(room in path.parents for path in closure_that_counts(script_of(stage)) for room in rooms)
+        assert (Path("requirements.lock") in declared_files(stage)) == heavy, name
+    depending = [name for name, stage in stages.items() if Path("requirements.lock") in declared_files(stage)]
+    assert {name.split("@")[0] for name in depending} == {"label", "train", "active_learning"}
+
+
 def test_stages_declare_the_parameters_they_use(stages):
     wrong = []
     for name, stage in stages.items():

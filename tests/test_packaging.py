@@ -23,10 +23,18 @@ DEVELOPMENT = [Requirement(text) for text in PROJECT["optional-dependencies"]["d
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
+def blocks(name: str) -> list[str]:
+    """The entries of a lock file, each with its lines of hashes."""
+    return re.findall(r"^[^\s#].*\n(?: .*\n)*", (ROOT / name).read_text(), re.MULTILINE)
+
+
+def pinned(block: str) -> Requirement:
+    return Requirement(block.partition("--hash")[0].replace("\\", "").strip())
+
+
 def locked() -> dict[str, str]:
-    lines = (ROOT / "requirements.lock").read_text().splitlines()
-    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(name): version for name, version in pins}
+    requirements = map(pinned, blocks("requirements.lock"))
+    return {canonicalize_name(found.name): str(found.specifier).removeprefix("==") for found in requirements}
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -40,6 +48,27 @@ def test_the_lock_pins_everything_that_is_declared_within_its_range():
         version = pins.get(canonicalize_name(requirement.name))
         assert version is not None, f"requirements.lock lacks {requirement.name}: run `make lock`"
         assert requirement.specifier.contains(version), f"{requirement} does not allow {version} of requirements.lock"
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-cuda.lock"])
+def test_every_file_of_every_package_is_locked_by_its_hash(name):
+    found = blocks(name)
+    assert found
+    for block in found:
+        assert re.fullmatch(r"\S+==[^\s]+( ; [^\n]*)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n", block), block
+    assert "--no-deps --require-hashes" in make("--dry-run", "--always-make", "install").stdout
+
+
+def test_the_cpu_build_of_torch_needs_nothing_of_the_cuda_build():
+    """Else it would fetch gigabytes for nothing; and on macOS there is no such package."""
+    of_cuda = {pinned(block).name for block in blocks("requirements-cuda.lock")}
+    assert of_cuda
+    assert not of_cuda & locked().keys()
+    for block in blocks("requirements-cuda.lock"):
+        marker = pinned(block).marker
+        assert marker is not None
+        assert marker.evaluate({"sys_platform": "linux", "platform_machine": "x86_64"})
+        assert not marker.evaluate({"sys_platform": "darwin"})
 
 
 def test_every_import_is_declared():

@@ -19,7 +19,17 @@ from typing import IO, Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-NEEDED = (".dvc", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml", "pipeline", "stages", "reference")
+NEEDED = (
+    ".dvc",
+    ".dvcignore",
+    ".gitignore",
+    "dvc.yaml",
+    "params.yaml",
+    "pipeline",
+    "stages",
+    "reference",
+    "requirements.lock",
+)
 WRITTEN = ("data", "metrics", "reports", "timings", "mlruns", "mlflow.db")  # by the stages
 DISCOVER = (sys.executable, "-m", "lodestone", "discover")
 TIME_LIMIT = 900  # seconds; a campaign takes one to two minutes
