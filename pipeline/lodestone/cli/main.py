@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestone import __version__
+from lodestone.cli import exchange, gate
 from lodestone.config.load import PARAMS_FILE, load_params
 from lodestone.errors import LodestoneError
 from lodestone.runtime.processes import (
@@ -76,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, run, text in plain:
         commands.add_parser(name, help=text).set_defaults(run=run)
+
+    for command in (gate, exchange):
+        command.add_to(commands)
 
     drift = commands.add_parser("drift", help="what changed between two snapshots")
     drift.add_argument("old", type=Path, metavar="OLD", help="data/snapshot/crystals.parquet of the older version")
