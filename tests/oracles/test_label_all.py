@@ -42,7 +42,7 @@ def test_each_crystal_once_in_the_order_given(oracle, store, monkeypatch):
 def test_known_crystals_start_no_process(oracle, store, monkeypatch):
     crystals = [cube(30)]
     label_all(oracle, crystals, store, "test")
-    monkeypatch.setattr("lodestone.runtime.parallel.ProcessPoolExecutor", None)
+    monkeypatch.setattr("lodestone.runtime.parallel.Worker", None)
     assert label_all(oracle, crystals, store, "test")[0].ok
     assert label_all(oracle, [], store, "test") == []
 

@@ -1,13 +1,17 @@
 """Work in fresh single-threaded processes: complete, with faults told."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from lodestone.errors import LodestoneError
-from lodestone.runtime.parallel import n_workers, process_all
+from lodestone.runtime.parallel import WorkerDiedError, n_workers, process_all, process_each
+from lodestone.runtime.processes import is_running
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -33,6 +37,60 @@ def fail(number: int) -> int:
 
 def refuse(number: int) -> None:
     raise LodestoneError(f"task {number} is bad", "choose another")
+
+
+def die_at_two(number: int) -> int:
+    if number == 2:
+        os._exit(9)
+    return number
+
+
+def fail_at_two(number: int) -> int:
+    if number == 2:
+        raise ZeroDivisionError(number)
+    return number
+
+
+class Stubborn(Exception):  # noqa: N818
+    """Cannot be unpickled, as many exceptions of others cannot."""
+
+    def __init__(self, number: int, total: int) -> None:
+        super().__init__(f"{number} of {total}")
+
+
+def raise_unpicklable(number: int) -> None:
+    raise Stubborn(number, 2)
+
+
+def return_unpicklable(number: int) -> object:
+    return lambda: number
+
+
+def variable_and_folder(name: str) -> tuple[str | None, str]:
+    return os.environ.get(name), os.getcwd()
+
+
+def write_pid_and_stay(file: Path | None) -> None:
+    if file is not None:
+        file.write_text(str(os.getpid()))
+        signal.pause()
+
+
+# Prints how many modules of torch a worker has when it begins, and how many threads its server has; then, to stderr,
+# how many modules of torch there are.
+PRELOADED = """
+import os, sys
+from lodestone.runtime.parallel import process_all
+
+def look(_):
+    return sum(name.startswith("torch.") for name in sys.modules), len(os.listdir(f"/proc/{os.getppid()}/task"))
+
+if __name__ == "__main__":
+    ((_, found),) = process_all(look, {"a": 1}, preload=["lodestone.training.fit"])
+    print(*found)
+    import lodestone.training.fit
+    print(sum(name.startswith("torch.") for name in sys.modules), file=sys.stderr)
+"""
 
 
 def test_every_task_once_in_other_processes_with_one_thread(monkeypatch):
@@ -62,6 +120,65 @@ def test_a_dead_worker_is_told(monkeypatch):
     assert "LODESTONE_WORKERS=1" in told.value.remedy
 
 
+def test_a_dead_worker_takes_one_task_with_it(monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", "2")
+    outcomes = {outcome.key: outcome for outcome in process_each(die_at_two, {text: int(text) for text in "12345"})}
+    assert isinstance(outcomes.pop("2").error, WorkerDiedError)
+    assert {key: outcome.result() for key, outcome in outcomes.items()} == {"1": 1, "3": 3, "4": 4, "5": 5}
+
+
+def test_a_fault_takes_one_task_with_it_and_says_where(monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    first, second = process_each(fail_at_two, {"a": 2, "b": 3})
+    assert isinstance(first.error, ZeroDivisionError)
+    assert "fail_at_two" in first.error.__notes__[0]
+    assert second.result() == 3
+    with pytest.raises(ZeroDivisionError):
+        first.result()
+
+
+def test_faults_and_results_that_cannot_be_sent_are_no_deaths(monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    (fault,) = process_each(raise_unpicklable, {"a": 1})
+    assert isinstance(fault.error, RuntimeError)
+    assert "Stubborn: 1 of 2" in str(fault.error)
+    (result,) = process_each(return_unpicklable, {"a": 1})
+    assert "lambda" in str(result.error)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="workers are not forked there")
+def test_workers_are_forked_by_a_server_of_one_thread_that_has_imported_what_they_need(tmp_path):
+    """In a process of its own, whose server has not been started yet."""
+    script = tmp_path / "preloaded.py"
+    script.write_text(PRELOADED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    before, threads = done.stdout.split()
+    assert int(before) > 0.9 * int(done.stderr.split()[-1]), "the worker imported by itself"
+    assert threads == "1"
+
+
+def test_workers_see_the_variables_and_the_folder_of_now(monkeypatch, tmp_path):
+    """Their server may have been started long before."""
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    monkeypatch.setenv("LODESTONE_TEST", "old")
+    list(process_all(variable_and_folder, {"a": "LODESTONE_TEST"}))
+    monkeypatch.delenv("LODESTONE_TEST")
+    monkeypatch.setenv("LODESTONE_OTHER", "new")
+    monkeypatch.chdir(tmp_path)
+    tasks = {"a": "LODESTONE_TEST", "b": "LODESTONE_OTHER"}
+    assert dict(process_all(variable_and_folder, tasks)) == {"a": (None, str(tmp_path)), "b": ("new", str(tmp_path))}
+
+
+def test_workers_end_when_nobody_wants_their_results(monkeypatch, tmp_path):
+    monkeypatch.setenv("LODESTONE_WORKERS", "2")
+    results = process_all(write_pid_and_stay, {"quick": None, "slow": tmp_path / "pid"})
+    assert next(results)[0] == "quick"
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+        time.sleep(0.02)
+    results.close()
+    assert not is_running(int((tmp_path / "pid").read_text()))
+
+
 def test_a_fault_in_a_worker_is_the_callers(monkeypatch):
     monkeypatch.setenv("LODESTONE_WORKERS", "1")
     with pytest.raises(ZeroDivisionError, match="7"):
@@ -76,7 +193,7 @@ def test_a_known_fault_in_a_worker_arrives_as_itself(monkeypatch):
 
 
 def test_no_tasks_no_processes(monkeypatch):
-    monkeypatch.setattr("lodestone.runtime.parallel.ProcessPoolExecutor", None)
+    monkeypatch.setattr("lodestone.runtime.parallel.Worker", None)
     assert list(process_all(fail, {})) == []
 
 

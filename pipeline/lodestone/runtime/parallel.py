@@ -1,23 +1,44 @@
-"""Work on all cores: one single-threaded process per core, results as they arrive."""
+"""Work on all cores: one single-threaded process per core, outcomes as they arrive."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from typing import TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import Generic, TypeVar, cast
 
 from lodestone.errors import LodestoneError
-from lodestone.runtime.processes import die_with_parent
+from lodestone.runtime.workers import Reply, Worker
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# One thread per process: results then depend on no number of cores, and the threads of two processes do not fight
-# for the same cores (measured with CHGNet on two cores: ten times slower where they do).
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+class WorkerDiedError(LodestoneError):
+    """The process that worked on a task is gone; nobody knows more about the task."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[R]):
+    """How one task ended.
+
+    Attributes:
+        key: Of the task.
+        value: What the function returned.
+        error: What it raised instead, or :class:`WorkerDiedError`.
+    """
+
+    key: str
+    value: R | None = None
+    error: Exception | None = None
+
+    def result(self) -> R:
+        """The value; raises the error if there is one."""
+        if self.error is not None:
+            raise self.error
+        return cast("R", self.value)
 
 
 def n_workers() -> int:
@@ -32,52 +53,77 @@ def n_workers() -> int:
     return int(text) if text else _n_cores()
 
 
-def _n_cores() -> int:
-    """Cores this process may use; all of the machine where the system does not say (macOS)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def process_all(function: Callable[[T], R], tasks: Mapping[str, T]) -> Iterator[tuple[str, R]]:
-    """Apply a picklable function to each task in fresh single-threaded processes.
-
-    Args:
-        function: Top-level function or bound method of a picklable object.
-        tasks: Arguments by key.
+def process_all(
+    function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequence[str] = ()
+) -> Iterator[tuple[str, R]]:
+    """Apply a function to each task; the first error ends all. See :func:`process_each`.
 
     Yields:
         Key and result, in the order in which they finish.
 
     Raises:
-        LodestoneError: If a process dies, e.g. killed for memory.
+        WorkerDiedError: If a process dies, e.g. killed for memory.
     """
-    from concurrent.futures.process import BrokenProcessPool
-
-    if not tasks:
-        return
-    with _environment(_ONE_THREAD):
-        spawn = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(min(n_workers(), len(tasks)), mp_context=spawn, initializer=die_with_parent)
-        try:
-            futures = {pool.submit(function, task): key for key, task in tasks.items()}
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise LodestoneError(
-                "a worker process died, most likely killed for lack of memory",
-                "run again (finished work is kept), with fewer processes: LODESTONE_WORKERS=1",
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    for outcome in process_each(function, tasks, preload):
+        yield outcome.key, outcome.result()
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def process_each(
+    function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequence[str] = ()
+) -> Iterator[Outcome[R]]:
+    """Apply a picklable function to each task in single-threaded processes; no task harms another.
+
+    A process that dies takes one task with it, and another process takes its place. All of them end when the iterator
+    is closed.
+
+    Args:
+        function: Top-level function or bound method of a picklable object.
+        tasks: Arguments by key.
+        preload: Modules that the function imports when it is called: they are imported once, for all processes.
+
+    Yields:
+        Outcomes, in the order in which they happen.
+    """
+    waiting, busy = deque(tasks), dict[Worker, str]()
+    modules = (function.__module__, *preload)
+
+    def give(worker: Worker) -> None:
+        busy[worker] = waiting.popleft()
+        worker.send(tasks[busy[worker]])
+
     try:
-        yield
+        for _ in range(min(n_workers(), len(tasks)) if tasks else 0):
+            give(Worker(function, modules))
+        while busy:
+            for worker in cast("list[Worker]", wait([*busy])):
+                key, reply = busy.pop(worker), worker.reply()
+                if waiting:
+                    give(worker if reply is not None else Worker(function, modules))
+                elif reply is not None:
+                    worker.dismiss()
+                yield _outcome(key, reply, worker)
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        for worker in busy:
+            worker.kill()
+
+
+def _outcome(key: str, reply: Reply | None, worker: Worker) -> Outcome[R]:
+    if reply is None:
+        return Outcome(key, error=_death(key, worker.exit_code))
+    if reply.error is not None and not isinstance(reply.error, LodestoneError):
+        reply.error.add_note(f"in a worker process, at {key}:\n{reply.traceback}")
+    return Outcome(key, cast("R", reply.value), reply.error)
+
+
+def _death(key: str, exit_code: int | None) -> WorkerDiedError:
+    return WorkerDiedError(
+        f"a worker process died at {key} (exit code {exit_code}), most likely killed for lack of memory",
+        "run again (finished work is kept), with fewer processes: LODESTONE_WORKERS=1",
+    )
+
+
+def _n_cores() -> int:
+    """Cores this process may use; all of the machine where the system does not say (macOS)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

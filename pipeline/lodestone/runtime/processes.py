@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import multiprocessing
 import os
 import signal
 import time
@@ -22,8 +21,9 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Ask the kernel to send this process a signal when its parent ends; does nothing where there is no prctl.
 
-    It may have ended before, while this process was importing. Then the signal is sent now, to a worker as well as to
-    a stage of `lodestone discover`, which says in ``LODESTONE_RUN`` who it is.
+    It may have ended before, while this process was importing. Then the signal is sent now, if the parent is a
+    `lodestone discover`, which says in ``LODESTONE_RUN`` who it is. Workers see to it themselves: see
+    :mod:`lodestone.runtime.workers`.
 
     Args:
         number: Signal to send.
@@ -38,9 +38,6 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 
 
 def _is_orphan() -> bool:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        return parent.pid != os.getppid()
     run = os.environ.get(RUN_VARIABLE, "")
     return run.isdigit() and not is_running(int(run))
 

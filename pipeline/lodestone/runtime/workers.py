@@ -1,0 +1,159 @@
+"""One worker process: it starts in milliseconds, computes with one thread, and ends with the process it works for.
+
+Workers are forked by a server that has imported the modules they need, has one thread, and computes nothing. Forking
+the caller itself would be unsafe, as it has threads. On macOS forking is unsafe anyway: workers start afresh there.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+# Results then depend on no number of cores, and the threads of two processes do not fight for the same cores (measured
+# with CHGNet on two cores: ten times slower where they do). In force before the server loads its libraries.
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a worker says of one task.
+
+    Attributes:
+        value: Result of the function.
+        error: What it raised instead.
+        traceback: Where, as text.
+    """
+
+    value: Any = None
+    error: Exception | None = None
+    traceback: str = ""
+
+
+class Worker:
+    """A process that applies one function to one task after the other.
+
+    Args:
+        function: Picklable.
+        preload: Modules that the server imports before it forks; those that it cannot import are left to the workers.
+    """
+
+    def __init__(self, function: Callable[[Any], Any], preload: Sequence[str]) -> None:
+        context = _context(preload)
+        self._connection, theirs = context.Pipe()
+        with _environment(_ONE_THREAD):
+            self._process = context.Process(target=_serve, args=(function, theirs, dict(os.environ)))
+            self._process.start()
+        theirs.close()
+
+    def fileno(self) -> int:
+        """To wait for a reply, or for the death of the process."""
+        return self._connection.fileno()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code of a process that has ended, negative where a signal ended it."""
+        return self._process.exitcode
+
+    def send(self, task: object) -> None:
+        """Give it a task; whether it lives to work on it, :meth:`reply` tells."""
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.send(task)
+
+    def reply(self) -> Reply | None:
+        """Wait for the reply to the last task; ``None`` if the process has died over it."""
+        try:
+            reply: Reply = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            self._process.join()
+            self._connection.close()
+            return None
+        return reply
+
+    def dismiss(self) -> None:
+        """Let it end: there is nothing left to do."""
+        self._connection.close()
+        self._process.join()
+
+    def kill(self) -> None:
+        """End it in the middle of its task."""
+        self._process.kill()
+        self.dismiss()
+
+
+def _context(preload: Sequence[str]) -> Any:
+    if sys.platform == "darwin":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([name for name in preload if name != "__main__"])
+    return context
+
+
+def _serve(function: Callable[[Any], Any], connection: Connection, environment: Mapping[str, str]) -> None:
+    """Body of a worker: reply to tasks until there are no more."""
+    _end_with_caller()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the caller ends its workers itself
+    os.environ.update(environment)  # the server was started in an earlier one
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:
+            return
+        reply = _reply(function, task)
+        try:
+            connection.send(reply)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:  # of the value; nothing was sent
+            connection.send(Reply(None, _picklable(error), traceback.format_exc()))
+
+
+def _reply(function: Callable[[Any], Any], task: Any) -> Reply:
+    try:
+        return Reply(function(task))
+    except Exception as error:
+        return Reply(None, _picklable(error), traceback.format_exc())
+
+
+def _picklable(error: Exception) -> Exception:
+    """The error, or its text where its class cannot be unpickled."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _end_with_caller() -> None:
+    """End this process at once when the one it works for is gone, whatever it is doing."""
+    caller = multiprocessing.parent_process()
+    if caller is None:
+        return
+
+    def watch() -> None:
+        caller.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if not caller.is_alive():  # it went while this process imported: a thread would be too late for the first task
+        watch()
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
