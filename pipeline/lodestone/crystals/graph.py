@@ -1,4 +1,4 @@
-"""Periodic neighbor graphs (vesin), and what is left of them when symmetry is taken out."""
+"""Periodic neighbor graphs, and what is left of them when symmetry is taken out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.pairs import pairs_within
 from lodestone.crystals.symmetry import orbits_of
 from lodestone.errors import LodestoneError
 
@@ -95,11 +96,7 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
     Raises:
         LodestoneError: If an atom has no neighbor within 30 Å.
     """
-    import vesin
-
-    target, source, distance = vesin.NeighborList(cutoff=cutoff, full_list=True, n_threads=1).compute(
-        crystal.cart_coords, crystal.lattice, periodic=True, quantities="ijd"
-    )
+    target, source, distance = pairs_within(crystal, cutoff, "ijd")
     counts = np.bincount(target, minlength=len(crystal))
     if counts.min() == 0:
         if cutoff >= _LARGEST_CUTOFF:

@@ -12,6 +12,7 @@ from lodestone.config.sections import ValidateParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.crystals.encoding import chemical_system, decode, reduced_formula
+from lodestone.crystals.pairs import pairs_within
 from lodestone.curation.units import refuse_energies_per_cell
 from lodestone.errors import LodestoneError
 from lodestone.schemas import ADDS_UP, Rejections, correction_gap
@@ -172,12 +173,9 @@ def _facts(crystal: Crystal, min_distance: float) -> tuple[str, str, int, float,
 
 def _shortest_distance(crystal: Crystal, cutoff: float) -> float | None:
     """Shortest distance in Å, periodic images included; ``None`` if it is at least ``cutoff``."""
-    import vesin
-
     if crystal.volume == 0:
         return None
-    neighbors = vesin.NeighborList(cutoff=cutoff, full_list=False, n_threads=1)
-    (distances,) = neighbors.compute(points=crystal.cart_coords, box=crystal.lattice, periodic=True, quantities="d")
+    (distances,) = pairs_within(crystal, cutoff, "d", both_ways=False)
     return float(np.min(distances)) if len(distances) else None
 
 

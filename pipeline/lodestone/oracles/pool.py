@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
 from functools import partial
-from itertools import islice
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import TimeIsUp, label_one, labels_of, reason
 from lodestone.oracles.base import WORKER_DIED, Label, Oracle
 from lodestone.oracles.store import LabelStore, label_key
-from lodestone.runtime.parallel import n_workers, process_all
+from lodestone.runtime.parallel import WorkerDiedError, process_all, process_each
 from lodestone.runtime.progress import track
 
 _HOPELESS = 3  # deaths without a label in between: not a crystal is at fault but the machine or the installation
@@ -61,31 +59,30 @@ def _fresh(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[st
 
 
 def _on_all_cores(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
-    """One crystal at a time to each core. Where a worker dies, those in work get no label, and the others go on."""
-    left, deaths = dict(crystals), 0
-    while left:
-        try:
-            for key, label in process_all(partial(label_one, oracle), dict(left)):
-                del left[key]
-                deaths = 0
-                yield key, label
-        except LodestoneError as error:
+    """One crystal at a time to each core. A worker that dies leaves one crystal without a label."""
+    deaths = 0
+    for outcome in process_each(partial(label_one, oracle), crystals, _modules(oracle)):
+        if isinstance(outcome.error, WorkerDiedError):
             deaths += 1
-            if deaths == _HOPELESS or not _is_death(error):
-                raise
-            in_work = set(islice(left, n_workers()))  # crystals are begun in the order given
-            left = {key: crystal for key, crystal in left.items() if key not in in_work}
+            if deaths == _HOPELESS:
+                raise outcome.error
+            continue
+        deaths = 0
+        yield outcome.key, outcome.result()
 
 
 def _alone(oracle: Oracle, crystal: Crystal) -> Label:
     """The label of one crystal in a process that has the machine to itself."""
     try:
-        [(_, label)] = process_all(partial(label_one, oracle), {"alone": crystal})
-    except LodestoneError as error:
-        if not _is_death(error):
-            raise
+        [(_, label)] = process_all(partial(label_one, oracle), {"alone": crystal}, _modules(oracle))
+    except WorkerDiedError:
         return Label(WORKER_DIED)
     return label
+
+
+def _modules(oracle: Oracle) -> tuple[str, ...]:
+    """What workers need: the oracle's own module, and what that imports when it is called."""
+    return (type(oracle).__module__, *getattr(oracle, "modules", ()))
 
 
 def _in_one_call(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
@@ -98,11 +95,6 @@ def _in_one_call(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tu
         raise
     except (Exception, TimeIsUp) as error:  # of an oracle we know nothing
         _say(f"{oracle.name}: {reason(error)}; the crystals left are tried one by one")
-
-
-def _is_death(error: LodestoneError) -> bool:
-    """Whether a worker process died, most likely killed for memory."""
-    return isinstance(error.__cause__, BrokenExecutor)
 
 
 def _warn(passing: Sequence[Label]) -> None:

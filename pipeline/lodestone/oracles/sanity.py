@@ -1,9 +1,9 @@
 """Checks of physics on a relaxation: an explosion or a collapse is never a discovery."""
 
 import numpy as np
-import vesin
 
 from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.pairs import pairs_within
 
 
 def distance_ratio(crystal: Crystal) -> float:
@@ -14,7 +14,7 @@ def distance_ratio(crystal: Crystal) -> float:
     """
     from ase.data import covalent_radii
 
-    first, second, distance = vesin.ase_neighbor_list("ijd", crystal.to_ase(), 4.0)
+    first, second, distance = pairs_within(crystal, 4.0, "ijd")
     if len(distance) == 0:
         return float("inf")
     radii = covalent_radii[crystal.atomic_numbers]

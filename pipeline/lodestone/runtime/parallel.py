@@ -85,7 +85,7 @@ def process_each(
         Outcomes, in the order in which they happen.
     """
     waiting, busy = deque(tasks), dict[Worker, str]()
-    modules = (function.__module__, *preload)
+    modules = (getattr(function, "func", function).__module__, *preload)  # also of a partial function
 
     def give(worker: Worker) -> None:
         busy[worker] = waiting.popleft()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandera.polars as pa
 import polars as pl
+
+from lodestone.runtime.imports import without
+
+with without("pandas"):
+    import pandera.polars as pa
 
 PARTS = ("train", "validation", "test", "holdout")
 INPUT_STRUCTURES = ("relaxed", "unrelaxed")

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from lodestone.errors import LodestoneError
+from lodestone.runtime.imports import without
 
 if TYPE_CHECKING:
+    import polars as pl
     from pandera.polars import DataFrameModel
 
 
@@ -34,7 +35,9 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
         os.replace(temporary, path)
         with suppress(OSError):  # some file systems know no such thing for folders
             _to_disk(path.parent)
-    except (OSError, pl.exceptions.ComputeError) as error:  # polars tells a full disk as the latter
+    except Exception as error:
+        if not _refused(error):
+            raise
         raise LodestoneError(
             f"{path} cannot be written: {error}", "free some disk space or check the permissions, then run again"
         ) from error
@@ -58,6 +61,12 @@ def check_writable(folder: str | Path) -> None:
             f"{folder} cannot be written: {error.strerror or error}",
             "free some disk space, correct the permissions, or copy the folder to where you may write",
         ) from error
+
+
+def _refused(error: Exception) -> bool:
+    """Whether the disk refused to be written: polars, if it is what wrote, has an error of its own for that."""
+    polars = sys.modules.get("polars")
+    return isinstance(error, OSError) or (polars is not None and isinstance(error, polars.exceptions.ComputeError))
 
 
 def _to_disk(path: Path) -> None:
@@ -98,6 +107,8 @@ def read_table(path: str | Path, schema: type[DataFrameModel] | None = None) -> 
     Raises:
         LodestoneError: If the file is missing, truncated or breaks the contract.
     """
+    import polars as pl
+
     if not Path(path).is_file():
         raise LodestoneError(f"{path} does not exist", "run `dvc repro`, which makes it, or correct the path")
     try:
@@ -119,7 +130,8 @@ def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: str | Pat
     import pandera.polars as pa
 
     try:
-        return schema.validate(table, lazy=True).select(_in_order(table, schema))
+        with without("pandas"):
+            return schema.validate(table, lazy=True).select(_in_order(table, schema))
     except (pa.errors.SchemaErrors, pa.errors.SchemaError) as error:
         raise LodestoneError(
             f"{path} breaks the contract {schema.__name__}: {_failures(error, table)}",
@@ -155,6 +167,8 @@ def read_json(path: str | Path) -> Any:
 
 
 def _failures(error: Any, table: pl.DataFrame) -> str:
+    import polars as pl
+
     cases = getattr(error, "failure_cases", None)
     if not isinstance(cases, pl.DataFrame):
         return str(error).splitlines()[0]

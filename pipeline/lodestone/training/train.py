@@ -28,6 +28,8 @@ from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
 from lodestone.training.tasks import FitResult, FitTask
 
+_MODULES = ("torch._dynamo",)  # which torch's optimizers import when they are first used
+
 
 @dataclass(frozen=True)
 class TrainedView:
@@ -128,7 +130,7 @@ def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: 
     shared = data.share(scratch.data)  # else every process would get, and keep, a copy of its own
     by_member = {str(task.member): replace(task, data=shared) for task in tasks}
     with reported(scratch.progress, total, title):
-        results = dict(process_all(fit_member, by_member))
+        results = dict(process_all(fit_member, by_member, (type(data.train.dataset).__module__, *_MODULES)))
     return [results[member] for member in by_member]
 
 
