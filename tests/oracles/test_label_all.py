@@ -9,6 +9,7 @@ from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import label_one
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.store import LabelStore
+from lodestone.runtime.parallel import Outcome
 
 
 @pytest.fixture
@@ -61,12 +62,12 @@ def test_a_broken_installation_stops_the_campaign_and_loses_no_label(tmp_path, s
 def test_labels_are_stored_as_they_arrive(oracle, store, monkeypatch):
     arrived = []
 
-    def one_by_one(label, tasks):
+    def one_by_one(label, tasks, modules):
         for key, crystal in tasks.items():
             arrived.append(len(store))
-            yield key, label(crystal)
+            yield Outcome(key, label(crystal))
 
-    monkeypatch.setattr("lodestone.oracles.pool.process_all", one_by_one)
+    monkeypatch.setattr("lodestone.oracles.pool.process_each", one_by_one)
     statuses(oracle, store, 1, 2, 3)
     assert arrived == [0, 1, 2]
 
@@ -160,7 +161,7 @@ def test_the_time_limit_ends_with_the_crystal(tmp_path):
 
 def test_an_oracle_may_label_all_in_one_process(tmp_path, store, monkeypatch):
     oracle = FakeOracle(tmp_path / "journal", together=True)
-    monkeypatch.setattr("lodestone.oracles.pool.process_all", None)
+    monkeypatch.setattr("lodestone.runtime.parallel.Worker", None)
     assert statuses(oracle, store, 3, 1, 2) == ["ok"] * 3
     assert [line.split()[2] for line in oracle.lines()] == ["3"] * 3  # crystals in the call
     assert len(store) == 3

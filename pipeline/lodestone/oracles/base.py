@@ -73,6 +73,7 @@ class Oracle(ABC):
     Attributes:
         settings: The same.
         packages: Distributions whose versions make its numbers; another version is another label.
+        modules: What it imports when it labels for the first time; imported once, for all worker processes.
         caveat: Sentences that the report must print about its labels.
         one_process: Whether it labels all crystals in one call in the stage's own process, as a GPU or a cluster
             wants it. Else each core labels one crystal at a time in a single-threaded process.
@@ -95,6 +96,7 @@ class Oracle(ABC):
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
+    modules: ClassVar[tuple[str, ...]] = ()
     caveat: ClassVar[str]
 
     def __init__(self, settings: OracleParams) -> None:

@@ -38,6 +38,7 @@ class CHGNetOracle(Oracle):
 
     settings: CHGNetSettings
     packages = ("ase", "chgnet", "numpy", "pymatgen", "torch")
+    modules = ("ase.filters", "ase.optimize", "chgnet.model.dynamics")
     caveat = (
         "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, not DFT calculations and not "
         "measurements; its energies already include the MP2020 corrections."

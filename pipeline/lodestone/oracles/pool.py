@@ -82,7 +82,7 @@ def _alone(oracle: Oracle, crystal: Crystal) -> Label:
 
 def _modules(oracle: Oracle) -> tuple[str, ...]:
     """What workers need: the oracle's own module, and what that imports when it is called."""
-    return (type(oracle).__module__, *getattr(oracle, "modules", ()))
+    return (type(oracle).__module__, *oracle.modules)
 
 
 def _in_one_call(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
