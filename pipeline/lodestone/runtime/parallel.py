@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from lodestone.errors import LodestoneError
 from lodestone.runtime.workers import Reply, Worker
@@ -95,7 +95,7 @@ def process_each(
         for _ in range(min(n_workers(), len(tasks)) if tasks else 0):
             give(Worker(function, modules))
         while busy:
-            for worker in cast("list[Worker]", wait([*busy])):
+            for worker in _ready(busy):
                 key, reply = busy.pop(worker), worker.reply()
                 if waiting:
                     give(worker if reply is not None else Worker(function, modules))
@@ -105,6 +105,12 @@ def process_each(
     finally:
         for worker in busy:
             worker.kill()
+
+
+def _ready(workers: Iterable[Worker]) -> list[Worker]:
+    """Wait for some to reply or to die."""
+    sources: list[Any] = [*workers]
+    return cast("list[Worker]", wait(sources))
 
 
 def _outcome(key: str, reply: Reply | None, worker: Worker) -> Outcome[R]:
