@@ -1,12 +1,23 @@
 """A crystal is discovered once, and only if nobody knew it."""
 
 from dataclasses import replace
+from itertools import permutations
 
+import numpy as np
 import polars as pl
+import pytest
 from world import acquired_of
 
-from lodestone.crystals.encoding import decode
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.encoding import decode, describe
+from lodestone.crystals.symmetry import symmetry_of
+from lodestone.discovery.novelty import same_as
 from lodestone.discovery.round import run_round
+from lodestone.discovery.verification import verify
+from lodestone.oracles.base import Label
+from lodestone.schemas import Verifications
+from lodestone.tables.files import validated
 
 
 def test_relaxing_into_a_known_crystal_is_no_discovery(start, world, params):
@@ -70,3 +81,93 @@ def test_candidates_that_relax_into_the_same_crystal_count_once(start, world, pa
         assert rows[digests[lowest]]["is_new"]
         assert not any(rows[digests[digest]]["is_new"] for _, digest in others)
     assert result.state.crystals["material_id"].n_unique() == len(result.state.crystals)
+
+
+def shaken(crystal, seed, size=0.02):
+    """A crystal with its atoms moved at random by two hundredths of an Å along each axis."""
+    moves = np.random.default_rng(seed).normal(0, size, (len(crystal), 3))
+    return replace(crystal, frac_coords=crystal.frac_coords + moves @ np.linalg.inv(crystal.lattice))
+
+
+@pytest.fixture(scope="module")
+def relabelled(start):
+    """Known crystals that have another label after they were shaken, and these."""
+    compounds = start.crystals.filter(pl.col("nsites").is_between(3, 14))
+    pairs = [(crystal, shaken(crystal, seed)) for seed, crystal in enumerate(decode(compounds)[:80])]
+    changed = [pair for pair in pairs if symmetry_of(pair[0]).decorated != symmetry_of(pair[1]).decorated]
+    assert len(changed) >= 5
+    return changed
+
+
+def judged(first, start, crystals, energies, **settings):
+    """Verdicts as if the first candidates of the round had relaxed into these crystals."""
+    acquired = acquired_of(first).head(len(crystals))
+    labels = [Label("ok", energy, crystal, 1, 0.0) for crystal, energy in zip(crystals, energies, strict=True)]
+    return verify("round_0", acquired, labels, start, start.hull(), **settings)
+
+
+def test_a_known_crystal_that_was_shaken_is_not_new(first, start, relabelled):
+    crystals = [after for _, after in relabelled]
+    told = judged(first, start, crystals, [-9.0] * len(crystals))
+    assert not told["is_new"].any()
+    assert not told["is_stable"].any()
+    formulas = dict(start.crystals.select("material_id", "formula_pretty").iter_rows())
+    originals = describe([before for before, _ in relabelled])["formula_pretty"]
+    assert [formulas[name] for name in told["same_as"]] == originals.to_list()
+
+
+def test_shaken_copies_among_the_verified_count_once_in_any_order(first, start, relabelled):
+    unknown = replace(start, crystals=start.crystals.filter(~pl.col("chemsys").str.contains("-")))
+    before, after = relabelled[0]
+    energies = [-9.0, -9.3, -9.2]
+    copies = [before, after, shaken(before, 99)]
+    for order in permutations(range(3)):
+        told = judged(first, unknown, [copies[i] for i in order], [energies[i] for i in order])
+        assert told["is_new"].to_list() == [i == 1 for i in order]
+        lowest = told["material_id"][order.index(1)]
+        assert told["same_as"].to_list() == [None if i == 1 else lowest for i in order]
+
+
+def test_other_phases_of_a_known_formula_are_new(start):
+    """Rock salt and the structure of CsCl have one formula, and no shaking leads from one to the other."""
+    salts = start.crystals.filter(pl.col("formula_pretty") == "NaCl")
+    other = Crystal(3.5 * np.eye(3), [11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    rows = describe([other]).with_columns(material_id=pl.lit("new"), energy_per_atom=pl.lit(-3.0))
+    assert 225 in salts["spacegroup_number"]
+    assert 221 not in salts["spacegroup_number"]
+    assert same_as(rows, salts) == {}
+
+
+@pytest.mark.parametrize(
+    ("best", "distance", "stable"),
+    [(0.0, -0.0005, False), (0.0, -0.0015, True), (0.05, -0.0005, True), (0.05, 0.0005, False), (None, 0.0, True)],
+    ids=["noise", "lower", "its formula was far above", "above", "new formula"],
+)
+def test_a_known_formula_must_be_beaten_by_the_tolerance(first, start, best, distance, stable, tmp_path):
+    other = Crystal(3.5 * np.eye(3), [11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    is_salt = pl.col("formula_pretty") == "NaCl"
+    known = start.crystals.filter(~is_salt | pl.lit(best is not None)).with_columns(
+        pl.when(is_salt).then(best or 0.0).otherwise("energy_above_hull").alias("energy_above_hull")
+    )
+    state = replace(start, crystals=known)
+    mu = dict(start.references.select("element", "energy_per_atom").iter_rows())
+    floor = state.hull().hull_energies(atomic_fractions([other.atomic_numbers]))[0]
+    energy = float(floor) + distance + (mu["Na"] + mu["Cl"]) / 2
+    told = judged(first, state, [other], [energy], tolerance=0.001)
+    validated(told, Verifications, tmp_path)
+    assert told["is_new"].item()
+    assert told["is_stable"].item() == stable
+
+
+def test_a_crystal_that_both_choosers_came_upon_is_a_hit_of_both(start, world, params):
+    """It is one discovery."""
+    found = Crystal(3.5 * np.eye(3), [11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    lowest = start.crystals.filter(pl.col("formula_pretty") == "NaCl")["energy_per_atom"].min()
+
+    def into_one(crystals):
+        return [Label("ok", lowest - 0.1 - 0.01 * place, found, 1, 0.0) for place, _ in enumerate(crystals)]
+
+    result = run_round("round_0", start, world, params, into_one)
+    assert set(result.verifications.filter("is_stable")["acquired_by"]) < {"model", "random"}
+    assert result.metrics["n_discovered"] == 1
+    assert [result.metrics["hit_rate"][how]["hits"] for how in ("model", "random")] == [1, 1]

@@ -178,15 +178,19 @@ def _verifications(
         stability_probability=pl.lit(0.5),
         energy_per_atom=pl.col("formation_energy_per_atom") - 3,
         decomposition=pl.lit("0.60 Na2O + 0.40 Na"),
+        stable_below=pl.lit(0.0),
         is_new=(pl.col("formation_energy_per_atom") < 0)
         & (order != 3)
         & pl.Series([s == "ok" for s in failing], dtype=pl.Boolean),
     )
+    same = (pl.col("status") == "ok") & ~pl.col("is_new")
+    table = table.with_columns(same_as=pl.when(same).then(pl.lit("syn-0000")))
     table = table.with_columns(is_stable=pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
     unknown = [
         "energy_per_atom",
         "formation_energy_per_atom",
         "energy_above_hull",
+        "stable_below",
         "decomposition",
         "spacegroup_number",
     ]

@@ -35,7 +35,7 @@ SALT = {
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
     "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
-    "provenance": "{}",
+    "provenance": "{}", "same_as": None,
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 
@@ -109,7 +109,9 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Verifications, {"status": "exploded"}, "refused ones have neither"),
         (Verifications, {"energy_per_atom": None}, "accepted relaxations"),
         (Verifications, {"energy_above_hull": 0.1}, "is_stable says"),
+        (Verifications, {"energy_above_hull": -0.001, "stable_below": -0.002}, "is_stable says"),
         (Verifications, {"is_new": False}, "is_stable says"),
+        (Verifications, {"same_as": "mp-2"}, "is_new says"),
         (Discoveries, {"energy_above_hull_start": 0.1}, "energy_above_hull_start: "),
         (References, {"element": "Sodium"}, "element: "),
         (Drift, {"presence": "added"}, "kept crystals have a comparison"),

@@ -41,6 +41,12 @@ class DiscoveryParams(Section):
         description="candidates with anions must be neutral by common oxidation states; without, there is none to keep",
     )
     threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
+    stability_tolerance: float = Field(
+        0.001,
+        ge=0,
+        description="a new crystal of a known formula must lie this far below the best known one to count as stable, "
+        "eV/atom; of a new formula, on or below the hull",
+    )
     acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
         description="a ranking of the registry: stability_probability, lowest_energy or random"
     )

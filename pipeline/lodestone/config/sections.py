@@ -82,7 +82,9 @@ class ValidateParams(Section):
     on_bad_rows: Literal["fail", "quarantine"] = Field(description="stop, or set bad rows aside in a file")
     min_distance: Positive = Field(description="shortest interatomic distance, Å")
     volume_per_atom: tuple[Positive, Positive] = Field(description="allowed range, Å3/atom")
-    formation_energy: tuple[float, float] = Field(description="allowed range, eV/atom, of verified candidates too")
+    formation_energy: tuple[Annotated[float, Field(ge=-10)], Annotated[float, Field(le=10)]] = Field(
+        description="allowed range, eV/atom, of verified candidates too"
+    )
     max_atomic_number: Count = Field(description="heaviest element that the oracle knows")
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ def choose(
     Returns:
         The candidates with ``acquired_by`` set; the two choices share no candidate.
     """
-    shuffled = candidates.sort("material_id")[generator.permutation(len(candidates)).tolist()]
+    shuffled = candidates.sort("material_id").select(pl.all().gather(generator.permutation(len(candidates))))
     baseline = _spread(shuffled, params.max_per_chemsys, budget.random_baseline)
     pool = shuffled.filter(~pl.col("material_id").is_in(sorted(baseline)))
     ranked = ACQUISITIONS.make(params.acquisition, pool, params.threshold)

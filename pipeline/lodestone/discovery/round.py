@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lodestone.config.params import Params
 from lodestone.crystals.encoding import decode
 from lodestone.discovery.choice import choose
-from lodestone.discovery.proposals import propose
+from lodestone.discovery.proposals import Proposals, propose
 from lodestone.discovery.screening import screen
 from lodestone.discovery.state import RoundResult, RoundState, next_state
 from lodestone.discovery.verification import refuse_if_all_failed, verify
 from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.metrics import errors, wilson_proportion
-from lodestone.errors import LodestoneError
+from lodestone.ensemble.predictor import Prediction
 from lodestone.oracles.base import Labeller
 from lodestone.runtime.seeds import child_generator
 from lodestone.schemas import view_columns
@@ -26,6 +27,8 @@ from lodestone.stability.hull import ConvexHull
 def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, label: Labeller) -> RoundResult:
     """Propose, screen, verify, update the hull.
 
+    A round may end empty: where all is known, or nothing is predicted near the hull, the state is handed on as it is.
+
     Args:
         name: Name of the round; its random choices depend on it and on the root seed only.
         state: What is known.
@@ -34,14 +37,22 @@ def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, 
         label: The oracle.
 
     Raises:
-        LodestoneError: If no candidate is left after screening, or the oracle fails on all of them.
+        LodestoneError: If the oracle fails on all candidates, and they were many.
     """
     hull = state.hull()
     candidates, counts = _candidates(name, state, ensemble, hull, params)
     acquired = candidates.filter(pl.col("acquired_by") != "none").sort("material_id")
-    labels = label(decode(acquired))
+    labels = label(decode(acquired)) if len(acquired) else []
     refuse_if_all_failed(name, labels)
-    verifications = verify(name, acquired, labels, state, hull)
+    verifications = verify(
+        name,
+        acquired,
+        labels,
+        state,
+        hull,
+        plausible=params.validate_.formation_energy,
+        tolerance=params.discovery.stability_tolerance,
+    )
     following = next_state(name, state, acquired, verifications, params)
     metrics = counts | _metrics(verifications, state, following)
     return RoundResult(candidates, verifications, following, metrics)
@@ -51,35 +62,18 @@ def _candidates(
     name: str, state: RoundState, ensemble: Ensemble, hull: ConvexHull, params: Params
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
-    if not proposals.items:
-        raise LodestoneError(
-            f"{name}: no generator gives a candidate that is not known yet",
-            "lower discovery.min_substitution_probability, raise discovery.max_parent_energy_above_hull, "
-            "or widen the snapshot",
-        )
-    prediction = ensemble.predict([proposal.crystal for _, proposal in proposals.items], "unrelaxed")
-    table = screen(proposals.items, prediction, hull, name)
+    dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
+    table = screen(proposals.items, _predicted(proposals, ensemble, state.crystals), hull, name)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
-    _refuse_if_none_chosen(name, chosen, within, params)
-    return chosen, {"n_proposed": len(table), "n_screened": within} | {
-        f"n_{word}": n for word, n in proposals.dropped.items()
-    }
+    return chosen, {"n_proposed": len(table), "n_screened": within} | dropped
 
 
-def _refuse_if_none_chosen(name: str, chosen: pl.DataFrame, within: int, params: Params) -> None:
-    if "model" in chosen["acquired_by"]:
-        return
-    n, threshold = len(chosen), params.discovery.threshold
-    if within:
-        raise LodestoneError(
-            f"{name}: the random baseline leaves the model none of {n} candidates",
-            f"lower rounds.{name}.random_baseline or raise discovery.max_proposals in params.yaml",
-        )
-    raise LodestoneError(
-        f"{name}: none of {n} candidates is predicted within {threshold} eV/atom of the hull",
-        "raise discovery.threshold or discovery.max_proposals in params.yaml",
-    )
+def _predicted(proposals: Proposals, ensemble: Ensemble, known: pl.DataFrame) -> Prediction:
+    """Predictions of the proposals; where there are none, those of no crystal, which have the same columns."""
+    if proposals.items:
+        return ensemble.predict([proposal.crystal for _, proposal in proposals.items], "unrelaxed")
+    return ensemble.predict(decode(known.head(1)), "unrelaxed").of(np.zeros(1, dtype=bool))
 
 
 def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState) -> dict[str, Any]:
@@ -105,9 +99,14 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
 
 
 def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
-    """Hits over all candidates given to the oracle, refused ones included: each has cost its share of the budget."""
+    """Hits over all candidates given to the oracle, refused ones included: each has cost its share of the budget.
+
+    A crystal that both choosers came upon is a hit of both, and one of each only.
+    """
     chosen = verifications.filter(pl.col("acquired_by") == how)
-    return wilson_proportion(int(chosen["is_stable"].sum()), len(chosen))
+    crystals = chosen.select(pl.coalesce("same_as", "material_id")).to_series().unique()
+    stable = verifications.filter("is_stable")["material_id"]
+    return wilson_proportion(int(crystals.is_in(stable.implode()).sum()), len(chosen))
 
 
 def _predicted_hit_rate(verifications: pl.DataFrame, how: str) -> float | None:

@@ -13,6 +13,8 @@ from lodestone.discovery.generators.base import Proposal
 from lodestone.ensemble.predictor import Prediction
 from lodestone.stability.hull import ConvexHull
 
+_TEXTS = ("material_id", "decorated_prototype", "generator", "provenance", "acquired_by")
+
 
 def screen(
     proposals: Sequence[tuple[str, Proposal]], prediction: Prediction, hull: ConvexHull, round_name: str
@@ -41,7 +43,8 @@ def screen(
             "energy_above_hull_pred": prediction.mean - floor,
             "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
             "acquired_by": ["none"] * len(proposals),
-        }
+        },
+        schema_overrides=dict.fromkeys(_TEXTS, pl.String) | {"weight": pl.Float64},
     )
     return table.drop("decorated_prototype").hstack(derived).hstack(prediction.columns())
 

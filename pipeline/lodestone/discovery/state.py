@@ -56,7 +56,17 @@ def next_state(
     name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params
 ) -> RoundState:
     """Add what was verified: new crystals, on a new hull, and the candidates that were tried."""
-    new = verifications.filter("is_new").with_columns(
+    tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
+        verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"
+    )
+    attempts = pl.concat([state.attempts, tried.drop("material_id")])
+    new = verifications.filter("is_new")
+    crystals = _with_new(name, state.crystals, new, params) if len(new) else state.crystals
+    return RoundState(crystals, attempts, state.references)
+
+
+def _with_new(name: str, known: pl.DataFrame, verified: pl.DataFrame, params: Params) -> pl.DataFrame:
+    new = verified.with_columns(
         pl.lit(name).alias("origin"),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
         pl.lit(None, dtype=pl.String).alias("created_at"),
@@ -64,12 +74,7 @@ def next_state(
         pl.lit("train").alias("split"),
     )
     columns = list(Crystals.to_schema().columns)
-    dealt = split_verified(new, state.crystals, params.split)
-    merged = pl.concat([state.crystals.select(columns), dealt.select(columns)])
-    crystals = merged.with_columns(energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy()))
-    tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
-        verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"
-    )
-    return RoundState(
-        crystals.sort("material_id"), pl.concat([state.attempts, tried.drop("material_id")]), state.references
-    )
+    dealt = split_verified(new, known, params.split)
+    merged = pl.concat([known.select(columns), dealt.select(columns)])
+    hull = energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy())
+    return merged.with_columns(hull).sort("material_id")

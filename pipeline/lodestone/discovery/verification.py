@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
+import numpy as np
 import polars as pl
 
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.encoding import describe
+from lodestone.discovery.novelty import same_as
 from lodestone.discovery.state import RoundState
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
@@ -28,9 +32,16 @@ _PREDICTED = [
 ]
 
 
-def refuse_if_all_failed(name: str, labels: list[Label]) -> None:
-    """Stop where not one candidate could be labelled: then the oracle is at fault, not the candidates."""
-    if not any(label.ok for label in labels):
+ENOUGH = 10  # failures in a row that are the oracle's fault and not the candidates'
+
+
+def refuse_if_all_failed(name: str, labels: Sequence[Label], enough: int = ENOUGH) -> None:
+    """Stop where not one of many candidates could be labelled: then the oracle is at fault, not the candidates.
+
+    Raises:
+        LodestoneError: Says how they failed.
+    """
+    if len(labels) >= enough and not any(label.ok for label in labels):
         reasons = Counter(label.status for label in labels)
         told = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
         raise LodestoneError(
@@ -40,8 +51,28 @@ def refuse_if_all_failed(name: str, labels: list[Label]) -> None:
         )
 
 
-def verify(name: str, acquired: pl.DataFrame, labels: list[Label], state: RoundState, hull: ConvexHull) -> pl.DataFrame:
-    """The table of verifications, rejected candidates included."""
+def verify(
+    name: str,
+    acquired: pl.DataFrame,
+    labels: Sequence[Label],
+    state: RoundState,
+    hull: ConvexHull,
+    *,
+    plausible: tuple[float, float] = (-10.0, 10.0),
+    tolerance: float = 0.0,
+) -> pl.DataFrame:
+    """The table of verifications, rejected candidates included.
+
+    Args:
+        name: Name of the round.
+        acquired: Candidates given to the oracle.
+        labels: What it said, in their order.
+        state: What is known.
+        hull: Of what is known.
+        plausible: Formation energies outside of this range, eV/atom, are artefacts of the oracle and refused.
+        tolerance: How far below the best crystal of a known formula another one must lie to count as stable, eV/atom.
+    """
+    judged = [_judged(label, state.references, plausible) for label in labels]
     asked = acquired.select(
         "material_id",
         pl.lit(name).alias("round"),
@@ -52,46 +83,50 @@ def verify(name: str, acquired: pl.DataFrame, labels: list[Label], state: RoundS
         "chemsys",
         *_PREDICTED,
     ).with_columns(
-        pl.Series("status", [label.status for label in labels]),
-        pl.Series("n_steps", [label.n_steps for label in labels], dtype=pl.Int32),
+        pl.Series("status", [label.status for label in judged], dtype=pl.String),
+        pl.Series("n_steps", [label.n_steps for label in judged], dtype=pl.Int32),
     )
-    relaxed = [label.crystal for label in labels if label.crystal is not None]
-    found = (
-        describe(relaxed)
-        .drop("formula_pretty", "chemsys", "nsites")
-        .with_columns(
-            pl.Series("material_id", [i for i, label in zip(acquired["material_id"], labels, strict=True) if label.ok]),
-            pl.Series("energy_per_atom", [label.energy_per_atom for label in labels if label.ok]),
-        )
+    good = {name: label for name, label in zip(acquired["material_id"], judged, strict=True) if label.ok}
+    found = describe([label.crystal for label in good.values() if label.crystal is not None]).with_columns(
+        pl.Series("material_id", list(good), dtype=pl.String),
+        pl.Series("energy_per_atom", [label.energy_per_atom for label in good.values()], dtype=pl.Float64),
     )
-    found = _against_hull(found, state, hull)
+    found = _against_hull(found, state, hull, tolerance).drop("formula_pretty", "chemsys", "nsites")
     table = asked.join(found, on="material_id", how="left", maintain_order="left")
     return table.with_columns(pl.col("is_new", "is_stable").fill_null(value=False))
 
 
-def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull) -> pl.DataFrame:
+def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, float]) -> Label:
+    """The label, or the verdict that its energy cannot be."""
+    if label.crystal is None or label.energy_per_atom is None:
+        return label
+    fractions = atomic_fractions([label.crystal.atomic_numbers])
+    (energy,) = formation_energies(fractions, np.array([label.energy_per_atom]), references)
+    if plausible[0] <= energy <= plausible[1]:
+        return label
+    status = f"implausible: formation energy of {energy:.3f} eV/atom"
+    return replace(label, status=status, energy_per_atom=None, crystal=None)
+
+
+def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull, tolerance: float) -> pl.DataFrame:
     fractions = atomic_fractions(found["atomic_numbers"].to_list())
     energies = formation_energies(fractions, found["energy_per_atom"].to_numpy(), state.references)
     formulas = state.crystals["formula_pretty"].to_list()
-    known = state.crystals["decorated_prototype"].to_list()
-    distance = hull.energies_above_hull(fractions, energies)
-    return (
-        found.with_columns(
-            pl.Series("formation_energy_per_atom", energies),
-            pl.Series("energy_above_hull", distance),
-            pl.Series(
-                "decomposition",
-                [describe_decomposition(decomposition, formulas) for decomposition in hull.decompositions(fractions)],
-            ),
-            pl.col("material_id")
-            .sort_by("energy_per_atom", "material_id")
-            .first()
-            .over("decorated_prototype")
-            .alias("lowest"),
-        )
-        .with_columns(
-            is_new=~pl.col("decorated_prototype").is_in(known) & (pl.col("material_id") == pl.col("lowest")),
-        )
-        .with_columns(is_stable=pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
-        .drop("lowest")
+    decompositions = [describe_decomposition(phases, formulas) for phases in hull.decompositions(fractions)]
+    twins = same_as(found, state.crystals)
+    return found.with_columns(
+        pl.Series("formation_energy_per_atom", energies, dtype=pl.Float64),
+        pl.Series("energy_above_hull", hull.energies_above_hull(fractions, energies), dtype=pl.Float64),
+        pl.Series("decomposition", decompositions, dtype=pl.String),
+        pl.Series("same_as", [twins.get(name) for name in found["material_id"]], dtype=pl.String),
+        pl.Series("stable_below", _limits(found, state.crystals, tolerance), dtype=pl.Float64),
+    ).with_columns(
+        is_new=pl.col("same_as").is_null(),
+        is_stable=pl.col("same_as").is_null() & (pl.col("energy_above_hull") <= pl.col("stable_below")),
     )
+
+
+def _limits(found: pl.DataFrame, known: pl.DataFrame, tolerance: float) -> list[float]:
+    """Distance to the hull at which each crystal counts as stable: 0, or what a known formula's best asks for."""
+    best = dict(known.group_by("formula_pretty").agg(pl.col("energy_above_hull").min()).iter_rows())
+    return [min(0.0, best[formula] - tolerance) if formula in best else 0.0 for formula in found["formula_pretty"]]

@@ -17,6 +17,7 @@ REASONS = {
     "exploded": "cell exploded",
     "collapsed": "cell collapsed",
     "atoms_overlap": "atoms overlap",
+    "implausible": "formation energy is implausible",
     "failed": "calculation failed",
 }
 

@@ -66,8 +66,19 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
         "Distance to the hull known at the start of the round; negative below it", "eV/atom", nullable=True
     )
     decomposition: str = field("Phases of the hull at the start of the round at this composition", nullable=True)
-    is_new: bool = field("The relaxed crystal is no known crystal and no other candidate of the round")
-    is_stable: bool = field("Verified, novel and on or below the hull at the start of the round")
+    same_as: str = field(
+        "Known crystal, or lower candidate of the round, that the relaxed crystal is: by label, or atom by atom",
+        nullable=True,
+    )
+    is_new: bool = field("Accepted, and the same as no other")
+    stable_below: pl.Float64 = field(
+        "Distance to the hull at which it counts as stable: 0, but where its formula is known, "
+        "`discovery.stability_tolerance` below the best crystal of that formula",
+        "eV/atom",
+        nullable=True,
+        le=0,
+    )
+    is_stable: bool = field("New, and not above the hull at the start of the round (see stable_below)")
     spacegroup_number: pl.Int32 = field("Space group of the relaxed crystal", nullable=True)
     prototype: str = field("Prototype of the relaxed crystal", nullable=True)
     decorated_prototype: str = field("Composition and prototype of the relaxed crystal", nullable=True)
@@ -78,13 +89,20 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
     _results = check(
         "accepted relaxations (status ok) have energies and a crystal, refused ones have neither",
         pl.all_horizontal(
-            pl.col("energy_per_atom", "formation_energy_per_atom", "energy_above_hull", "atomic_numbers").is_not_null()
+            pl.col(
+                "energy_per_atom", "formation_energy_per_atom", "energy_above_hull", "stable_below", "atomic_numbers"
+            ).is_not_null()
             == (pl.col("status") == "ok")
         ),
     )
+    _new = check(
+        "is_new says: accepted, and the same as no other",
+        pl.col("is_new") == ((pl.col("status") == "ok") & pl.col("same_as").is_null()),
+    )
     _stable = check(
-        "is_stable says: novel, and not above the hull at the start of the round",
-        pl.col("is_stable") == (pl.col("is_new") & (pl.col("energy_above_hull") <= 0).fill_null(value=False)),
+        "is_stable says: new, and not above stable_below",
+        pl.col("is_stable")
+        == (pl.col("is_new") & (pl.col("energy_above_hull") <= pl.col("stable_below")).fill_null(value=False)),
     )
 
 

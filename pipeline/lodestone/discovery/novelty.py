@@ -1,0 +1,77 @@
+"""Which verified crystals are new, and which are one and the same.
+
+Labels of prototypes tell crystals apart quickly, but a label changes where atoms move by a few hundredths of an Å. So
+crystals of one formula are compared atom by atom, too, with tolerances well below what tells distorted polymorphs
+from their parents.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from lodestone.crystals.encoding import decode
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core import Structure
+
+LENGTH_TOLERANCE = 0.1  # of the lattice, as a share
+SITE_TOLERANCE = 0.1  # root mean square over (volume per atom)^(1/3)
+ANGLE_TOLERANCE = 5.0  # degrees
+
+
+@dataclass(frozen=True)
+class _One:
+    material_id: str
+    label: str
+    structure: Structure
+
+
+def same_as(found: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
+    """What each of the verified crystals is that is not new.
+
+    Args:
+        found: Columns ``material_id``, ``formula_pretty``, ``decorated_prototype``, ``energy_per_atom`` and a crystal;
+            their order does not matter.
+        known: Likewise.
+
+    Returns:
+        By identifier, the lowest known crystal that it is, or else the lowest of the others in ``found``.
+    """
+    compared = _by_formula(known.filter(pl.col("formula_pretty").is_in(found["formula_pretty"].unique().implode())))
+    matcher, twins = _matcher(), {}
+    for formula, crystals in _by_formula(found).items():
+        for one in crystals:
+            twin = next((other for other in compared[formula] if _are_same(one, other, matcher)), None)
+            if twin is None:
+                compared[formula].append(one)
+            else:
+                twins[one.material_id] = twin.material_id
+    return twins
+
+
+def _by_formula(table: pl.DataFrame) -> defaultdict[str, list[_One]]:
+    """Crystals of each formula, the lowest first."""
+    table = table.sort("energy_per_atom", "material_id")
+    groups: defaultdict[str, list[_One]] = defaultdict(list)
+    columns = table.select("formula_pretty", "material_id", "decorated_prototype").iter_rows()
+    for (formula, material_id, label), crystal in zip(columns, decode(table), strict=True):
+        groups[formula].append(_One(material_id, label, crystal.to_pymatgen()))
+    return groups
+
+
+def _are_same(one: _One, other: _One, matcher: StructureMatcher) -> bool:
+    if one.label == other.label:
+        return True
+    pairs = ((one.structure, other.structure), (other.structure, one.structure))  # the order can matter to the matcher
+    return any(matcher.fit(*pair) for pair in pairs)
+
+
+def _matcher() -> StructureMatcher:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    return StructureMatcher(ltol=LENGTH_TOLERANCE, stol=SITE_TOLERANCE, angle_tol=ANGLE_TOLERANCE)

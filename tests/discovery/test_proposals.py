@@ -1,0 +1,83 @@
+"""What every generator must obey, and generators that take turns."""
+
+import json
+from itertools import count
+
+import numpy as np
+import pytest
+
+from lodestone.config.sections import Filters
+from lodestone.crystals.crystal import Crystal
+from lodestone.discovery.generators.base import Proposal
+from lodestone.discovery.proposals import Rules, collect
+
+ELEMENTS = frozenset("Na K Cs Mg Cl Br O".split())
+RULES = {"known": frozenset(), "tried": frozenset(), "elements": ELEMENTS, "filters": Filters()}
+RULES |= {"max_sites": 3, "max_elements": 3}
+FCC = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+
+
+def salt(cation, anion):
+    """A proposal of rock salt."""
+    return Proposal.of(Crystal(5.0 * FCC, [cation, anion], [[0, 0, 0], [0.5] * 3]), 0.5, made_of=cation)
+
+
+NA, K, CS, MG, CL, BR, OX, RB = 11, 19, 55, 12, 17, 35, 8, 37
+
+
+def test_each_reason_is_counted_apart():
+    known, tried = salt(NA, CL), salt(K, CL)
+    large = Proposal.of(Crystal(np.diag([3.0, 3, 12]), [NA, CL, CL, NA], [[0, 0, z] for z in (0, 0.2, 0.5, 0.7)]))
+    element = Proposal.of(Crystal(4.0 * FCC, [NA], [[0, 0, 0]]))
+    drawn = [known, known, tried, salt(CS, CL), salt(CS, CL), salt(RB, CL), large, element, salt(MG, CL), salt(NA, BR)]
+    rules = Rules(**RULES | {"known": {known.label}, "tried": {tried.label}})
+    found = collect({"toy": iter(drawn)}, rules, 10)
+    assert found.dropped == {"known": 2, "tried": 1, "repeated": 1, "outside": 3, "unbalanced": 1}
+    assert [proposal.label for _, proposal in found.items] == [salt(CS, CL).label, salt(NA, BR).label]
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{"elements": ("Na", "Cl", "Br")}, {"require_any_of": ("Br",)}, {"chemical_systems": ("Br-Na", "Cl-Na")}],
+)
+def test_the_filters_of_the_snapshot_bind_every_generator(filters):
+    drawn = [salt(NA, BR), salt(K, CL), salt(CS, CL)]
+    found = collect({"toy": iter(drawn)}, Rules(**RULES | {"filters": Filters(**filters)}), 10)
+    assert [proposal.label for _, proposal in found.items] == [salt(NA, BR).label]
+    assert found.dropped["outside"] == 2
+
+
+def test_charge_balance_can_be_left_to_the_oracle():
+    found = collect({"toy": iter([salt(MG, CL)])}, Rules(**RULES | {"charge_balance": False}), 10)
+    assert len(found.items) == 1
+
+
+def test_generators_take_turns_and_share_no_candidate():
+    one, other = [salt(NA, CL), salt(K, CL), salt(CS, CL)], [salt(K, CL), salt(K, BR)]
+    found = collect({"one": iter(one), "other": iter(other)}, Rules(**RULES), 10)
+    told = [(name, proposal.label) for name, proposal in found.items]
+    assert told == [
+        ("one", salt(NA, CL).label),
+        ("other", salt(K, CL).label),
+        ("one", salt(CS, CL).label),
+        ("other", salt(K, BR).label),
+    ]
+    assert found.dropped["repeated"] == 1
+
+
+def test_no_more_is_read_than_the_limit_asks_for():
+    read = []
+
+    def endless():
+        for number in count():
+            read.append(number)
+            yield Proposal(salt(NA, CL).crystal, f"label {number}")
+
+    assert len(collect({"endless": endless()}, Rules(**RULES), 5).items) == 5
+    assert len(read) == 5
+
+
+def test_provenance_is_text_with_sorted_keys():
+    proposal = Proposal.of(salt(NA, CL).crystal, parent="mp-1", angle=1.5, µ="Å")
+    assert proposal.provenance_text == '{"angle": 1.5, "parent": "mp-1", "µ": "Å"}'
+    assert json.loads(proposal.provenance_text) == proposal.provenance

@@ -1,0 +1,85 @@
+"""Substitutions drawn without replacement."""
+
+import tracemalloc
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from lodestone.crystals.elements import SYMBOLS
+from lodestone.substitution.draw import draw_substitutions
+from lodestone.substitution.probabilities import substitution_probabilities
+
+NA, CL, K, RB, BR, MG, OX = 11, 17, 19, 37, 35, 12, 8
+ALL = np.arange(1, len(SYMBOLS))
+SALTS = [np.array([NA, CL]), np.array([OX, MG]), np.array([CL, K])]
+
+
+def draw(parents=SALTS, allowed=ALL, seed=0, **settings):
+    return list(draw_substitutions(parents, allowed, np.random.default_rng(seed), **settings))
+
+
+def test_every_substitution_comes_once_with_its_probability():
+    found, table = draw(least=0.01), substitution_probabilities()
+    assert len({(one.parent, one.replacement) for one in found}) == len(found)
+    for one in found:
+        assert one.probability == pytest.approx(np.prod([table[new, old] for old, new in one.replacement]))
+        assert one.probability >= 0.01
+        present = SALTS[one.parent]
+        assert {old for old, _ in one.replacement} <= set(present)
+        assert not {new for _, new in one.replacement} & set(present)
+    singles = {(one.parent, *one.replacement[0]) for one in found if len(one.replacement) == 1}
+    likely = {
+        (row, old, new)
+        for row, present in enumerate(SALTS)
+        for old in present.tolist()
+        for new in ALL.tolist()
+        if new not in present and table[new, old] >= 0.01
+    }
+    assert singles == likely
+    assert any(len(one.replacement) == 2 for one in found)
+
+
+@pytest.mark.parametrize("at_first", [1, 7, 100])
+def test_the_order_does_not_depend_on_how_much_of_it_is_kept(at_first):
+    assert draw(at_first=at_first) == draw(at_first=10**6)
+
+
+def test_the_order_does_not_depend_on_how_many_are_sorted_together(monkeypatch):
+    whole = draw(least=0.005)
+    monkeypatch.setattr("lodestone.substitution.draw._AT_ONCE", 10)
+    assert draw(least=0.005, at_first=50) == whole
+
+
+def test_the_first_is_drawn_with_its_probability_as_weight():
+    table = substitution_probabilities()
+    parent, allowed = [np.array([NA])], np.array([MG, K, RB])
+    firsts = Counter(draw(parent, allowed, seed, least=0.0)[0].replacement[0][1] for seed in range(2000))
+    weights = table[allowed, NA] / table[allowed, NA].sum()
+    for z, weight in zip(allowed.tolist(), weights, strict=True):
+        spread = np.sqrt(weight * (1 - weight) / 2000)
+        assert firsts[z] / 2000 == pytest.approx(weight, abs=4 * spread)
+
+
+def test_impossible_replacements_are_never_drawn_whatever_the_limit():
+    impossible = [z for z in ALL.tolist() if not substitution_probabilities()[z].any()]
+    assert impossible
+    found = draw(least=0.0)
+    assert min(one.probability for one in found) > 0
+    assert not {new for one in found for _, new in one.replacement} & set(impossible)
+    assert draw([np.array([NA, CL])], np.array(impossible), least=0.0) == []
+
+
+def test_millions_of_ideas_are_not_kept():
+    """5,000 parents have more than a million ideas; reading the first hundred takes a fraction of their size."""
+    parents = [np.array([OX, MG, K]), np.array([NA, CL])] * 2500
+    substitution_probabilities()
+    tracemalloc.start()
+    found = draw_substitutions(parents, ALL, np.random.default_rng(0), at_first=100)
+    first = [next(found) for _ in range(100)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    ideas = sum(len(draw([one], seed=1)) for one in parents[:2]) * 2500
+    assert len(first) == 100
+    assert ideas > 10**6
+    assert peak < 20 * ideas  # as Python tuples in a list they take 210 bytes each
