@@ -1,6 +1,7 @@
 """A generator or an acquisition of one's own: one file, or one function."""
 
 import doctest
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -78,21 +79,26 @@ def test_an_acquisition_is_one_function(discovery):
     assert chosen.filter(pl.col("acquired_by") == "model")["material_id"].to_list() == ["c-4", "c-5"]
 
 
-def test_a_generator_is_found_by_its_entry_point(monkeypatch, tmp_path):
+@pytest.fixture
+def shipped(monkeypatch, tmp_path):
+    """The toy of the how-to page in a package of somebody else's."""
     (tmp_path / "shipped_generator.py").write_text(TOY.read_text())
     monkeypatch.syspath_prepend(str(tmp_path))
-    group = GENERATORS.group
-    point = EntryPoint("swap", "shipped_generator", group)
+    monkeypatch.delitem(sys.modules, "shipped_generator", raising=False)
+    point = EntryPoint("swap", "shipped_generator", "lodestone.generators")
     monkeypatch.setattr(registry, "entry_points", lambda group: [point] if group == "lodestone.generators" else [])
     monkeypatch.setattr(GENERATORS, "_complete", False)
-    assert group == "lodestone.generators"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_generator_is_found_by_its_entry_point():
     assert "swap" in GENERATORS.names()
     params = parse_params(content(generators=[{"name": "swap", "max_parent_energy_above_hull": 0.2}]))
     assert params.discovery.generators[0].max_parent_energy_above_hull == 0.2
 
 
-def test_a_round_with_two_generators(start, world, params, monkeypatch, tmp_path):
-    test_a_generator_is_found_by_its_entry_point(monkeypatch, tmp_path)
+@pytest.mark.usefixtures("shipped")
+def test_a_round_with_two_generators(start, world, params):
     sections = parse_params(content(generators=[{"name": "swap"}, {"name": "substitution"}])).discovery.generators
     both = params.model_copy(update={"discovery": params.discovery.model_copy(update={"generators": sections})})
     result = run_round("round_0", start, world, both, world.label)

@@ -78,6 +78,6 @@ def test_no_more_is_read_than_the_limit_asks_for():
 
 
 def test_provenance_is_text_with_sorted_keys():
-    proposal = Proposal.of(salt(NA, CL).crystal, parent="mp-1", angle=1.5, µ="Å")
-    assert proposal.provenance_text == '{"angle": 1.5, "parent": "mp-1", "µ": "Å"}'
+    proposal = Proposal.of(salt(NA, CL).crystal, parent="mp-1", angle=1.5, size="2 Å")
+    assert proposal.provenance_text == '{"angle": 1.5, "parent": "mp-1", "size": "2 Å"}'
     assert json.loads(proposal.provenance_text) == proposal.provenance
