@@ -56,29 +56,28 @@ class ViewNetwork(nn.Module):
     training crystals.
 
     Examples:
-        The whole of a view is one file, ``models/density.py``::
+        The whole of a view is one file, ``models/density.py``, where the network also has a line above it:
+        ``@VIEWS.register("density", settings=GeometryParams)``.
 
-            class DensityDataset(ViewDataset):
-                def __init__(self, crystals, params, unrelaxed):
-                    self.density = torch.tensor([[len(one) / one.volume] for one in crystals])
-
-                def __len__(self):
-                    return len(self.density)
-
-                def batch(self, rows):
-                    return self.density[rows]
-
-
-            @VIEWS.register("density", settings=GeometryParams)
-            class DensityNetwork(ViewNetwork):
-                dataset = DensityDataset
-
-                def __init__(self, params):
-                    super().__init__()
-                    self.line = nn.Linear(1, 1)
-
-                def forward(self, batch):
-                    return self.line(batch)[:, 0]
+        >>> import torch
+        >>> class DensityDataset(ViewDataset):
+        ...     def __init__(self, crystals, params, unrelaxed):
+        ...         self.density = torch.tensor([[len(one) / one.volume] for one in crystals])
+        ...     def __len__(self):
+        ...         return len(self.density)
+        ...     def batch(self, rows):
+        ...         return self.density[rows]
+        >>> class DensityNetwork(ViewNetwork):
+        ...     dataset = DensityDataset
+        ...     def __init__(self, params):
+        ...         super().__init__()
+        ...         self.line = nn.Linear(1, 1)
+        ...     def forward(self, batch):
+        ...         return self.line(batch)[:, 0]
+        >>> polonium = Crystal([[3.4, 0, 0], [0, 3.4, 0], [0, 0, 3.4]], [84], [[0, 0, 0]])
+        >>> crystals = DensityNetwork.dataset([polonium, polonium], None, [False, True])
+        >>> DensityNetwork(None)(crystals.batch(torch.arange(len(crystals)))).shape
+        torch.Size([2])
 
     Attributes:
         dataset: Class of its datasets.
