@@ -167,6 +167,8 @@ def test_checkpoints_are_written_no_more_often_than_asked(task, tmp_path, monkey
 
 
 def test_the_place_follows_the_environment(monkeypatch, tmp_path):
-    assert scratch_of("structure", 255).folder == tmp_path / "checkpoints" / "structure-000000ff"
+    folder = scratch_of("structure", 255, "0123456789abcdef").folder
+    assert folder == tmp_path / "checkpoints" / "structure-000000ff-0123456789ab"
     monkeypatch.delenv("LODESTONE_CHECKPOINTS")
-    assert scratch_of("structure", 255).folder.as_posix() == ".lodestone/checkpoints/structure-000000ff"
+    folder = scratch_of("structure", 255, "0123456789abcdef").folder
+    assert folder.as_posix() == ".lodestone/checkpoints/structure-000000ff-0123456789ab"

@@ -18,7 +18,7 @@ def with_curve(task, params, errors):
 
     def validate():
         trainer.averaged.module.norm.bias.data.fill_(len(trainer.history) + 1)
-        return next(curve)
+        return {"validation_mae": next(curve)}
 
     trainer._validate = validate
     while not trainer.done:
@@ -44,7 +44,11 @@ def test_when_it_ends_and_what_is_kept(patience, errors, ended, kept, task, tiny
 def test_the_weights_kept_have_the_error_of_the_best_epoch(task, tiny, monkeypatch):
     """The second epoch is made the best by adding to the errors of the others."""
     validate = Trainer._validate
-    monkeypatch.setattr(Trainer, "_validate", lambda self: validate(self) + abs(len(self.history) - 1))
+
+    def worse(self):
+        return {name: error + abs(len(self.history) - 1) for name, error in validate(self).items()}
+
+    monkeypatch.setattr(Trainer, "_validate", worse)
     params = tiny["composition"].model_copy(update={"epochs": 12, "patience": 3})
     one = task("composition", params=params)
     result = fit_member(one)
@@ -54,6 +58,24 @@ def test_the_weights_kept_have_the_error_of_the_best_epoch(task, tiny, monkeypat
     known = one.data.validation
     errors = np.abs(evaluate(trainer.network, known.dataset, torch.device("cpu")) - known.target.numpy())
     assert errors.mean() * one.data.scale == pytest.approx(result.history[1]["validation_mae"])
+
+
+@pytest.mark.parametrize(("share", "kept"), [(0.0, 1), (0.5, 2), (1.0, 3)])
+def test_relaxed_and_unrelaxed_structures_choose_the_epoch_as_training_mixes_them(share, kept, task, tiny):
+    """Each kind of structure alone has its best epoch elsewhere than half of both."""
+    params = tiny["structure"].model_copy(update={"epochs": 3, "patience": 9, "unrelaxed": share})
+    one = task("structure", params=params)
+    trainer = Trainer(one, one.data, torch.device("cpu"), Ranks())
+    curve = iter([(1.0, 4.0), (2.0, 2.0), (5.0, 1.0)])
+
+    def validate():
+        trainer.averaged.module.norm.bias.data.fill_(len(trainer.history) + 1)
+        return dict(zip(("validation_mae", "validation_mae_unrelaxed"), next(curve), strict=True))
+
+    trainer._validate = validate
+    while not trainer.done:
+        trainer.run_epoch()
+    assert float(trainer.weights()["norm.bias"][0]) == kept
 
 
 def test_the_rate_rises_for_a_tenth_of_the_steps_and_falls_to_nothing():

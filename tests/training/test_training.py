@@ -84,6 +84,20 @@ def test_only_the_structure_view_tells_a_guess_from_the_relaxed_crystal(trained,
     assert (both[name] - both[f"{name}_right"]).abs().mean() > 1e-3
 
 
+def test_histories_tell_errors_on_relaxed_and_on_unrelaxed_structures(trained, known):
+    curves = trained["structure"].history
+    assert {"train_mae", "validation_mae", "validation_mae_unrelaxed"} < set(curves.columns)
+    assert "validation_mae_unrelaxed" not in trained["composition"].history.columns
+    name = "formation_energy_per_atom"
+    validation = known.filter(pl.col("split") == "validation").select("material_id", name)
+    joined = trained["structure"].predictions.join(validation, on="material_id")
+    for input_structure, column in (("relaxed", "validation_mae"), ("unrelaxed", "validation_mae_unrelaxed")):
+        shown = joined.filter((pl.col("input_structure") == input_structure) & (pl.col("member") == 0))
+        mae = (shown[f"{name}_pred"] - shown[name]).abs().mean()
+        last = curves.filter(pl.col("member") == 0).sort("epoch")[column][-1]
+        assert last == pytest.approx(mae, rel=1e-5)
+
+
 def test_guesses_of_held_out_crystals_come_from_training_crystals(known):
     """Moving the atoms of held-out crystals changes no unrelaxed structure; without training crystals there is none."""
     here = unrelaxed_held_out(known, 11)

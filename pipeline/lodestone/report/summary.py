@@ -16,6 +16,12 @@ def rounds_table(campaign: CampaignData) -> pl.DataFrame:
     return pl.DataFrame([_row(index, data) for index, data in enumerate(campaign.rounds)], infer_schema_length=None)
 
 
+def error_table(campaign: CampaignData) -> pl.DataFrame:
+    """Test error of each predictor, in a column called like it, over the rounds; eV/atom."""
+    rows = [{name: data.test[name].mae for name in data.predictors} for data in campaign.rounds]
+    return pl.DataFrame({"round": list(range(len(rows)))}).hstack(pl.DataFrame(rows, infer_schema_length=None))
+
+
 def campaign_summary(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
     """The figures of `metrics/campaign.json`.
 

@@ -22,7 +22,7 @@ from lodestone.tables.files import read_json
 from lodestone.tables.layout import METRICS, REPORTS, TIMINGS, Layout, RoundLayout
 
 RECEIPT = METRICS / "tracking.json"
-_CURVES = ("train_mae", "validation_mae", "learning_rate")
+_CURVES = ("train_mae", "validation_mae", "validation_mae_unrelaxed", "learning_rate")
 
 
 @dataclass(frozen=True)

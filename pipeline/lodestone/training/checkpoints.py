@@ -58,7 +58,7 @@ class Scratch:
     @property
     def data(self) -> Path:
         """Training data, written once and read by every member."""
-        return self.folder / "data.pt"
+        return self.folder / "data.safetensors"
 
     @property
     def progress(self) -> Path:
@@ -74,12 +74,14 @@ class Scratch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def scratch_of(view: str, seed: int) -> Scratch:
+def scratch_of(view: str, seed: int, digest: str) -> Scratch:
     """Below ``$LODESTONE_CHECKPOINTS``, or ``.lodestone/checkpoints`` under the working directory.
 
-    The seed of a view differs from round to round, so each training has a place of its own.
+    Each training has a place of its own: the seed of a view differs from round to round, and the digest of the data
+    between trainings with the same seed.
     """
-    return Scratch(Path(os.environ.get(CHECKPOINTS_VARIABLE) or ".lodestone/checkpoints") / f"{view}-{seed:08x}")
+    root = Path(os.environ.get(CHECKPOINTS_VARIABLE) or ".lodestone/checkpoints")
+    return Scratch(root / f"{view}-{seed:08x}-{digest[:12]}")
 
 
 @dataclass

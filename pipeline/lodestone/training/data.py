@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.registry import make_dataset
+from lodestone.models.registry import dataset_class, make_dataset
 from lodestone.tables.files import write_atomically
 
 
@@ -59,6 +59,25 @@ class Examples:
     def __len__(self) -> int:
         return len(self.unrelaxed_structure)
 
+    @property
+    def unrelaxed_rows(self) -> Tensor:
+        """Rows of all unrelaxed structures."""
+        return torch.arange(len(self), len(self.target))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it holds, by name."""
+        own = {"target": self.target, "unrelaxed_structure": self.unrelaxed_structure}
+        return own | {f"dataset/{name}": value for name, value in self.dataset.tensors().items()}
+
+    @classmethod
+    def restored(cls, kind: type[ViewDataset], tensors: Mapping[str, Tensor]) -> Examples:
+        """What :meth:`tensors` gave, with a dataset of some kind."""
+        return cls(
+            dataset=kind.restored(_below("dataset", tensors)),
+            target=tensors["target"],
+            unrelaxed_structure=tensors["unrelaxed_structure"],
+        )
+
     def shown(self, rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
         """Rows of relaxed crystals, a share of them, drawn anew at each call, replaced by the unrelaxed structures."""
         if share == 0:
@@ -75,9 +94,10 @@ class TrainingData:
         train: What to learn from.
         validation: Watched, never learned from.
         scale: From standardised errors to eV/atom.
-        digest: Content hash of crystals, labels and baseline.
+        digest: Content hash of view, parameters, crystals, labels and baseline.
     """
 
+    view: str
     train: Examples
     validation: Examples
     scale: float
@@ -115,8 +135,13 @@ class TrainingData:
                 torch.from_numpy(unrelaxed_structure),
             )
 
-        digest = _digest((train, validation), baseline)
-        return cls(examples(train), examples(validation), baseline.scale, digest)
+        return cls(
+            view=view,
+            train=examples(train),
+            validation=examples(validation),
+            scale=baseline.scale,
+            digest=_digest(view, params, (train, validation), baseline),
+        )
 
     def load(self) -> TrainingData:
         """Itself; see :meth:`SharedData.load`."""
@@ -124,8 +149,13 @@ class TrainingData:
 
     def share(self, path: Path) -> SharedData:
         """Write the arrays to a file that other processes map into memory."""
-        write_atomically(path, partial(torch.save, self))
-        return SharedData(path)
+        from safetensors.torch import save_file
+
+        parts = {"train": self.train.tensors(), "validation": self.validation.tensors()}
+        tensors = {f"{part}/{name}": value for part, held in parts.items() for name, value in held.items()}
+        tensors["scale"] = torch.tensor(self.scale, dtype=torch.float64)
+        write_atomically(path, partial(save_file, tensors, metadata={"digest": self.digest, "view": self.view}))
+        return SharedData(path=path, digest=self.digest)
 
 
 @dataclass(frozen=True)
@@ -133,14 +163,42 @@ class SharedData:
     """Training data in a file that :meth:`TrainingData.share` has just written, for the processes of this run only.
 
     All of them read the same pages of memory, and none builds graphs or unpacks crystals of its own.
+
+    Attributes:
+        path: A safetensors file.
+        digest: Of the data, see :class:`TrainingData`.
     """
 
     path: Path
+    digest: str
 
     def load(self) -> TrainingData:
-        """Map the file into memory."""
-        data: TrainingData = torch.load(self.path, mmap=True, weights_only=False)
-        return data
+        """Map the file into memory.
+
+        Raises:
+            LodestoneError: If the file holds other data, or cannot be read.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, "pt") as file:
+                facts = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
+        except (OSError, SafetensorError) as error:
+            raise LodestoneError(f"{self.path} cannot be read: {error}", "run the stage again") from error
+        if facts.get("digest") != self.digest:
+            raise LodestoneError(
+                f"{self.path} holds other training data than was prepared for this fit",
+                "let no other program write there: set LODESTONE_CHECKPOINTS to a folder of its own",
+            )
+        kind, scale = dataset_class(facts["view"]), float(tensors.pop("scale"))
+        train, validation = (Examples.restored(kind, _below(part, tensors)) for part in ("train", "validation"))
+        return TrainingData(view=facts["view"], train=train, validation=validation, scale=scale, digest=self.digest)
+
+
+def _below(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a part, by their names within it."""
+    return {name.removeprefix(f"{part}/"): value for name, value in tensors.items() if name.startswith(f"{part}/")}
 
 
 def _refuse_unusable(name: str, part: LabelledCrystals) -> None:
@@ -159,8 +217,9 @@ def _refuse_unusable(name: str, part: LabelledCrystals) -> None:
         )
 
 
-def _digest(parts: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
-    digest = hashlib.blake2b(baseline.coefficients.tobytes() + np.float64(baseline.scale).tobytes(), digest_size=16)
+def _digest(view: str, params: ViewParams, parts: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
+    digest = hashlib.blake2b(f"{view} {params.model_dump_json()}".encode(), digest_size=16)
+    digest.update(baseline.coefficients.tobytes() + np.float64(baseline.scale).tobytes())
     for part in parts:
         crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
         digest.update("".join(crystal.digest() for crystal in crystals).encode())

@@ -19,7 +19,7 @@ from lodestone.models.inference import predict_members
 from lodestone.models.weights import SavedView, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
-from lodestone.substitution.unrelaxed import unrelaxed_held_out, unrelaxed_to_train_on
+from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out, unrelaxed_to_train_on
 from lodestone.tables.subsets import HELD_OUT, subset
 from lodestone.training.checkpoints import Scratch, scratch_of
 from lodestone.training.data import LabelledCrystals, TrainingData
@@ -37,7 +37,8 @@ class TrainedView:
 
     Attributes:
         saved: Its networks.
-        history: Learning curves: view, member, epoch, learning_rate, train_mae, validation_mae (eV/atom).
+        history: Learning curves: view, member, epoch, learning_rate, train_mae, validation_mae and, of a view that
+            learns from unrelaxed structures, validation_mae_unrelaxed (eV/atom).
         predictions: Contract :class:`lodestone.schemas.MemberPredictions`.
         speed: Mean seconds per step and structures per second of the members; wall-clock, not versioned.
     """
@@ -67,13 +68,16 @@ def train_view(
         structures_seed: Draws the unrelaxed structures that are predicted; give all views of a round the same. That of
             the view by default.
     """
-    scratch = scratch_of(view, seed)
-    saved, results = _fit_view(view, params, crystals, warm_start, seed, scratch)
-    predictions = _predictions(saved, crystals, seed if structures_seed is None else structures_seed)
-    trained = TrainedView(saved, _history(view, results), predictions, _speed(results))
-    if ranks().writes:
-        scratch.remove()
-    return trained
+    held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
+    fitted = _fit_view(view, params, crystals, warm_start, seed, held_out)
+    predictions = _predictions(fitted.saved, crystals, held_out)
+    fitted.clean_up()
+    return TrainedView(
+        saved=fitted.saved,
+        history=_history(view, fitted.results),
+        predictions=predictions,
+        speed=_speed(fitted.results),
+    )
 
 
 def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int) -> SavedView:
@@ -89,36 +93,67 @@ def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: 
         warm_start: Networks of the previous round to fine-tune, or ``None``.
         seed: Seed of this view in this round; each member has its own child.
     """
-    scratch = scratch_of(view, seed)
-    saved, _ = _fit_view(view, params, crystals, warm_start, seed, scratch)
-    if ranks().writes:
-        scratch.remove()
-    return saved
+    fitted = _fit_view(view, params, crystals, warm_start, seed, _unrelaxed_held_out(params, crystals, seed))
+    fitted.clean_up()
+    return fitted.saved
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """Networks, the curves of their fits, and the files that the fits have left."""
+
+    saved: SavedView
+    results: list[FitResult]
+    scratch: Scratch
+
+    def clean_up(self) -> None:
+        """Remove the files; only now, so that what comes after the fits can be tried again."""
+        if ranks().writes:
+            self.scratch.remove()
 
 
 def _fit_view(
-    view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int, scratch: Scratch
-) -> tuple[SavedView, list[FitResult]]:
+    view: str,
+    params: ViewParams,
+    crystals: pl.DataFrame,
+    warm_start: Path | None,
+    seed: int,
+    held_out: UnrelaxedStructures | None,
+) -> _Fitted:
     parts = {part: _part(crystals, part) for part in ("train", "validation")}
     if isinstance(params, GeometryParams) and params.unrelaxed > 0:
         parts["train"] = replace(parts["train"], unrelaxed_structures=unrelaxed_to_train_on(crystals, seed))
+        parts["validation"] = replace(parts["validation"], unrelaxed_structures=_of_part(crystals, held_out))
     start = _start(warm_start, view, params)
     baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])
     data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
+    scratch = scratch_of(view, seed, data.digest)
     tasks = [
         FitTask(
-            view,
-            params,
-            member,
-            child_seed(seed, "member", member),
-            data,
-            start.members[member] if start else None,
-            scratch,
+            view=view,
+            params=params,
+            member=member,
+            seed=child_seed(seed, "member", member),
+            data=data,
+            start=start.members[member] if start else None,
+            scratch=scratch,
         )
         for member in range(params.members)
     ]
     results = _fit_all(tasks, data, scratch, f"training {view} networks")
-    return SavedView(view, params, baseline, [result.weights for result in results]), results
+    saved = SavedView(view=view, params=params, baseline=baseline, members=[result.weights for result in results])
+    return _Fitted(saved=saved, results=results, scratch=scratch)
+
+
+def _unrelaxed_held_out(params: ViewParams, crystals: pl.DataFrame, seed: int) -> UnrelaxedStructures | None:
+    """Unrelaxed structures of validation and test crystals, for a view that sees the difference."""
+    return unrelaxed_held_out(crystals, seed) if isinstance(params, GeometryParams) else None
+
+
+def _of_part(crystals: pl.DataFrame, held_out: UnrelaxedStructures | None) -> list[Crystal | None]:
+    """The unrelaxed structure of each validation crystal, or ``None``."""
+    known = dict(zip(held_out.table["material_id"], held_out.crystals, strict=True)) if held_out else {}
+    return [known.get(name) for name in subset(crystals, "validation")["material_id"]]
 
 
 def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: str) -> list[FitResult]:
@@ -162,14 +197,13 @@ def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def _predictions(saved: SavedView, crystals: pl.DataFrame, seed: int) -> pl.DataFrame:
+def _predictions(saved: SavedView, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures | None) -> pl.DataFrame:
     """Of relaxed crystals, and of unrelaxed ones by a view that sees the difference."""
     held_out = subset(crystals, *HELD_OUT)
     relaxed = _long(saved, held_out, decode(held_out), "relaxed")
-    if not isinstance(saved.params, GeometryParams):
+    if unrelaxed is None:
         return relaxed
-    unrelaxed_structure = unrelaxed_held_out(crystals, seed)
-    return pl.concat([relaxed, _long(saved, unrelaxed_structure.table, unrelaxed_structure.crystals, "unrelaxed")])
+    return pl.concat([relaxed, _long(saved, unrelaxed.table, unrelaxed.crystals, "unrelaxed")])
 
 
 def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], input_structure: str) -> pl.DataFrame:

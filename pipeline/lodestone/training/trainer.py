@@ -88,15 +88,15 @@ class Trainer:
         began = time.perf_counter()
         train_error = self._train()
         self.seconds += time.perf_counter() - began
-        validation_error = self._validate()
-        for error in (train_error, validation_error):  # only the latter sees what the last step did
+        validation_errors = self._validate()
+        for error in (train_error, *validation_errors.values()):  # only the latter see what the last step did
             self._refuse_divergence(error)
         self.history.append(
             {
                 "epoch": len(self.history) + 1,
                 "learning_rate": self.learning_rate,
                 "train_mae": train_error * self.data.scale,
-                "validation_mae": validation_error * self.data.scale,
+                **{name: error * self.data.scale for name, error in validation_errors.items()},
             }
         )
         if self.task.params.patience is not None and self._best_epoch() == len(self.history):
@@ -140,13 +140,20 @@ class Trainer:
         losses = torch.stack([self.step(rows) for rows in batches]).cpu().double()  # read at once: the GPU never waits
         return float((losses * torch.tensor([float(len(rows)) for rows in batches])).sum()) / len(order)
 
-    def _validate(self) -> float:
-        """Mean absolute error of the averaged weights on the validation set, standardised."""
-        network, known = self.averaged.module.eval(), self.data.validation
-        rows = self.ranks.share(torch.arange(len(known)))
-        outputs = in_batches(network, known.dataset, self.device, rows=rows)
-        error = float(np.abs(outputs - known.target[rows].numpy()).sum())
-        return self.ranks.sum(error, self.device) / len(known)
+    def _validate(self) -> dict[str, float]:
+        """Mean absolute errors of the averaged weights on the validation set, standardised.
+
+        On relaxed crystals, and where there are any on unrelaxed structures, which is what screening sees.
+        """
+        known = self.data.validation
+        seen = {"validation_mae": torch.arange(len(known)), "validation_mae_unrelaxed": known.unrelaxed_rows}
+        return {name: self._mae(known, rows) for name, rows in seen.items() if len(rows)}
+
+    def _mae(self, examples: Examples, rows: Tensor) -> float:
+        mine = self.ranks.share(rows)
+        outputs = in_batches(self.averaged.module.eval(), examples.dataset, self.device, rows=mine)
+        error = float(np.abs(outputs - examples.target[mine].numpy()).sum())
+        return self.ranks.sum(error, self.device) / len(rows)
 
     def step(self, rows: Tensor) -> Tensor:
         """One step of the optimiser on a batch, in as many parts as memory needs; returns its mean absolute error."""
@@ -176,7 +183,13 @@ class Trainer:
 
     def _best_epoch(self) -> int:
         """Number of the epoch with the least validation error, the first of equals; 0 before the first."""
-        return min(((row["validation_mae"], int(row["epoch"])) for row in self.history), default=(0.0, 0))[1]
+        return min(((self._judged(row), int(row["epoch"])) for row in self.history), default=(0.0, 0))[1]
+
+    def _judged(self, row: Mapping[str, float]) -> float:
+        """Validation error, with the share of unrelaxed structures that training has; eV/atom."""
+        relaxed, share = row["validation_mae"], self.task.unrelaxed
+        unrelaxed = row.get("validation_mae_unrelaxed", relaxed)
+        return relaxed if unrelaxed == relaxed else (1 - share) * relaxed + share * unrelaxed
 
     def _refuse_divergence(self, error: float) -> None:
         view, key = self.task.view, self.task.rate_key
