@@ -25,6 +25,7 @@ def main() -> None:
     write_table(done.crystals, layout.labelled, Labelled, sort_by="material_id")
     write_table(done.references, layout.references, References, sort_by="element")
     write_table(done.rejections, layout.label_rejections, Rejections, sort_by="material_id")
+    write_json(oracle.facts(), layout.oracle)
     write_json(done.metrics, METRICS / "label.json")
 
 

@@ -18,7 +18,7 @@ def main() -> None:
     campaign = collect(load_params(), Layout(), METRICS)
     found = discoveries(campaign)
     write_table(found, REPORTS / "discoveries.parquet", Discoveries)
-    write_cifs(found, REPORTS / "cifs")
+    write_cifs(found, campaign.oracle, REPORTS / "cifs")
     write_atomically(METRICS / "rounds.csv", rounds_table(campaign).write_csv)
     write_atomically(METRICS / "test_mae.csv", error_table(campaign).write_csv)
     write_json(campaign_summary(campaign, found), METRICS / "campaign.json")

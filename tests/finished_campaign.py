@@ -32,9 +32,10 @@ def write_finished_campaign(folder: Path, rounds: int) -> pl.DataFrame:
     _, layout, _ = write_campaign(folder, rounds=rounds)
     params = load_params(folder / "params.yaml")
     _write_ensemble(layout.round(f"round_{rounds - 1}"), params)
-    found = discoveries(collect(params, layout, folder / METRICS))
+    campaign = collect(params, layout, folder / METRICS)
+    found = discoveries(campaign)
     write_table(found, folder / REPORTS / "discoveries.parquet", Discoveries)
-    write_cifs(found, folder / REPORTS / "cifs")
+    write_cifs(found, campaign.oracle, folder / REPORTS / "cifs")
     return found
 
 

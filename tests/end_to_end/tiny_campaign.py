@@ -42,7 +42,8 @@ SETTINGS = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
-ELEMENTS = "Li Na K Rb Mg Ca Sr Ba Al O S Se F Cl Br".split()
+# Of these, crystals of at most four sites hold all the usual ones, so that the label stage has nothing to relax.
+ELEMENTS = "Li Na K Rb Mg Ca Sr Ba Al Zn Cu Ag Te Cl Br I".split()
 VIEW = {"width": 16, "layers": 1, "members": 2, "epochs": 1, "fine_tune_epochs": 1}
 DISCOVERY = {"max_proposals": 60, "max_sites": 4, "threshold": 1.0}  # after so little training all errors are large
 BUDGET = {"budget": 4, "random_baseline": 2}

@@ -35,7 +35,7 @@ class FakeOracle(Oracle):
 
     settings: FakeSettings
     packages = ("numpy",)
-    caveat = "They are made up."
+    caveat = "Energies are made up."
 
     def __init__(
         self,

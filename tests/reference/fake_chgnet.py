@@ -12,7 +12,7 @@ class FakeCHGNet(Oracle):
     """Keeps each crystal as it is; refuses those below ``$FAKE_DENSE`` Å3/atom as exploded, notes each in a file."""
 
     packages = ("chgnet",)
-    caveat = "They are made up."
+    caveat = "Energies are made up."
 
     def __init__(self) -> None:
         super().__init__(OracleParams(name="fake-chgnet"))

@@ -34,6 +34,7 @@ _TYPES = {
     "antifluorite": (_FCC * 5.5, [[0, 0, 0], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]], (1, 0, 0), 0.0),
 }
 _PEROVSKITE = (np.eye(3) * 4.2, [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]])
+ORACLE = {"name": "chgnet-0.3.0", "settings": {}, "versions": {"chgnet": "0.4.2"}, "caveat": "Energies are <made up>."}
 
 
 def write_campaign(root: Path, seed: int = 0, rounds: int = 3, found: str = "some") -> tuple[Params, Layout, Path]:
@@ -60,6 +61,7 @@ def write_campaign(root: Path, seed: int = 0, rounds: int = 3, found: str = "som
     write_json(provenance | {"n_out": known.height, "filters": {"elements": None, "max_sites": 20}}, layout.provenance)
     labels = {"n_in": known.height + 2, "n_labelled": known.height, "rejected": {"exploded": 2}, "n_elements": 14}
     write_json(labels | {"oracle_vs_source": None}, metrics / "label.json")
+    write_json(ORACLE, layout.oracle)
     _write_references(known, layout)
     total = 0
     for index in range(rounds):

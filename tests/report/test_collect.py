@@ -28,6 +28,13 @@ def test_a_metrics_file_without_a_key_is_named(tmp_path: Path, section: str) -> 
         collect(params, layout, metrics)
 
 
+def test_an_oracle_without_a_caveat_is_refused(tmp_path: Path) -> None:
+    params, layout, metrics = write_campaign(tmp_path, rounds=1)
+    write_json({"name": "chgnet-0.3.0"}, layout.oracle)
+    with pytest.raises(LodestoneError, match=r"oracle\.json lacks 'caveat'"):
+        collect(params, layout, metrics)
+
+
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     params, layout, metrics = write_campaign(tmp_path, rounds=1)
     layout.round("round_1").crystals.unlink()

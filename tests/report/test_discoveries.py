@@ -47,9 +47,11 @@ def test_cifs_hold_the_same_crystals_and_replace_those_of_an_earlier_campaign(
     from pymatgen.core import Structure
 
     (tmp_path / "stale.cif").write_text("data_old\n")
-    write_cifs(found, tmp_path)
+    write_cifs(found, {"name": "toy", "caveat": "Energies are\nmade up."}, tmp_path)
     assert {path.stem for path in tmp_path.iterdir()} == set(found["material_id"])
     for row in found.iter_rows(named=True):
+        head = (tmp_path / f"{row['material_id']}.cif").read_text().splitlines()[:2]
+        assert head == [f"# {row['material_id']}, found by Lodestone, verified by toy", "# Energies are made up."]
         structure = Structure.from_file(tmp_path / f"{row['material_id']}.cif")
         assert structure.composition.reduced_formula == row["formula_pretty"]
         assert structure.get_space_group_info()[1] == row["spacegroup_number"]

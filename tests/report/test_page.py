@@ -69,8 +69,8 @@ def test_every_figure_has_a_place_and_a_fixed_name(page: str) -> None:
     } < set(names)
 
 
-def test_labels_are_said_to_be_no_dft(page: str) -> None:
-    assert "not DFT calculations and not measurements" in page
+def test_the_caveat_of_the_oracle_is_printed(page: str) -> None:
+    assert "comes from one oracle, chgnet-0.3.0, so that all lie on one scale. Energies are &lt;made up&gt;." in page
 
 
 def test_text_from_the_artefacts_is_escaped(campaign: CampaignData, found: pl.DataFrame) -> None:

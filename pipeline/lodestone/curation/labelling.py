@@ -24,6 +24,7 @@ from lodestone.schemas import Labelled
 from lodestone.stability.hull import ConvexHull
 from lodestone.stability.references import elemental_references, formation_energies
 
+LOWER = 0.001  # eV/atom: crystals whose energies differ by less may be one, relaxed twice
 ElementCrystals = Callable[[Sequence[str]], dict[str, Crystal]]
 
 
@@ -61,7 +62,6 @@ def label_snapshot(
     rejected: list[tuple[str, str, str]] = []
     if (snapshot["label_method"] == oracle_name).all() and snapshot["energy_per_atom"].null_count() == 0:
         known = snapshot.with_columns(pl.lit(None, dtype=pl.Float64).alias("formation_energy_per_atom"))
-        offered = sorted(_elements(known) - set(known.filter(~pl.col("chemsys").str.contains("-"))["chemsys"]))
     else:
         known, rejected = _relabel(snapshot, label(decode(snapshot)))
         if len(known) == 0:
@@ -69,10 +69,7 @@ def label_snapshot(
                 f"the oracle refused all {len(snapshot)} crystals of the snapshot: {_told(rejected)}",
                 "check the structures of the snapshot and the parameters of the oracle",
             )
-        offered = sorted(
-            _elements(known)
-        )  # a snapshot need not hold the ground state of an element; offer it the usual ones
-    added = _label_elements(offered, label, element_crystals) if offered else pl.DataFrame()
+    added = _lower_elements(known, label, element_crystals)
     known = pl.concat([known, added], how="diagonal") if len(added) else known
     references = elemental_references(known)
     crystals = _on_one_hull(known, references)
@@ -123,16 +120,28 @@ def _reasons(rejected: list[tuple[str, str, str]]) -> dict[str, int]:
 
 
 def _told(rejected: list[tuple[str, str, str]]) -> str:
-    return ", ".join(f"{count} {reason}" for reason, count in _reasons(rejected).items())
+    counts = ", ".join(f"{count} {reason}" for reason, count in _reasons(rejected).items())
+    return f"{counts} (the first, {rejected[0][0]!r}: {rejected[0][2]})"
 
 
-def _label_elements(symbols: list[str], label: Labeller, element_crystals: ElementCrystals) -> pl.DataFrame:
-    offered = element_crystals(symbols)
-    labels = label(list(offered.values()))
-    good = [(name, found) for name, found in zip(offered, labels, strict=True) if found.ok]
-    return _from_labels([name for name, _ in good], [found for _, found in good]).with_columns(
+def _lower_elements(known: pl.DataFrame, label: Labeller, element_crystals: ElementCrystals) -> pl.DataFrame:
+    """Crystals of elements that lie lower than any known one, or whose element is missing.
+
+    A snapshot need not hold the ground state of an element. The usual crystals of each are offered, unless one of the
+    same decorated prototype is known.
+    """
+    offered = element_crystals(sorted(_elements(known)))
+    labels_known = known["decorated_prototype"].implode()
+    new = describe(list(offered.values())).with_columns(pl.Series("material_id", list(offered), dtype=pl.String))
+    names = new.filter(~pl.col("decorated_prototype").is_in(labels_known))["material_id"].to_list()
+    labels = label([offered[name] for name in names])
+    good = [(name, found) for name, found in zip(names, labels, strict=True) if found.ok]
+    added = _from_labels([name for name, _ in good], [found for _, found in good]).with_columns(
         origin=pl.lit("reference")
     )
+    lowest = known.group_by("chemsys").agg(pl.col("energy_per_atom").min().alias("lowest"))
+    is_lower = pl.col("energy_per_atom") < pl.col("lowest").fill_null(float("inf")) - LOWER
+    return added.join(lowest, on="chemsys", how="left", maintain_order="left").filter(is_lower).drop("lowest")
 
 
 def _from_labels(ids: list[str], labels: list[Label]) -> pl.DataFrame:

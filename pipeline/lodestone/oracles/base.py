@@ -74,14 +74,14 @@ class Oracle(ABC):
         settings: The same.
         packages: Distributions whose versions make its numbers; another version is another label.
         modules: What it imports when it labels for the first time; imported once, for all worker processes.
-        caveat: Sentences that the report must print about its labels.
+        caveat: Sentences that the report prints about its labels.
         one_process: Whether it labels all crystals in one call in the stage's own process, as a GPU or a cluster
             wants it. Else each core labels one crystal at a time in a single-threaded process.
 
     Examples:
         >>> import numpy as np
         >>> class SoftSpheres(Oracle):
-        ...     caveat = "They are a joke."
+        ...     caveat = "Energies are a joke."
         ...
         ...     def label(self, crystals):
         ...         for index, crystal in enumerate(crystals):
@@ -92,12 +92,11 @@ class Oracle(ABC):
         ...     print(index, label.status, label.energy_per_atom)
         0 ok -1.0
         >>> oracle.facts()
-        {'name': 'soft-spheres', 'settings': {}, 'versions': {}, 'caveat': 'They are a joke.'}
+        {'name': 'soft-spheres', 'settings': {}, 'versions': {}, 'caveat': 'Energies are a joke.'}
     """
 
     packages: ClassVar[tuple[str, ...]] = ()
     modules: ClassVar[tuple[str, ...]] = ()
-    caveat: ClassVar[str]
 
     def __init__(self, settings: OracleParams) -> None:
         self.settings = settings
@@ -112,6 +111,11 @@ class Oracle(ABC):
         Yields:
             Index of a crystal and its label, in any order, as soon as it is known. Those left out count as failed.
         """
+
+    @property
+    @abstractmethod
+    def caveat(self) -> str:
+        """What must be said about its labels, in whole sentences; a class attribute will do."""
 
     @property
     def name(self) -> str:

@@ -40,8 +40,8 @@ class CHGNetOracle(Oracle):
     packages = ("ase", "chgnet", "numpy", "pymatgen", "torch")
     modules = ("ase.filters", "ase.optimize", "chgnet.model.dynamics")
     caveat = (
-        "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, not DFT calculations and not "
-        "measurements; its energies already include the MP2020 corrections."
+        "Energies are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, not DFT calculations and "
+        "not measurements; they already include the MP2020 corrections."
     )
 
     @property

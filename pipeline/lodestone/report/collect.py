@@ -123,6 +123,7 @@ class CampaignData:
         references: Elemental reference energies.
         provenance: Where the snapshot comes from, as its stage wrote it.
         labels: Metrics of the label stage.
+        oracle: Who labelled: at least ``name`` and ``caveat``.
     """
 
     params: Params
@@ -131,6 +132,7 @@ class CampaignData:
     references: pl.DataFrame
     provenance: dict[str, Any]
     labels: dict[str, Any]
+    oracle: dict[str, Any]
 
     @property
     def verifications(self) -> pl.DataFrame:
@@ -158,7 +160,16 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
         references=read_table(layout.references, References),
         provenance=read_json(layout.provenance),
         labels=read_json(metrics / "label.json"),
+        oracle=_oracle(layout.oracle),
     )
+
+
+def _oracle(path: Path) -> dict[str, Any]:
+    facts = read_json(path)
+    lacking = {"name", "caveat"} - facts.keys()
+    if lacking:
+        raise LodestoneError(f"{path} lacks {min(lacking)!r}", "delete it and run `dvc repro`, which makes it again")
+    return facts
 
 
 def _round(files: RoundLayout, metrics: Path, views: tuple[str, ...]) -> RoundData:

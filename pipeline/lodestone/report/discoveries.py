@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -41,8 +43,13 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     return table.select(list(Discoveries.to_schema().columns))
 
 
-def write_cifs(found: pl.DataFrame, folder: Path) -> None:
+def write_cifs(found: pl.DataFrame, oracle: Mapping[str, Any], folder: Path) -> None:
     """Write one CIF per discovery and remove those of an earlier campaign.
+
+    Args:
+        found: The discoveries.
+        oracle: Who verified them: ``name`` and ``caveat``.
+        folder: Where the files go.
 
     Raises:
         LodestoneError: If the disk refuses.
@@ -51,7 +58,7 @@ def write_cifs(found: pl.DataFrame, folder: Path) -> None:
     for stale in sorted(set(folder.glob("*.cif")) - wanted):
         stale.unlink()
     for material_id, *parts in found.select("material_id", "lattice", "atomic_numbers", "frac_coords").iter_rows():
-        text = cif_text(Crystal(*parts), material_id)
+        text = cif_text(Crystal(*parts), material_id, oracle)
         write_atomically(folder / cif_name(material_id), partial(Path.write_text, data=text))
     folder.mkdir(parents=True, exist_ok=True)  # an empty campaign still has its folder: the stage declares it
 
@@ -61,10 +68,10 @@ def cif_name(material_id: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', material_id)}.cif"
 
 
-def cif_text(crystal: Crystal, material_id: str) -> str:
+def cif_text(crystal: Crystal, material_id: str, oracle: Mapping[str, Any]) -> str:
     """A crystal as CIF, symmetrised within ``SYMPREC``; in P1 where that finds no consistent cell.
 
-    The table of discoveries keeps the coordinates exactly as the oracle left them.
+    The table of discoveries keeps the coordinates exactly as the oracle left them. Comments say who verified it.
     """
     from pymatgen.io.cif import CifWriter
 
@@ -76,7 +83,8 @@ def cif_text(crystal: Crystal, material_id: str) -> str:
         except Exception:  # spglib and pymatgen raise many types for a cell without a clear symmetry
             text = str(CifWriter(structure, significant_figures=6))
     body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    return f"# {material_id}, found by Lodestone; verified by a machine-learned potential, not by DFT\n{body}\n"
+    caveat = " ".join(str(oracle["caveat"]).split())  # a comment ends with its line
+    return f"# {material_id}, found by Lodestone, verified by {oracle['name']}\n# {caveat}\n{body}\n"
 
 
 def _all_known(table: pl.DataFrame) -> None:

@@ -19,11 +19,6 @@ from lodestone.report.uncertainty_figures import coverage, stability
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-NOT_DFT = {
-    "chgnet-0.3.0": "They are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, "
-    "not DFT calculations and not measurements; its energies already include the MP2020 corrections.",
-}
-
 
 def render(campaign: CampaignData, found: pl.DataFrame) -> str:
     """The report as HTML: no request leaves the page, and equal campaigns give equal bytes.
@@ -57,7 +52,7 @@ def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
         "rejections": rows.rejection_rows(campaign),
         "rejected": rows.rejected_candidates(campaign),
         "provenance": rows.flattened(campaign.provenance),
-        "label_metrics": rows.flattened(campaign.labels),
+        "label_metrics": rows.flattened(campaign.labels | {"oracle": campaign.oracle}),
         "settings": rows.flattened(campaign.params.model_dump(mode="json", by_alias=True)),
         "n_references": campaign.references.height,
         "plots": {name: plot(drawn, name) for name, drawn in _figures(campaign).items()},
@@ -67,11 +62,11 @@ def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
 
 def _labels(campaign: CampaignData) -> dict[str, Any]:
     """What the energies are, and what the source's own energies were."""
-    oracle = campaign.params.oracle.name
+    oracle = campaign.oracle["name"]
     method = campaign.provenance.get("label_method")
     return {
         "oracle": oracle,
-        "what": NOT_DFT.get(oracle, ""),
+        "what": campaign.oracle["caveat"],
         "source": campaign.provenance.get("source", campaign.params.snapshot.source),
         "method": method,
         "scheme": campaign.provenance.get("correction_scheme"),

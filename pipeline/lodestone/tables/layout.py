@@ -52,6 +52,11 @@ class Layout:
         return self.data / "labelled" / "references.parquet"
 
     @property
+    def oracle(self) -> Path:
+        """Who labelled: name, settings, versions and caveat."""
+        return self.data / "labelled" / "oracle.json"
+
+    @property
     def label_rejections(self) -> Path:
         """Crystals that got no label."""
         return self.data / "labelled" / "rejections.parquet"
