@@ -164,7 +164,9 @@ def test_refused_rows_are_kept_apart_with_their_reason():
 
 
 def test_an_oracle_that_refuses_everything():
-    with pytest.raises(LodestoneError, match=r"refused all 3 crystals of the snapshot: 3 exploded \(the first, 'na': exp") as refused:
+    with pytest.raises(
+        LodestoneError, match=r"refused all 3 crystals of the snapshot: 3 exploded \(the first, 'na': exp"
+    ) as refused:
         label_snapshot(snapshot("dft-pbe"), ORACLE, Labeller(), element_crystals)
     assert "parameters of the oracle" in refused.value.remedy
 
