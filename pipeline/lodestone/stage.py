@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lodestone.errors import LodestoneError
 from lodestone.runtime.processes import die_with_parent
+from lodestone.runtime.working_tree import refuse_foreign_package
 from lodestone.tables.layout import TIMINGS
 
 TRACEBACK_VARIABLE = "LODESTONE_TRACEBACK"
@@ -98,6 +99,7 @@ def _cleaning_up_when_terminated() -> Iterator[None]:
 
 
 def _timed(main: Callable[[], None]) -> None:
+    refuse_foreign_package()
     began = time.perf_counter()
     main()
     record_timing(seconds=round(time.perf_counter() - began, 3))

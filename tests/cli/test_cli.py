@@ -140,7 +140,7 @@ def test_wrong_parameters_stop_before_anything_runs(command, tmp_path, monkeypat
     (tmp_path / "params.yaml").write_text(text.replace("seed:", "sead: 1\nseed:", 1))
     assert call(command) == 1
     told = capsys.readouterr().err
-    assert told.startswith("error: params.yaml: sead: unknown parameter\n  -> ")
+    assert told.startswith("error: params.yaml: sead: unknown parameter; did you mean seed?\n  -> ")
     assert "Traceback" not in told
 
 

@@ -19,6 +19,7 @@ from lodestone.report.collect import CampaignData, collect
 from lodestone.report.discoveries import discoveries
 from lodestone.report.page import render
 from lodestone.report.uncertainty_figures import coverage, stability
+from lodestone.snapshot.sources.optimade import OptimadeParams
 
 from .synthetic import write_campaign
 
@@ -81,7 +82,7 @@ def test_text_from_the_artefacts_is_escaped(campaign: CampaignData, found: pl.Da
 
 
 def test_passwords_in_the_settings_are_not_shown(campaign: CampaignData, found: pl.DataFrame) -> None:
-    snapshot = campaign.params.snapshot.model_copy(update={"provider": "https://me:secret@host/v1"})
+    snapshot = OptimadeParams(source="optimade", provider="https://me:secret@host/v1")
     params = campaign.params.model_copy(update={"snapshot": snapshot})
     own = _own(render(replace(campaign, params=params), found))
     assert "https://host/v1" in own

@@ -168,7 +168,8 @@ cd mine && exec "$@"
 WRITES = """
 from pathlib import Path
 from lodestone.errors import LodestoneError
-from lodestone.tables.files import check_writable, write_json
+from lodestone.runtime.disk import check_writable
+from lodestone.tables.files import write_json
 for write in (lambda: write_json({}, Path("x.json")), lambda: check_writable(".")):
     try:
         write()

@@ -13,7 +13,7 @@ from lodestone.config.params import Params
 from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, REPORTS, TIMINGS, Layout
-from lodestone.tracking.store import tracking_uri
+from lodestone.tracking.address import tracking_uri
 
 ROOT = Path(__file__).parents[2]
 VALIDATION_MAE = {"round_0": 0.09, "round_1": 0.11}
@@ -71,10 +71,10 @@ def params() -> Params:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """An MLflow store without runs, made once: creating its tables takes seconds."""
-    from lodestone.tracking.store import _client
+    from lodestone.tracking.client import connect
 
     folder = tmp_path_factory.mktemp("store")
-    with _client(folder) as client:
+    with connect(folder) as client:
         client.search_experiments()
     return folder / "mlflow.db"
 

@@ -3,6 +3,7 @@
 import pytest
 
 from lodestone.errors import LodestoneError
+from lodestone.snapshot.sources.optimade import OptimadeParams
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, TIMINGS, Layout
 from lodestone.tracking.records import Point, flatten, points_of, project
@@ -36,7 +37,7 @@ def test_every_figure_lands_in_its_run(campaign, params):
 
 
 def test_passwords_in_the_settings_are_no_parameters(campaign, params):
-    snapshot = params.snapshot.model_copy(update={"provider": "https://me:secret@host/v1"})
+    snapshot = OptimadeParams(source="optimade", provider="https://me:secret@host/v1")
     record = project(campaign, params.model_copy(update={"snapshot": snapshot}))
     assert record.parent.params["snapshot.provider"] == "https://host/v1"
 

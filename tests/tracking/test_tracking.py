@@ -6,7 +6,9 @@ import pytest
 from lodestone.errors import LodestoneError
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, Layout
-from lodestone.tracking.store import champion, publish, tracking_uri
+from lodestone.tracking.address import tracking_uri
+from lodestone.tracking.registry import champion
+from lodestone.tracking.store import publish
 
 ROCK_SALT = {
     "lattice": [5.6, 0, 0, 0, 5.6, 0, 0, 0, 5.6],
@@ -70,7 +72,7 @@ def _predicts_like_the_round(campaign, uri):
 
 def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("lodestone.tracking.store._choose_champion", _interrupt)
+        patch.setattr("lodestone.tracking.store.choose_champion", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             publish(campaign, params)
     assert publish(campaign, params)["created"]
@@ -92,6 +94,17 @@ def test_champions_are_compared_on_the_same_crystals_only(campaign, params):
     assert float(champion(campaign)["lodestone.validation_mae"]) == 0.09
     write_json({"content_hash": "other"}, Layout(campaign / "data").provenance)
     publish(campaign, params)
+    assert float(champion(campaign)["lodestone.validation_mae"]) == 0.5
+
+
+@pytest.mark.usefixtures("client")
+def test_champions_are_compared_on_labels_of_the_same_oracle_only(campaign, params):
+    publish(campaign, params)
+    errors = {"ensemble": {"mae": 0.5, "rmse": 0.5, "n": 5}}
+    for name in params.rounds:
+        write_json({"n_train": 9, "validation": errors, "test": errors}, campaign / METRICS / name / "ensemble.json")
+    oracle = params.oracle.model_copy(update={"fmax": 2 * params.oracle.fmax})
+    publish(campaign, params.model_copy(update={"oracle": oracle}))
     assert float(champion(campaign)["lodestone.validation_mae"]) == 0.5
 
 

@@ -37,6 +37,11 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
         os.kill(os.getpid(), number)
 
 
+def heed_ctrl_c() -> None:
+    """Let Ctrl-C end a wait at once: with polars imported, waiting goes on until what is waited for comes."""
+    signal.siginterrupt(signal.SIGINT, True)
+
+
 def _is_orphan() -> bool:
     run = os.environ.get(RUN_VARIABLE, "")
     return run.isdigit() and not is_running(int(run))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+<<<<<<< HEAD
 import re
 import sys
 import tempfile
+=======
+>>>>>>> 24d56ef (The command in modules by command; another folder's code is refused; stores of moved folders are brought home; MLflow's server ends with its command; Ctrl-C is heeded at once)
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -46,6 +49,7 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+<<<<<<< HEAD
 def check_writable(folder: str | Path) -> None:
     """Try whether files can be made in a folder.
 
@@ -69,6 +73,8 @@ def _refused(error: Exception) -> bool:
     return isinstance(error, OSError) or (polars is not None and isinstance(error, polars.exceptions.ComputeError))
 
 
+=======
+>>>>>>> 24d56ef (The command in modules by command; another folder's code is refused; stores of moved folders are brought home; MLflow's server ends with its command; Ctrl-C is heeded at once)
 def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -64,7 +64,8 @@ class CampaignRecord:
         parent: The campaign's own run.
         children: Runs of the views and rounds, in the order of the chain.
         snapshot: Content hash of the snapshot, if its provenance tells one.
-        validation_set: Hash of what decides the validation crystals; errors are comparable only where it is equal.
+        validation_set: Hash of what decides the validation crystals and their labels: snapshot, seed, split, and the
+            oracle with its settings. Errors are comparable only where it is equal.
     """
 
     digest: str
@@ -116,10 +117,13 @@ def project(root: Path, params: Params) -> CampaignRecord:
     campaign = _Campaign(root, params)
     digest = _digest(campaign)
     snapshot = str(read_json(campaign.layout.provenance).get("content_hash", "unknown"))
-    basis = json.dumps([snapshot, params.seed, params.split.model_dump(mode="json")], sort_keys=True)
     children = [run for name in campaign.names for run in (*_view_runs(campaign, name), _round_run(campaign, name))]
     return CampaignRecord(
-        digest, _parent_run(campaign, digest), tuple(children), snapshot, hashlib.sha256(basis.encode()).hexdigest()
+        digest=digest,
+        parent=_parent_run(campaign, digest),
+        children=tuple(children),
+        snapshot=snapshot,
+        validation_set=_validation_set(campaign, snapshot),
     )
 
 
@@ -151,6 +155,12 @@ def _parent_run(campaign: _Campaign, digest: str) -> RunRecord:
     settings = flatten(campaign.params.model_dump(mode="json", by_alias=True))
     shown = {key: public_address(value) if isinstance(value, str) else value for key, value in settings}
     return RunRecord(f"campaign-{digest[:8]}", shown, points, kept)
+
+
+def _validation_set(campaign: _Campaign, snapshot: str) -> str:
+    params = campaign.params
+    parts = [part.model_dump(mode="json") for part in (params.split, params.oracle)]
+    return hashlib.sha256(json.dumps([snapshot, params.seed, *parts], sort_keys=True).encode()).hexdigest()
 
 
 def _view_runs(campaign: _Campaign, name: str) -> Iterator[RunRecord]:

@@ -1,0 +1,49 @@
+"""Arguments: a parser that suggests the command that was meant, and values that say what they should have been."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, NoReturn, TypeVar
+
+Number = TypeVar("Number", int, float)
+
+
+class Parser(argparse.ArgumentParser):
+    """Names the command that was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage and the message on stderr."""
+        word = re.search(r"invalid choice: '([^']*)'", message)
+        choices = [str(name) for action in self._actions for name in action.choices or ()]
+        close = get_close_matches(word[1], choices, n=1) if word else []
+        super().error(f"{message}; did you mean {close[0]}?" if close else message)
+
+
+def positive(text: str) -> int:
+    """A positive whole number."""
+    return _number(int, text, "a positive whole number", lambda value: value >= 1)
+
+
+def energy(text: str) -> float:
+    """An energy of 0 or more."""
+    return _number(float, text, "an energy of 0 or more, eV/atom", lambda value: value >= 0)
+
+
+def port(text: str) -> int:
+    """A port that a server can listen on."""
+    return _number(int, text, "a port from 1 to 65535", lambda value: 1 <= value <= 65535)
+
+
+def _number(kind: Callable[[str], Number], text: str, meant: str, is_good: Callable[[Number], Any]) -> Number:
+    """The number, or what the user reads instead of the name of a function."""
+    try:
+        value = kind(text)
+        if math.isfinite(value) and is_good(value):
+            return value
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not {meant}")

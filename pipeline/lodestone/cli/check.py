@@ -1,0 +1,21 @@
+"""`lodestone check`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from lodestone.config.load import PARAMS_FILE, load_params
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = commands.add_parser("check", help="check the parameters and stop")
+    parser.add_argument("--params", type=Path, default=PARAMS_FILE, help="parameter file (default: %(default)s)")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    params = load_params(arguments.params)
+    print(f"{arguments.params} is valid: {len(params.rounds)} rounds on the {params.snapshot.source} snapshot.")

@@ -1,0 +1,122 @@
+"""`lodestone discover`: the campaign by DVC, from this environment, with its processes under control."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+from lodestone.config.load import PARAMS_FILE, load_params
+from lodestone.errors import LodestoneError
+from lodestone.runtime.disk import check_writable
+from lodestone.runtime.processes import (
+    DAMAGED_LOCK_FILE,
+    RUN_VARIABLE,
+    die_with_parent,
+    heed_ctrl_c,
+    release_locks_of_the_dead,
+    set_aside_half_written,
+)
+from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS
+
+_RAN = ("Running stage ", "is cached - skipping run")
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = commands.add_parser("discover", help=f"run the campaign of {PARAMS_FILE} to its report")
+    parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these stages and what they need")
+    parser.add_argument("--force", action="store_true", help="run stages even if nothing changed")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
+        die_with_parent(signal.SIGTERM)
+    _refuse_missing_source(load_params().snapshot.path)
+    check_writable(Path())
+    _clear_away()
+    code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
+    if code:
+        print(
+            "\nThe campaign stopped; what is finished is kept. Heed the message above, then run again to go on.",
+            file=sys.stderr,
+        )
+        return code
+    print()
+    if not ran:
+        print("Everything is up to date: no parameter, input or code has changed since the last run.")
+    _summarise()
+    return 0
+
+
+def _refuse_missing_source(path: Path) -> None:
+    """DVC depends on the file whatever the source, and would first remove the old snapshot, then tell no remedy."""
+    if not path.exists():
+        remedy = f"correct the path, or put the file back (`git checkout {REFERENCE_FILE}` brings the default)"
+        raise LodestoneError(f"{PARAMS_FILE}: snapshot.path: {path} does not exist", remedy)
+
+
+def _clear_away() -> None:
+    """Remove what a killed DVC has left in the way."""
+    release_locks_of_the_dead()
+    if set_aside_half_written():
+        print(
+            f"note: the last run was killed while it wrote dvc.lock; what there is of it is now {DAMAGED_LOCK_FILE}, "
+            "and finished stages are taken from the cache",
+            file=sys.stderr,
+        )
+
+
+def _repro(options: list[str]) -> tuple[int, bool]:
+    """Run `dvc repro` from this environment, pass its output on, and tell whether it had anything to do."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+    own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
+    # DVC runs stages by this shell. bash makes itself the stage; dash, the /bin/sh of Debian, stays between the two,
+    # and the stage would not be told of DVC's end.
+    own["SHELL"] = shutil.which("bash") or os.environ.get("SHELL", "/bin/sh")
+    command = [sys.executable, "-m", "dvc", "repro", *options]
+    ran = False
+    heed_ctrl_c()
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, errors="replace", env={**os.environ, **own}, preexec_fn=_end_with_us
+    ) as process:
+        try:
+            for line in process.stdout or ():
+                ran |= any(mark in line for mark in _RAN)
+                print(line, end="", flush=True)
+            return process.wait(), ran
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
+
+
+def _end_with_us() -> None:
+    """In DVC, and by inheritance in all that it starts: Ctrl-C is told to us only, or each would show its traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent(signal.SIGTERM)
+
+
+def _summarise() -> None:
+    from lodestone.tables.files import read_json
+    from lodestone.tracking.address import bring_home
+    from lodestone.tracking.records import flatten
+
+    bring_home(Path())  # the folder may have been moved since the campaign was published
+
+    summary, report = METRICS / "campaign.json", REPORTS / "campaign.html"
+    if summary.is_file():
+        for key, value in flatten(read_json(summary)):
+            print(f"  {key:<40} {_readable(value)}")
+    if report.is_file():
+        print(f"Report: {report.resolve()}")
+
+
+def _readable(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "-" if value is None else str(value)

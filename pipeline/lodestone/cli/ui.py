@@ -1,0 +1,85 @@
+"""`lodestone ui`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lodestone.cli.arguments import port
+from lodestone.config.load import load_params
+from lodestone.errors import LodestoneError
+from lodestone.runtime.processes import die_with_parent, heed_ctrl_c
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = commands.add_parser("ui", help="browse the runs with MLflow")
+    parser.add_argument("--port", type=port, default=5000, help="on 127.0.0.1 (default: %(default)s)")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from lodestone.tracking.address import public_uri, tracking_uri
+
+    uri = tracking_uri(Path())
+    if uri.startswith("http"):
+        problem = f"MLFLOW_TRACKING_URI is the server {public_uri(Path())}"
+        raise LodestoneError(problem, "open it in a browser, or unset the variable")
+    if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
+        die_with_parent(signal.SIGTERM)
+    page = _first_page(Path())
+    print(f"MLflow on http://127.0.0.1:{arguments.port}/{page} (Ctrl-C ends it)", flush=True)
+    where = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
+    return serve([sys.executable, "-m", "mlflow", "ui", *where])
+
+
+def _first_page(root: Path) -> str:
+    """Runs and charts of the campaigns; by itself MLflow opens a page about language models."""
+    from lodestone.tracking.address import store_exists
+    from lodestone.tracking.client import experiment_id
+    from lodestone.tracking.store import publish
+
+    experiment = experiment_id(root)  # refuses a damaged store
+    try:
+        publish(root, load_params())
+    except LodestoneError as error:
+        if not store_exists(root):
+            raise
+        print(f"note: the campaign in this folder is not shown: {error}", file=sys.stderr)
+    experiment = experiment_id(root) or experiment
+    chart = "runs?workflowType=machine_learning&compareRunsMode=CHART"
+    return f"#/experiments/{experiment}/{chart}" if experiment else ""
+
+
+def serve(command: list[str]) -> int:
+    """Run the server until it ends or we are ended, and leave none of its processes on the port."""
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}  # no background jobs
+    end_with_us = partial(die_with_parent, signal.SIGTERM)
+    server = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_us)
+    signal.signal(signal.SIGTERM, _interrupt)
+    heed_ctrl_c()
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        server.wait()
+        return 0
+    finally:
+        _end_group(server.pid)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _end_group(leader: int) -> None:
+    try:
+        os.killpg(leader, signal.SIGKILL)
+    except ProcessLookupError:
+        return

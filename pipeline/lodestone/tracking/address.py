@@ -1,0 +1,70 @@
+"""Where the MLflow store is, without MLflow: its address, what may be shown of it, and what a moved folder needs."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from lodestone.runtime.redaction import public_address
+
+EXPERIMENT = "lodestone"
+URI_VARIABLE = "MLFLOW_TRACKING_URI"
+_SQLITE = "sqlite:///"
+
+
+def tracking_uri(root: Path) -> str:
+    """``$MLFLOW_TRACKING_URI``, or a sqlite file in the root of the repository."""
+    return os.environ.get(URI_VARIABLE) or f"{_SQLITE}{_own_file(root)}"
+
+
+def public_uri(root: Path) -> str:
+    """The address as it may be shown: without name and password."""
+    return public_address(tracking_uri(root))
+
+
+def artifact_location(root: Path) -> str | None:
+    """Where new artifacts go: beside the sqlite file, or wherever the server of the variable puts them."""
+    return None if os.environ.get(URI_VARIABLE) else (root.resolve() / "mlruns").as_uri()
+
+
+def store_exists(root: Path) -> bool:
+    """Whether there is a store; MLflow would make an empty one where a file is missing."""
+    uri = tracking_uri(root)
+    return not uri.startswith(_SQLITE) or Path(uri.removeprefix(_SQLITE)).is_file()
+
+
+def bring_home(root: Path) -> bool:
+    """Point the store of a folder that was moved or copied at the artifacts inside it.
+
+    MLflow keeps their absolute addresses, so that a moved folder would name models that cannot be loaded, and a copied
+    one would load those of its original.
+
+    Returns:
+        Whether anything had to be changed.
+    """
+    home = artifact_location(root)
+    if home is None or not _own_file(root).is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(_own_file(root))) as store, store:
+            return _repoint(store, home)
+    except sqlite3.Error:  # no database, or none of MLflow's: MLflow says what is wrong with it
+        return False
+
+
+def _own_file(root: Path) -> Path:
+    return root.resolve() / "mlflow.db"
+
+
+def _repoint(store: sqlite3.Connection, home: str) -> bool:
+    found = store.execute("SELECT artifact_location FROM experiments WHERE name = ?", (EXPERIMENT,)).fetchone()
+    if found is None or found[0] == home or not found[0].startswith("file:"):
+        return False
+    for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
+        store.execute(
+            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",
+            (home, len(found[0]) + 1, len(found[0]) + 1, f"{found[0]}/"),
+        )
+    return True

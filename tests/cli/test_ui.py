@@ -1,0 +1,49 @@
+"""The server of `lodestone ui` never outlives the command."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lodestone.runtime.processes import is_running
+
+ROOT = Path(__file__).parents[2]
+# Like MLflow's: a process that starts the one which listens, and ends it when it is asked to end.
+SERVER = """
+import os, signal, subprocess, sys
+from pathlib import Path
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+signal.signal(signal.SIGTERM, lambda *_: (worker.kill(), os._exit(0)))
+Path("pids.tmp").write_text(f"{os.getpid()} {worker.pid}")
+Path("pids.tmp").rename("pids")
+worker.wait()
+"""
+START = "import sys; from lodestone.cli.ui import serve; sys.exit(serve([sys.executable, 'server.py']))"
+CTRL_C, KILL, TERMINATE = signal.SIGINT, signal.SIGKILL, signal.SIGTERM
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
+@pytest.mark.parametrize(
+    ("whom", "number", "code"),
+    [("command", CTRL_C, 0), ("command", TERMINATE, 0), ("command", KILL, -9), ("server", KILL, -9 % 256)],
+)
+def test_nothing_is_left_on_the_port(whom, number, code, tmp_path):
+    (tmp_path / "server.py").write_text(SERVER)
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "pipeline")}
+    command = subprocess.Popen([sys.executable, "-c", START], cwd=tmp_path, env=environment)
+    wait_for((tmp_path / "pids").exists)
+    server, worker = map(int, (tmp_path / "pids").read_text().split())
+    os.kill(command.pid if whom == "command" else server, number)
+    assert command.wait(timeout=30) == code
+    wait_for(lambda: not is_running(server) and not is_running(worker))
+
+
+def wait_for(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
