@@ -1,5 +1,6 @@
 """A campaign's folder is moved, copied, or loses its files: what the registry names can be loaded, from there."""
 
+import os
 import shutil
 
 import mlflow
@@ -23,17 +24,18 @@ def published(campaign, params, client, tmp_path_factory):
 
 
 def as_a_new_process_would(folder):
-    """Forget where the artifacts of the runs were; MLflow remembers it by the run's id alone."""
+    """Forget where the artifacts of the runs were, and which store was last used; MLflow keeps both."""
     mlflow.tracking._tracking_service.utils._artifact_repos_cache.clear()
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
     return folder
 
 
 def loaded_from(folder):
     """Load the champion and return the folder of the run that it comes from."""
-    as_a_new_process_would(folder)
+    name = champion(as_a_new_process_would(folder))["model"]
     mlflow.set_tracking_uri(tracking_uri(folder))
     mlflow.set_registry_uri(tracking_uri(folder))
-    model = mlflow.pyfunc.load_model(champion(folder)["model"])
+    model = mlflow.pyfunc.load_model(name)
     assert model.predict(pd.DataFrame([ROCK_SALT]))["formation_energy_per_atom_pred"].notna().all()
     client = mlflow.tracking.MlflowClient(tracking_uri(folder))
     version = client.get_model_version_by_alias("lodestone-ensemble", "champion")

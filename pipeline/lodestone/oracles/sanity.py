@@ -12,7 +12,6 @@ def distance_ratio(crystal: Crystal) -> float:
     Returns:
         The smallest ratio, periodic images included; ``inf`` where no pair is within 4 Å.
     """
-    import vesin
     from ase.data import covalent_radii
 
     first, second, distance = pairs_within(crystal, 4.0, "ijd")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-<<<<<<< HEAD
 import re
 import sys
-import tempfile
-=======
->>>>>>> 24d56ef (The command in modules by command; another folder's code is refused; stores of moved folders are brought home; MLflow's server ends with its command; Ctrl-C is heeded at once)
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -49,32 +45,12 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
             temporary.unlink(missing_ok=True)
 
 
-<<<<<<< HEAD
-def check_writable(folder: str | Path) -> None:
-    """Try whether files can be made in a folder.
-
-    Raises:
-        LodestoneError: If they cannot.
-    """
-    folder = Path(folder).resolve()
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return
-    except OSError as error:
-        raise LodestoneError(
-            f"{folder} cannot be written: {error.strerror or error}",
-            "free some disk space, correct the permissions, or copy the folder to where you may write",
-        ) from error
-
-
 def _refused(error: Exception) -> bool:
     """Whether the disk refused to be written: polars, if it is what wrote, has an error of its own for that."""
     polars = sys.modules.get("polars")
     return isinstance(error, OSError) or (polars is not None and isinstance(error, polars.exceptions.ComputeError))
 
 
-=======
->>>>>>> 24d56ef (The command in modules by command; another folder's code is refused; stores of moved folders are brought home; MLflow's server ends with its command; Ctrl-C is heeded at once)
 def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

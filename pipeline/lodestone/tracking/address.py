@@ -26,7 +26,8 @@ def public_uri(root: Path) -> str:
 
 def artifact_location(root: Path) -> str | None:
     """Where new artifacts go: beside the sqlite file, or wherever the server of the variable puts them."""
-    return None if os.environ.get(URI_VARIABLE) else (root.resolve() / "mlruns").as_uri()
+    own = tracking_uri(root) == f"{_SQLITE}{_own_file(root)}"
+    return (root.resolve() / "mlruns").as_uri() if own else None
 
 
 def store_exists(root: Path) -> bool:
