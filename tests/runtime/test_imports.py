@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "torch_geometric", "pandas", "pymatgen", "mlflow", "scipy", "chgnet", "plotly", "sqlalchemy")
 
 
-def heavy_modules(code: str, *arguments: str) -> list[str]:
-    """Heavy packages that a fresh process has loaded after some code."""
-    code += f"\nimport sys; print(*(name for name in {HEAVY} if name in sys.modules))"
-    command = [sys.executable, "-c", code, *arguments]
+def heavy_modules(code: str, *others: str) -> list[str]:
+    """Which heavy packages, and which of some others, a fresh process has loaded after some code."""
+    code += f"\nimport sys; print(*(name for name in {(*HEAVY, *others)} if name in sys.modules))"
+    command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -23,6 +23,23 @@ def heavy_modules(code: str, *arguments: str) -> list[str]:
 def test_a_stage_that_does_not_train_starts_without_torch(stage):
     code = f"import runpy; runpy.run_path('stages/{stage}.py', run_name='stage')"
     assert heavy_modules(f"{code}\nfrom lodestone.config.load import load_params; load_params()") == []
+
+
+@pytest.mark.parametrize("stage", ["train", "ensemble", "active_learning"])
+def test_a_stage_with_networks_starts_with_hardly_more_than_torch(stage):
+    code = f"import runpy; runpy.run_path('stages/{stage}.py', run_name='stage')"
+    assert heavy_modules(f"{code}\nimport lodestone.models.structure") == ["torch", "torch_geometric"]
+
+
+def test_predictions_need_no_compiler_and_no_data_sets():
+    loaded = heavy_modules(PREDICTED, "torch._dynamo.utils", "torch_geometric.datasets.planetoid", "torch.onnx")
+    assert loaded == ["torch", "torch_geometric", "pymatgen"]
+
+
+def test_what_was_put_off_is_there_when_it_is_used():
+    code = "import lodestone.models.structure, torch, torch_geometric"
+    used = "torch_geometric.datasets.Planetoid; torch._dynamo.OptimizedModule; torch_geometric.profile.timeit"
+    assert "torch._dynamo.utils" in heavy_modules(f"{code}\n{used}", "torch._dynamo.utils")
 
 
 def test_tables_are_checked_without_pandas():
@@ -56,6 +73,18 @@ except LodestoneError:
     pass
 else:
     raise AssertionError
+"""
+
+PREDICTED = """
+import numpy as np, torch
+from lodestone.config.load import load_params
+from lodestone.crystals.crystal import Crystal
+from lodestone.models.inference import evaluate
+from lodestone.models.registry import make_dataset, make_network
+crystals = [Crystal(3 * np.eye(3), [29, 13], [[0, 0, 0], [0.5, 0.5, 0.5]])]
+for view in ("composition", "structure"):
+    params = getattr(load_params(), view)
+    evaluate(make_network(view, params), make_dataset(view, crystals, params), torch.device("cpu"))
 """
 
 MEASURED = """

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
-from torch_geometric.utils import scatter, softmax
 
 from lodestone.config.registry import VIEWS
 from lodestone.config.sections import HEADS, CompositionParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.models.base import ViewDataset, ViewNetwork
 from lodestone.models.element_features import ElementEmbedding
+from lodestone.models.geometric import Data, scatter
 from lodestone.models.layers import Ragged, Residual, gaussians
 
 _N_AMOUNTS = 20
+_TINY = 1e-16  # against a division by zero
 
 
 class CompositionDataset(ViewDataset):
@@ -137,6 +137,24 @@ def weighted_attention(values: Tensor, logits: Tensor, weights: Tensor, index: T
     Returns:
         Shape ``(size, width)``.
     """
-    attention = softmax(logits + weights.log()[:, None], index, num_nodes=size)
+    attention = softmax_in_groups(logits + weights.log()[:, None], index, size)
     shared = values.view(len(values), logits.shape[1], -1) * attention[:, :, None]
     return scatter(shared.flatten(1), index, dim_size=size, reduce="sum")
+
+
+def softmax_in_groups(logits: Tensor, index: Tensor, size: int) -> Tensor:
+    """Softmax of each column over the rows of a group; bit by bit that of torch-geometric, which imports ONNX for it.
+
+    Args:
+        logits: Shape ``(n, k)``.
+        index: Group of each row, shape ``(n,)``.
+        size: Number of groups.
+
+    Returns:
+        Shape ``(n, k)``.
+    """
+    rows, largest = index[:, None].expand_as(logits), logits.new_zeros(size, logits.shape[1])
+    largest.scatter_reduce_(0, rows, logits.detach(), "amax", include_self=False)
+    powers = (logits - largest.index_select(0, index)).exp()
+    total = scatter(powers, index, dim_size=size, reduce="sum") + _TINY
+    return powers / total.index_select(0, index)

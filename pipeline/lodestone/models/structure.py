@@ -11,9 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch_geometric.data import Data
-from torch_geometric.nn import MessagePassing
-from torch_geometric.utils import scatter
 
 from lodestone.config.registry import VIEWS
 from lodestone.config.sections import StructureParams
@@ -21,6 +18,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.graph import orbit_graph
 from lodestone.models.base import ViewDataset, ViewNetwork
 from lodestone.models.element_features import ElementEmbedding, covalent_radii
+from lodestone.models.geometric import Data, MessagePassing, scatter
 from lodestone.models.layers import Ragged, Residual, gaussians
 
 _N_RADIAL = 32

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
-from typing import NoReturn
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import LazyLoader
 
 
 @contextmanager
@@ -16,7 +17,19 @@ def without(*packages: str) -> Iterator[None]:
     pandera checks tables of polars without pandas, and vesin takes arrays of numpy without torch; but both import what
     they find, which takes longer than all the rest of a stage that needs neither.
     """
-    finder = _Missing(packages)
+    with _first_asked(_Missing(packages)):
+        yield
+
+
+@contextmanager
+def deferred(*modules: str) -> Iterator[None]:
+    """Import something without some modules that it imports: each of these is loaded when it is first used, if ever."""
+    with _first_asked(_Lazy(modules)):
+        yield
+
+
+@contextmanager
+def _first_asked(finder: MetaPathFinder) -> Iterator[None]:
     sys.meta_path.insert(0, finder)
     try:
         yield
@@ -29,9 +42,18 @@ class _Missing(MetaPathFinder):
         self.packages = packages
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Refuse what is named, in Python's own words."""
         if name.partition(".")[0] in self.packages:
-            self._refuse(name)
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    @staticmethod
-    def _refuse(name: str) -> NoReturn:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+class _Lazy(MetaPathFinder):
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self.modules = modules
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        """Where the module is, with a loader that waits."""
+        spec = PathFinder.find_spec(name, path) if name in self.modules else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec

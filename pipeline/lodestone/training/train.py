@@ -28,7 +28,7 @@ from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
 from lodestone.training.tasks import FitResult, FitTask
 
-_MODULES = ("torch._dynamo",)  # which torch's optimizers import when they are first used
+_MODULES = ("torch._dynamo", "pymatgen.core")  # which optimizers and features of elements import on first use
 
 
 @dataclass(frozen=True)

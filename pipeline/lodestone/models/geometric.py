@@ -1,0 +1,14 @@
+"""What the views use of torch-geometric.
+
+Its package imports torch's compiler, data sets and a profiler, too, which takes longer than torch itself. They are
+loaded when somebody uses them.
+"""
+
+from lodestone.runtime.imports import deferred
+
+with deferred("torch._dynamo", "torch_geometric.datasets", "torch_geometric.profile"):
+    from torch_geometric.data import Data
+    from torch_geometric.nn import MessagePassing
+    from torch_geometric.utils import scatter
+
+__all__ = ["Data", "MessagePassing", "scatter"]
