@@ -4,17 +4,18 @@ import shutil
 
 import pytest
 from test_faults import assert_refused
-from tiny_campaign import Campaign, make_campaign
+from tiny_campaign import Campaign
 
 pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture
 def clone(straight, tmp_path) -> Campaign:
-    """What a fresh clone of the finished campaign's repository holds: code, parameters and `dvc.lock`."""
-    campaign = make_campaign(tmp_path / "clone", rounds=2)
-    for name in ("params.yaml", "dvc.lock"):
-        shutil.copyfile(straight.campaign.folder / name, campaign.folder / name)
+    """A fresh clone of the finished campaign's repository, `dvc.lock` included."""
+    campaign, finished = Campaign(tmp_path / "clone"), straight.campaign.folder
+    cloned = straight.campaign.run("git", "clone", "-q", str(finished), str(campaign.folder))
+    assert cloned.code == 0, cloned.err
+    shutil.copyfile(finished / "dvc.lock", campaign.folder / "dvc.lock")
     return campaign
 
 

@@ -54,9 +54,7 @@ def fetch(source: str) -> list[str]:
     Raises:
         LodestoneError: If the source cannot be read, or lacks an output.
     """
-    remedy = (
-        "check the address; the bundle must belong to this commit: `git log dvc.lock` says to which `dvc.lock` does"
-    )
+    remedy = "check the address, and take the bundle that was made from this `dvc.lock`"
     with _faults(source, remedy), _unpacked(source) as address, _repository(address) as repo:
         # A web server lists no folders, and what ran earlier is found by listing.
         repo.pull(remote=_NAME, run_cache=not address.startswith(_WEB), force=True)
