@@ -20,7 +20,7 @@ BY_FILE = ("curation", "runtime", "tables")  # rooms of which a stage declares s
 # progress bars, clocks; and the classes that hold the parameters, whose values DVC tracks one by one.
 PLUMBING = {
     *(f"pipeline/lodestone/{name}.py" for name in ("errors", "stage", "tables/layout")),
-    *(f"pipeline/lodestone/runtime/{name}.py" for name in ("disk", "processes", "progress", "redaction")),
+    *(f"pipeline/lodestone/runtime/{name}.py" for name in ("disk", "kernels", "processes", "progress", "redaction")),
     "pipeline/lodestone/runtime/working_tree.py",
     *(
         f"pipeline/lodestone/config/{name}.py"

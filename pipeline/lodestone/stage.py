@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.kernels import restart_with_pinned_kernels
 from lodestone.runtime.processes import die_with_parent
 from lodestone.runtime.working_tree import refuse_foreign_package
 from lodestone.tables.layout import TIMINGS
@@ -31,6 +32,7 @@ def run_stage(main: Callable[[], None]) -> None:
     Raises:
         SystemExit: With code 1 after a :class:`LodestoneError` or a full disk, 130 after Ctrl-C; 143 when terminated.
     """
+    restart_with_pinned_kernels()
     with _cleaning_up_when_terminated():
         die_with_parent(signal.SIGTERM)  # a stage whose DVC was killed would write beside the one that runs next
         guarded(lambda: _timed(main))
