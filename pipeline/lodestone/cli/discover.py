@@ -15,6 +15,7 @@ from typing import Any
 from lodestone.config.load import PARAMS_FILE, load_params
 from lodestone.errors import LodestoneError
 from lodestone.runtime.disk import check_writable
+from lodestone.runtime.kernels import pinned_kernels
 from lodestone.runtime.processes import (
     DAMAGED_LOCK_FILE,
     RUN_VARIABLE,
@@ -78,6 +79,7 @@ def _repro(options: list[str]) -> tuple[int, bool]:
     """Run `dvc repro` from this environment, pass its output on, and tell whether it had anything to do."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
+    own |= pinned_kernels()
     # DVC runs stages by this shell. bash makes itself the stage; dash, the /bin/sh of Debian, stays between the two,
     # and the stage would not be told of DVC's end.
     own["SHELL"] = shutil.which("bash") or os.environ.get("SHELL", "/bin/sh")
