@@ -21,7 +21,8 @@ def load_stages():
         warnings.simplefilter("ignore")
         from dvc.repo import Repo
 
-        return {stage.addressing: stage for stage in Repo(str(ROOT), uninitialized=True).index.stages}
+        every = Repo(str(ROOT), uninitialized=True).index.stages
+        return {stage.addressing: stage for stage in every if ":" not in stage.addressing}  # none of other campaigns
 
 
 LOADED_BY_NAME = {Path("pipeline/lodestone/tracking/pyfunc.py")}  # by MLflow, which the import closure cannot see

@@ -170,11 +170,11 @@ class Campaign:
 
 def make_campaign(folder: Path, rounds: int) -> Campaign:
     """A campaign that has not begun, in a git repository."""
-    for name in _files_needed():
+    for name in tracked_files(*NEEDED):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     campaign = Campaign(folder)
-    campaign.edit(lambda params: _shrink(params, rounds))
+    campaign.edit(lambda params: shrink(params, rounds))
     git = ("git", "-c", "user.name=Tester", "-c", "user.email=tester@example.org")
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A tiny campaign"]):
         outcome = campaign.run(*git, *arguments)
@@ -199,14 +199,15 @@ def _all_of(stream: IO[bytes]) -> str:
         return stream.read().decode(errors="replace")
 
 
-def _files_needed() -> list[str]:
-    """Files of the working tree that a campaign needs, those not committed yet included."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *NEEDED]
+def tracked_files(*names: str) -> list[str]:
+    """Files of the working tree under some names, those not committed yet included."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *names]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [name for name in told.split("\0") if (ROOT / name).is_file()]
 
 
-def _shrink(params: Any, rounds: int) -> None:
+def shrink(params: Any, rounds: int) -> None:
+    """Make parameters those of a tiny campaign, in place."""
     params["snapshot"]["filters"] = {"elements": list(ELEMENTS), "max_sites": 4}
     params["composition"] |= VIEW
     params["structure"] |= VIEW

@@ -18,6 +18,7 @@ from lodestone.runtime.disk import check_writable
 from lodestone.runtime.kernels import pinned_kernels
 from lodestone.runtime.processes import (
     DAMAGED_LOCK_FILE,
+    DVC_LOCKS,
     RUN_VARIABLE,
     die_with_parent,
     heed_ctrl_c,
@@ -25,6 +26,8 @@ from lodestone.runtime.processes import (
     set_aside_half_written,
 )
 from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS
+from lodestone.workspace.campaign import prepare_campaign, share_stores
+from lodestone.workspace.versions import refresh_versions
 
 _RAN = ("Running stage ", "is cached - skipping run")
 
@@ -34,15 +37,25 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("discover", help=f"run the campaign of {PARAMS_FILE} to its report")
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these stages and what they need")
     parser.add_argument("--force", action="store_true", help="run stages even if nothing changed")
+    parser.add_argument(
+        "--params",
+        type=Path,
+        default=PARAMS_FILE,
+        metavar="FILE",
+        help="other parameters: campaigns/a.yaml is run in the folder campaigns/a (default: %(default)s)",
+    )
     parser.set_defaults(run=_run)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
         die_with_parent(signal.SIGTERM)
+    root = Path().resolve()
+    check_writable(root)
+    refresh_versions(root)
+    _enter_campaign(arguments.params)
     _refuse_missing_source(load_params().snapshot.path)
-    check_writable(Path())
-    _clear_away()
+    _clear_away(root)
     code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
     if code:
         print(
@@ -57,6 +70,15 @@ def _run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _enter_campaign(params_file: Path) -> None:
+    """Go into the folder of a campaign that has parameters of its own; whatever follows happens there."""
+    if params_file.resolve() != PARAMS_FILE.resolve():
+        share_stores()
+        folder = prepare_campaign(params_file)
+        print(f"Campaign in {folder}", flush=True)
+        os.chdir(folder)
+
+
 def _refuse_missing_source(path: Path) -> None:
     """DVC depends on the file whatever the source, and would first remove the old snapshot, then tell no remedy."""
     if not path.exists():
@@ -64,10 +86,10 @@ def _refuse_missing_source(path: Path) -> None:
         raise LodestoneError(f"{PARAMS_FILE}: snapshot.path: {path} does not exist", remedy)
 
 
-def _clear_away() -> None:
-    """Remove what a killed DVC has left in the way."""
-    release_locks_of_the_dead()
-    if set_aside_half_written():
+def _clear_away(root: Path) -> None:
+    """Remove what a killed DVC has left in the way, here and in the root of the repository."""
+    release_locks_of_the_dead(root / DVC_LOCKS)
+    if set_aside_half_written(aside=root / DAMAGED_LOCK_FILE):
         print(
             f"note: the last run was killed while it wrote dvc.lock; what there is of it is now {DAMAGED_LOCK_FILE}, "
             "and finished stages are taken from the cache",

@@ -25,15 +25,23 @@ def load_params(path: str | Path = PARAMS_FILE) -> Params:
     Raises:
         LodestoneError: Names the file, the key and what is allowed.
     """
+    return parse_params(read_content(path), path)
+
+
+def read_content(path: str | Path) -> Any:
+    """Content of a parameter file, not yet checked.
+
+    Raises:
+        LodestoneError: If it cannot be read, or is no YAML.
+    """
     import yaml
 
     try:
-        content = yaml.load(_text(Path(path)), _strict_loader())
+        return yaml.load(_text(Path(path)), _strict_loader())
     except OSError as error:
         raise LodestoneError(f"{path} cannot be read: {error}", "run from the root of the repository") from error
     except yaml.YAMLError as error:
         raise LodestoneError(f"{path} is no YAML: {error}", "correct the line named") from error
-    return parse_params(content, path)
 
 
 def parse_params(content: Any, path: str | Path = PARAMS_FILE) -> Params:
