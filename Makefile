@@ -16,19 +16,28 @@ torch = $(if $(TORCH_INDEX),$(1)/bin/python -m pip install --no-compile --no-dep
 # On all cores, and where PYTHONDONTWRITEBYTECODE forbids it at run time, too: else every process compiles all that it
 # imports. Some packages hold files that are no Python of today; nobody imports those, so they are passed over.
 compile = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib $(2) || true
+# Commands name their interpreter in full, and pip leaves those of packages alone that it finds in place. The stamp says
+# from which folder the environment was moved or copied.
+repoint = old=$$(cat $(1)/.installed 2>/dev/null || true); if test -n "$$old" -a "$$old" != '$(CURDIR)'; then \
+  { grep -lI "$$old/$(1)/" $(1)/bin/* || true; } | while read -r script; do \
+  sed "s|$$old/$(1)/|$(CURDIR)/$(1)/|g" "$$script" > "$$script.new" && cat "$$script.new" > "$$script" && rm "$$script.new"; \
+  done; fi
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install discover test test-fast check bench bench-peers reference gate fetch bundle ui docs format lock clean distclean
+.PHONY: help install shell discover test test-fast check bench bench-peers reference gate fetch bundle ui docs format lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## Create the environment .venv from requirements.lock
 
+shell: $(VENV)/.installed ## Open a shell in which python, lodestone and dvc are those of the environment
+	@exec env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS bash --rcfile <(cat ~/.bashrc 2>/dev/null; cat $(BIN)/activate) -i
+
 discover: $(VENV)/.installed ## Run the campaign of params.yaml to its report: reports/campaign.html
-	@$(BIN)/lodestone discover
+	@$(BIN)/python -m lodestone discover
 
 test: $(VENV)/.installed ## Run all tests, on two cores; those that run small campaigns take the longest
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -37,9 +46,9 @@ test-fast: $(VENV)/.installed ## Run the tests that take no campaign and no minu
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not end_to_end'
 
 check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
-	@$(BIN)/ruff format --check $(wildcard $(CODE))
-	@$(BIN)/ruff check $(wildcard $(CODE))
-	@$(BIN)/mypy
+	@$(BIN)/python -m ruff format --check $(wildcard $(CODE))
+	@$(BIN)/python -m ruff check $(wildcard $(CODE))
+	@$(BIN)/python -m mypy
 	@$(BIN)/lint-imports
 
 bench: $(VENV)/.installed ## Run the benchmarks
@@ -49,26 +58,26 @@ bench-peers: $(PEERS)/.installed ## Train ours beside CGCNN, MEGNet, Roost and a
 	@$(PEERS)/bin/python benchmarks/peers/run.py $(OPTIONS)
 
 reference: $(VENV)/.installed ## Build reference/crystals.parquet anew (hours; goes on where it was interrupted)
-	@$(BIN)/lodestone reference
+	@$(BIN)/python -m lodestone reference
 
 gate: $(VENV)/.installed ## Hold the figures of the finished campaign against their bounds (docs/accuracy.json)
-	@$(BIN)/lodestone gate
+	@$(BIN)/python -m lodestone gate
 
 fetch: $(VENV)/.installed ## Restore the results that dvc.lock names from LODESTONE_REMOTE: a folder, a tar, or its address
-	@$(BIN)/lodestone fetch $(LODESTONE_REMOTE)
+	@$(BIN)/python -m lodestone fetch $(LODESTONE_REMOTE)
 
 bundle: $(VENV)/.installed ## Write the results of the campaign to BUNDLE (a tar or a folder) for `make fetch`
-	@$(BIN)/lodestone bundle $(BUNDLE)
+	@$(BIN)/python -m lodestone bundle $(BUNDLE)
 
 ui: $(VENV)/.installed ## Browse the runs with MLflow on http://127.0.0.1:5000
-	@$(BIN)/lodestone ui
+	@$(BIN)/python -m lodestone ui
 
 docs: $(VENV)/.installed ## Write DATASET.md and docs/parameters.md from the code
-	@$(BIN)/lodestone docs
+	@$(BIN)/python -m lodestone docs
 
 format: $(VENV)/.installed ## Format the code and correct what ruff can correct
-	@$(BIN)/ruff format $(wildcard $(CODE))
-	@$(BIN)/ruff check --fix $(wildcard $(CODE))
+	@$(BIN)/python -m ruff format $(wildcard $(CODE))
+	@$(BIN)/python -m ruff check --fix $(wildcard $(CODE))
 
 lock: ## Renew requirements.lock from the ranges in pyproject.toml (OPTIONS=--keep keeps its versions)
 	@$(PYTHON) -m venv --clear .venv-lock
@@ -83,12 +92,18 @@ distclean: clean ## Remove the environment and all results, too (labels in .lode
 	@rm -rf $(VENV) $(PEERS) .bench data metrics reports timings mlruns mlflow.db* .dvc/cache .dvc/tmp
 
 # The stamp is written last, so an interrupted installation is taken up again.
+# It holds the folder: what runs in an environment that was moved or copied would be the code of the old place.
+STAMP := $(shell cat $(VENV)/.installed 2>/dev/null)
+ifneq ($(if $(STAMP),$(STAMP),$(CURDIR)),$(CURDIR))
+.PHONY: $(VENV)/.installed
+endif
 $(VENV)/.installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@test -n '$(PYTHON)' || { echo 'error: no python3 found; install Python 3.11 or newer, or say make PYTHON=/path/to/python' >&2; exit 1; }
 	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is $$('$(PYTHON)' --version), but Python 3.11 or newer is needed; say make PYTHON=/path/to/python" >&2; exit 1; }
 	@echo 'Creating $(VENV) from requirements.lock (a few minutes the first time; log: $(VENV)/install.log)'
 	@'$(PYTHON)' -m venv $(VENV)
+	@$(call repoint,$(VENV))
 	@$(call torch,$(VENV),requirements.lock)
 	@$(BIN)/python -m pip install --no-compile --no-deps --require-hashes --progress-bar off -r requirements.lock 2>&1 \
 	  | tee $(VENV)/install.log \
@@ -101,7 +116,7 @@ $(VENV)/.installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@echo '  compiling'
 	@$(call compile,$(VENV),pipeline)
-	@touch $@
+	@echo '$(CURDIR)' > $@
 
 # Of its own, as the peers need older packages than ours; ours is trained here, too, so that all have the same torch.
 $(PEERS)/.installed: benchmarks/peers/requirements.lock
