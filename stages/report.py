@@ -6,7 +6,7 @@ from lodestone.config.load import load_params
 from lodestone.report.collect import collect
 from lodestone.report.discoveries import discoveries, write_cifs
 from lodestone.report.page import render
-from lodestone.report.summary import campaign_summary, error_table, rounds_table
+from lodestone.report.summary import campaign_summary, error_table, headline, rounds_table
 from lodestone.schemas import Discoveries
 from lodestone.stage import run_stage
 from lodestone.tables.files import write_atomically, write_json, write_table
@@ -22,6 +22,7 @@ def main() -> None:
     write_atomically(METRICS / "rounds.csv", rounds_table(campaign).write_csv)
     write_atomically(METRICS / "test_mae.csv", error_table(campaign).write_csv)
     write_json(campaign_summary(campaign, found), METRICS / "campaign.json")
+    write_json(headline(campaign, found), METRICS / "summary.json")
     page = render(campaign, found)
     write_atomically(REPORTS / "campaign.html", lambda target: target.write_text(page, encoding="utf-8"))
 

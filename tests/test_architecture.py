@@ -101,6 +101,11 @@ def test_stages_declare_the_parameters_they_use(stages):
     assert not wrong, "\n".join(wrong)
 
 
+def test_what_dvc_shows_as_metrics_fits_on_a_line(stages):
+    """`dvc metrics show` puts every figure of every metrics file side by side."""
+    assert {out.def_path for stage in stages.values() for out in stage.outs if out.metric} == {"metrics/summary.json"}
+
+
 def test_a_round_depends_on_its_own_settings_only(stages):
     """Else a new budget for the last round would run all rounds again."""
     for name, stage in stages.items():

@@ -77,8 +77,8 @@ def test_dvc_knows_it_is_finished_and_shows_its_metrics_and_plots(straight):
     campaign: Campaign = straight.campaign
     assert json.loads(campaign.dvc("status", "--json").out) == {}
     shown = json.loads(campaign.dvc("metrics", "show", "--json").out)[""]["data"]
-    assert "test_mae" in shown["metrics/campaign.json"]["data"]
-    assert "hit_rate" in shown["metrics/round_1/active_learning.json"]["data"]
+    assert shown.keys() == {"metrics/summary.json"}
+    assert max(map(len, campaign.dvc("metrics", "show").out.splitlines())) < 150
     plots = json.loads(campaign.dvc("plots", "show", "--json").out)
     assert "errors" not in plots
     assert {"Test error over the rounds", "Hit rate over the rounds"} <= plots["data"].keys()

@@ -12,7 +12,7 @@ import pytest
 from lodestone.errors import LodestoneError
 from lodestone.report.collect import CampaignData, collect
 from lodestone.report.discoveries import discoveries, write_cifs
-from lodestone.report.summary import campaign_summary, rounds_table
+from lodestone.report.summary import campaign_summary, headline, rounds_table
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import validated
 
@@ -71,6 +71,15 @@ def test_summary_counts_what_the_tables_hold(campaign: CampaignData, found: pl.D
     assert (summary["n_rounds"], summary["n_verified"]) == (3, 60)
     assert summary["n_discoveries"] == campaign.verifications["is_stable"].sum()
     assert 0 < summary["n_discoveries_on_final_hull"] < summary["n_discoveries"]
+
+
+def test_the_headline_is_short_and_counts_all_rounds(campaign: CampaignData, found: pl.DataFrame) -> None:
+    short = headline(campaign, found)
+    rounds = rounds_table(campaign)
+    assert short["hit_rate_model"] == pytest.approx(rounds["hit_rate_model_hits"].sum() / 45)
+    assert short["discoveries"] == len(found)
+    assert short["test_mae"] == rounds["test_mae_ensemble"][-1]
+    assert sum(len(name) + 3 for name in short) < 80
 
 
 def test_rates_of_nothing_are_empty_cells_not_zeros(tmp_path: Path) -> None:

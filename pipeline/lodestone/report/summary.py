@@ -1,4 +1,4 @@
-"""The campaign in numbers: one row per round for `dvc plots`, and one summary for `dvc metrics`."""
+"""The campaign in numbers: one row per round for `dvc plots`, all of it, and what fits on a line for `dvc metrics`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from lodestone.report.collect import CampaignData, RoundData
+from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
 
 
@@ -40,6 +40,17 @@ def campaign_summary(campaign: CampaignData, found: pl.DataFrame) -> dict[str, A
         "test_mae": {name: last.test[name].mae for name in last.predictors},
         "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
     }
+
+
+def headline(campaign: CampaignData, found: pl.DataFrame) -> dict[str, float | int | None]:
+    """The few figures of `metrics/summary.json`: finds, test error of the last round, hit rates over all rounds."""
+    figures: dict[str, float | int | None] = {"discoveries": found.height, "on_final_hull": n_on_final_hull(found)}
+    figures["test_mae"] = campaign.rounds[-1].test[ENSEMBLE].mae
+    for who in ("model", "random"):
+        rates = [data.hit_rate[who] for data in campaign.rounds]
+        picked = sum(rate.n for rate in rates)
+        figures[f"hit_rate_{who}"] = sum(rate.hits for rate in rates) / picked if picked else None
+    return figures
 
 
 def n_on_final_hull(found: pl.DataFrame) -> int:
