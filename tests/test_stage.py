@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from lodestone.errors import LodestoneError
 from lodestone.runtime.processes import is_running
 from lodestone.stage import record_timing, run_stage, stage_name
+from waiting import HANG, wait_for
 
 
 def _raise(error: BaseException):
@@ -88,7 +88,7 @@ from lodestone.stage import run_stage
 
 def work(name):
     Path(name).write_text(str(os.getpid()))
-    time.sleep(60)
+    time.sleep(3600)
 
 def main():
     try:
@@ -109,10 +109,10 @@ def test_workers_end_with_their_stage(number, code, cleans, tmp_path, monkeypatc
     (tmp_path / "busy.py").write_text(BUSY)
     stage = subprocess.Popen([sys.executable, "busy.py"])
     pids = [tmp_path / "a.pid", tmp_path / "b.pid"]
-    _wait_for(lambda: all(path.exists() and path.read_text() for path in pids))
+    wait_for(lambda: all(path.exists() and path.read_text() for path in pids))
     stage.send_signal(number)
-    assert stage.wait(timeout=10) == code
-    _wait_for(lambda: not any(is_running(int(path.read_text())) for path in pids))
+    assert stage.wait(timeout=HANG) == code
+    wait_for(lambda: not any(is_running(int(path.read_text())) for path in pids))
     assert (tmp_path / "cleaned.txt").exists() == cleans
 
 
@@ -142,13 +142,13 @@ WORKER_WAITS = f'if __name__ != "__main__":\n    {STAGE_WAITS}'.replace("\nwhile
 def test_stage_whose_run_was_killed_while_it_imported_does_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "pipeline"))
     (tmp_path / "late.py").write_text(LATE.format(wait=STAGE_WAITS))
-    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    run = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
     stage = subprocess.Popen([sys.executable, "late.py"], env={**os.environ, "LODESTONE_RUN": str(run.pid)})
-    _wait_for(lambda: (tmp_path / "stage.pid").exists())
+    wait_for(lambda: (tmp_path / "stage.pid").exists())
     run.kill()
     run.wait()
     (tmp_path / "go").touch()
-    assert stage.wait(timeout=30) == 143
+    assert stage.wait(timeout=HANG) == 143
     assert not (tmp_path / "main.txt").exists()
 
 
@@ -158,17 +158,10 @@ def test_worker_whose_stage_was_killed_while_it_imported_ends(tmp_path, monkeypa
     (tmp_path / "late.py").write_text(LATE.format(wait=WORKER_WAITS))
     stage = subprocess.Popen([sys.executable, "late.py"])
     pid = tmp_path / "w.pid"
-    _wait_for(lambda: pid.exists() and pid.read_text())
+    wait_for(lambda: pid.exists() and pid.read_text())
     assert is_running(int(pid.read_text()))
     stage.kill()
     stage.wait()
     (tmp_path / "go").touch()
-    _wait_for(lambda: not is_running(int(pid.read_text())))
+    wait_for(lambda: not is_running(int(pid.read_text())))
     assert not (tmp_path / "a.pid").exists()
-
-
-def _wait_for(condition, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 
 from lodestone import __version__
 from lodestone.cli.main import main
+from waiting import HANG, wait_for
 
 ROOT = Path(__file__).parents[2]
 STAGE = f"""
@@ -27,7 +27,7 @@ def body():
         raise LodestoneError("input.txt is bad", "write something better")
     if text == "slow":
         Path("started.txt").write_text("")
-        time.sleep(60)
+        time.sleep(3600)
     Path("output.txt").write_text(text)
 
 run_stage(body)
@@ -60,14 +60,12 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_second_run_does_nothing_says_so_and_is_quick(project, capfd):
+def test_a_second_run_does_nothing_and_says_so(project, capfd):
     assert call("discover") == 0
     first = capfd.readouterr().out
     assert (project / "output.txt").read_text() == "good"
     assert "up to date" not in first
-    began = time.perf_counter()
     assert call("discover") == 0
-    assert time.perf_counter() - began < 10
     second = capfd.readouterr().out
     assert "Everything is up to date" in second
     for told in (first, second):
@@ -107,7 +105,7 @@ def test_ctrl_c_ends_everything_in_one_message(project):
     command = subprocess.Popen(starter, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(lambda: (project / "started.txt").exists())
     os.killpg(command.pid, signal.SIGINT)  # as a terminal does: to all of them
-    told = command.communicate(timeout=30)[1]
+    told = command.communicate(timeout=HANG)[1]
     assert command.returncode == 130
     assert told.strip() == "interrupted; run again to go on from here"
     wait_for(lambda: not running_in(project))
@@ -124,13 +122,6 @@ def running_in(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def wait_for(condition, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("command", ["discover", "check"])

@@ -4,19 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from lodestone.runtime.processes import is_running
+from waiting import HANG, wait_for
 
 ROOT = Path(__file__).parents[2]
 # Like MLflow's: a process that starts the one which listens, and ends it when it is asked to end.
 SERVER = """
 import os, signal, subprocess, sys
 from pathlib import Path
-worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
 signal.signal(signal.SIGTERM, lambda *_: (worker.kill(), os._exit(0)))
 Path("pids.tmp").write_text(f"{os.getpid()} {worker.pid}")
 Path("pids.tmp").rename("pids")
@@ -38,12 +38,5 @@ def test_nothing_is_left_on_the_port(whom, number, code, tmp_path):
     wait_for((tmp_path / "pids").exists)
     server, worker = map(int, (tmp_path / "pids").read_text().split())
     os.kill(command.pid if whom == "command" else server, number)
-    assert command.wait(timeout=30) == code
+    assert command.wait(timeout=HANG) == code
     wait_for(lambda: not is_running(server) and not is_running(worker))
-
-
-def wait_for(condition, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)

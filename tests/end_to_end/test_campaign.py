@@ -84,13 +84,12 @@ def test_dvc_knows_it_is_finished_and_shows_its_metrics_and_plots(straight):
     assert {"Test error over the rounds", "Hit rate over the rounds"} <= plots["data"].keys()
 
 
-def test_a_second_run_does_nothing_says_so_and_is_quick(straight):
+def test_a_second_run_does_nothing_and_says_so(straight):
     before = straight.campaign.files()
     again = straight.campaign.discover()
     assert again.code == 0
     assert again.ran == []
     assert "Everything is up to date" in again.out
-    assert again.seconds < 10
     assert straight.campaign.files() == before
 
 

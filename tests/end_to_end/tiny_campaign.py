@@ -9,14 +9,15 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import yaml
+
+from waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 NEEDED = (
@@ -32,7 +33,6 @@ NEEDED = (
 )
 WRITTEN = ("data", "metrics", "reports", "timings", "mlruns", "mlflow.db")  # by the stages
 DISCOVER = (sys.executable, "-m", "lodestone", "discover")
-TIME_LIMIT = 900  # seconds; a campaign takes one to two minutes
 
 FOREIGN = ("LODESTONE_", "MLFLOW_", "DVC_", "GIT_", "MAKE", "MP_API_KEY")  # what the tester has set for other work
 SETTINGS = {
@@ -56,7 +56,6 @@ class Outcome:
     code: int
     out: str
     err: str
-    seconds: float
 
     @property
     def ran(self) -> list[str]:
@@ -71,17 +70,15 @@ class Command:
     process: subprocess.Popen[bytes]
     out: IO[bytes]
     err: IO[bytes]
-    began: float = field(default_factory=time.perf_counter)
 
     def outcome(self) -> Outcome:
         """Wait for the end."""
         try:
-            code = self.process.wait(TIME_LIMIT)
+            code = self.process.wait(HANG)
         except BaseException:
             self.kill()
             raise
-        seconds = time.perf_counter() - self.began
-        return Outcome(code, _all_of(self.out), _all_of(self.err), seconds)
+        return Outcome(code, _all_of(self.out), _all_of(self.err))
 
     def kill(self) -> None:
         """Kill it with all that it has started, at once: nobody has time to clean up."""

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+import waiting
 from lodestone.errors import LodestoneError
 from lodestone.runtime.parallel import WorkerDiedError, n_workers, process_all, process_each
 from lodestone.runtime.processes import is_running
@@ -21,10 +21,7 @@ def describe_process(text: str) -> tuple[str, int, list[str | None]]:
 
 
 def wait_for(file: Path | None) -> None:
-    end = time.monotonic() + 60
-    while file is not None and not file.exists():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
+    waiting.wait_for(lambda: file is None or file.exists())
 
 
 def die(_: object) -> None:
@@ -173,8 +170,7 @@ def test_workers_end_when_nobody_wants_their_results(monkeypatch, tmp_path):
     monkeypatch.setenv("LODESTONE_WORKERS", "2")
     results = process_all(write_pid_and_stay, {"quick": None, "slow": tmp_path / "pid"})
     assert next(results)[0] == "quick"
-    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
-        time.sleep(0.02)
+    waiting.wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
     results.close()
     assert not is_running(int((tmp_path / "pid").read_text()))
 

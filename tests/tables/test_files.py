@@ -14,6 +14,7 @@ from lodestone.errors import LodestoneError
 from lodestone.schemas import References
 from lodestone.snapshot.downloads.parts import part_facts, read_part
 from lodestone.tables.files import read_json, read_table, write_atomically, write_json, write_table
+from waiting import HANG
 
 TABLE = pl.DataFrame({"element": ["Na", "Cl"], "energy_per_atom": [-1.3, -1.8], "material_id": ["a", "b"]})
 
@@ -77,7 +78,7 @@ for write, name in ((lambda p: write_table(pl.DataFrame({"x": numbers}), p), "t.
 def test_a_disk_that_really_refuses(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "pipeline")}
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", LIMITED], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG
     )
     assert done.stderr == ""
     parquet, text = done.stdout.splitlines()

@@ -18,6 +18,7 @@ from lodestone.tables.files import write_json, write_table
 from lodestone.tables.layout import Layout
 from lodestone.training.distributed import Ranks
 from lodestone.training.train import train_view
+from waiting import HANG
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +43,7 @@ def test_two_ranks_train_what_one_process_trains(campaign, monkeypatch):
     told = subprocess.run(
         [*launcher, ROOT / "stages" / "train.py", "structure", "round_0"],
         cwd=folder, env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False, timeout=600,
+        capture_output=True, text=True, check=False, timeout=HANG,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr[-3000:]
     together = load_view(Layout(folder / "data").round("round_0").models("structure"))

@@ -2,23 +2,16 @@
 
 import io
 import sys
-import time
 
 import pytest
 
 from lodestone.training.checkpoints import Scratch
 from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import report, reported
+from waiting import wait_for
 
 
-def wait_for(condition):
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
-def test_the_bar_counts_the_epochs_of_all_members_while_they_run(tmp_path):
+def test_the_bar_counts_the_epochs_of_all_members_while_they_run(tmp_path, monkeypatch):
     path = tmp_path / "new" / "progress.jsonl"
     with reported(path, 10, "training") as bar:
         report(path, 0, 1, 0.5)
@@ -29,7 +22,9 @@ def test_the_bar_counts_the_epochs_of_all_members_while_they_run(tmp_path):
         with path.open("a") as file:
             file.write("[1, 5, 0.0")  # a line that is being written
         report(path.with_name("other"), 1, 5, 0.1)
-        time.sleep(0.3)
+        looks, update = [], bar.update
+        monkeypatch.setattr(bar, "update", lambda number: (looks.append(number), update(number)))
+        wait_for(lambda: len(looks) >= 2)  # the second look began after that was written
         assert bar.n == 3
         with path.open("a") as file:
             file.write("625]\n")
