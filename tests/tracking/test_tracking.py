@@ -68,6 +68,9 @@ def _predicts_like_the_round(campaign, uri):
         np.testing.assert_allclose(answer["formation_energy_per_atom_upper"], direct.upper, atol=1e-6)
         assert answer["out_of_distribution"].to_list() == list(direct.out_of_distribution)
     assert (answers["relaxed"] != answers["unrelaxed"]).any(axis=None)
+    overlapping = pd.DataFrame([ROCK_SALT | {"frac_coords": [0.0] * len(ROCK_SALT["frac_coords"])}])
+    with pytest.raises(Exception, match="cannot be predicted: atoms are 0.000 Å apart"):
+        model.predict(overlapping)
 
 
 def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypatch):

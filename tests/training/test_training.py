@@ -138,6 +138,14 @@ def test_the_ensemble_on_disk_predicts_what_the_stages_wrote(trained, known, rou
     assert 0 < sum(told != "" for told in found.out_of_distribution) < len(rows)
 
 
+def test_what_validation_refuses_is_not_predicted(round_folder, known):
+    ensemble = load_ensemble(round_folder[0].folder)
+    (salt,) = decode(known.filter(pl.col("nsites") == 2).head(1))
+    overlapping = replace(salt, frac_coords=np.zeros((2, 3)))
+    with pytest.raises(LodestoneError, match=r"crystal 1 \(.*\) cannot be predicted: atoms are 0.000 Å apart"):
+        ensemble.predict([salt, overlapping])
+
+
 def test_predictions_are_the_combination_of_the_members(trained, known, round_folder):
     crystals = decode(known.head(20))
     ensemble = load_ensemble(round_folder[0].folder)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from lodestone.config.sections import ValidateParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.crystals.encoding import chemical_system, decode, reduced_formula
-from lodestone.crystals.pairs import pairs_within
+from lodestone.crystals.soundness import shortest_distance
 from lodestone.curation.units import refuse_energies_per_cell
 from lodestone.errors import LodestoneError
 from lodestone.schemas import ADDS_UP, Rejections, correction_gap
@@ -167,16 +166,8 @@ def _sound(table: pl.DataFrame) -> pl.Series:
 
 def _facts(crystal: Crystal, min_distance: float) -> tuple[str, str, int, float, float | None]:
     numbers = crystal.atomic_numbers
-    shortest = _shortest_distance(crystal, min_distance)
+    shortest = shortest_distance(crystal, min_distance)
     return reduced_formula(numbers), chemical_system(numbers), len(crystal), crystal.volume / len(crystal), shortest
-
-
-def _shortest_distance(crystal: Crystal, cutoff: float) -> float | None:
-    """Shortest distance in Å, periodic images included; ``None`` if it is at least ``cutoff``."""
-    if crystal.volume == 0:
-        return None
-    (distances,) = pairs_within(crystal, cutoff, "d", both_ways=False)
-    return float(np.min(distances)) if len(distances) else None
 
 
 def _bad_rows(offenders: pl.DataFrame, total: int, listing: Path, policy: str) -> LodestoneError:

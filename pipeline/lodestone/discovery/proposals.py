@@ -11,6 +11,7 @@ from lodestone.config.discovery import DiscoveryParams
 from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Filters
 from lodestone.crystals.chemistry import is_allowed
+from lodestone.crystals.soundness import why_unsound
 from lodestone.discovery.generators.base import Generator, Known, Proposal
 from lodestone.discovery.state import RoundState
 from lodestone.runtime.seeds import child_generator
@@ -54,7 +55,8 @@ class Rules:
     def _is_inside(self, proposal: Proposal) -> bool:
         elements = set(proposal.crystal.species)
         sizes = len(proposal.crystal) <= self.max_sites and 1 < len(elements) <= self.max_elements
-        return sizes and elements <= self.elements and is_allowed(elements, self.filters)
+        allowed = sizes and elements <= self.elements and is_allowed(elements, self.filters)
+        return allowed and why_unsound(proposal.crystal) is None  # what is no crystal would not be predicted either
 
 
 @dataclass(frozen=True)

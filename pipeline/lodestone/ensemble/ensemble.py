@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.soundness import refuse_unsound
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import EnsemblePredictor, Prediction, load_predictors
 from lodestone.models.inference import NetworkInputs, no_latents
@@ -29,7 +30,11 @@ class Ensemble:
         Args:
             crystals: Relaxed or unrelaxed crystals.
             input_structure: ``relaxed``, or ``unrelaxed`` for crystals that are predicted as what they would relax to.
+
+        Raises:
+            LodestoneError: If one of them is no crystal, as validation of a snapshot would find, too.
         """
+        refuse_unsound(crystals)
         inputs = {view: NetworkInputs.to(saved, crystals, input_structure) for view, saved in self.views.items()}
         members, judge = {view: shown.members() for view, shown in inputs.items()}, latent_view(list(self.views))
         latents = inputs[judge].latents() if judge else no_latents(len(crystals))
