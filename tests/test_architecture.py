@@ -115,6 +115,19 @@ def test_a_round_depends_on_its_own_settings_only(stages):
             }
 
 
+def test_whatever_reads_networks_waits_for_every_view(stages):
+    """The stages name folders, in which each view has its files: DVC must see who writes there."""
+    graph = next(iter(stages.values())).repo.index.graph
+    names = {stage: name for name, stage in stages.items()}
+    for round_name in ("round_0", "round_1"):
+        trained = {f"train@{view}-{round_name}" for view in VIEWS}
+        for reader in ("ensemble", "active_learning"):
+            before = {
+                names.get(stage, stage.addressing) for stage in graph.successors(stages[f"{reader}@{round_name}"])
+            }
+            assert trained <= before
+
+
 def test_closures_follow_imports_within_functions_and_skip_those_for_type_checking(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(

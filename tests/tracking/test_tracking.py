@@ -69,7 +69,7 @@ def _predicts_like_the_round(campaign, uri):
         assert answer["out_of_distribution"].to_list() == list(direct.out_of_distribution)
     assert (answers["relaxed"] != answers["unrelaxed"]).any(axis=None)
     overlapping = pd.DataFrame([ROCK_SALT | {"frac_coords": [0.0] * len(ROCK_SALT["frac_coords"])}])
-    with pytest.raises(Exception, match="cannot be predicted: atoms are 0.000 Å apart"):
+    with pytest.raises(Exception, match=r"cannot be predicted: atoms are 0\.000 Å apart"):
         model.predict(overlapping)
 
 

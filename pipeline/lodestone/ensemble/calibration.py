@@ -45,7 +45,7 @@ class Calibration:
         floor: Error where all members agree, eV/atom.
         scale: Factor from the spread of the members to the error.
         quantile: Half the width of the 90 % interval over the std.
-        widening: Factor on the std by reason of being out of distribution.
+        inflation: Factor on the std by reason of being out of distribution.
         errors: Error over std at evenly spaced probabilities, ascending; the error is label minus prediction.
         n: Validation crystals behind these numbers.
     """
@@ -87,7 +87,14 @@ class Calibration:
             for reason in INFLATION
         }
         inflated = error / (plain * factors(out_of_distribution, inflation))
-        return cls(floor, scale, quantile, inflation, _distribution(inflated, named), len(error))
+        return cls(
+            floor=floor,
+            scale=scale,
+            quantile=quantile,
+            inflation=inflation,
+            errors=_distribution(inflated, named),
+            n=len(error),
+        )
 
     @classmethod
     def none(cls) -> Calibration:
@@ -96,7 +103,8 @@ class Calibration:
 
         nodes = norm.ppf(np.arange(1, _NODES + 1) / (_NODES + 1))
         half = float(norm.ppf(0.5 + COVERAGE / 2))
-        return cls(0.0, 1.0, half, dict.fromkeys(INFLATION, 1.0), tuple(nodes.tolist()), 0)
+        inflation = dict.fromkeys(INFLATION, 1.0)
+        return cls(floor=0.0, scale=1.0, quantile=half, inflation=inflation, errors=tuple(nodes.tolist()), n=0)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Calibration:

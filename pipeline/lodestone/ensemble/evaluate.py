@@ -146,7 +146,9 @@ def evaluate_views(
         "calibration": fitted,
     }
     return Evaluation(
-        predictor, _table(prediction, held_out, input_structure), facts | _metrics(prediction, held_out, crystals)
+        predictor=predictor,
+        table=_table(prediction, held_out, input_structure),
+        metrics=facts | _metrics(prediction, held_out, crystals),
     )
 
 

@@ -30,10 +30,10 @@ def fit_member(task: FitTask) -> FitResult:
             kept.save(trainer.state())
         _report(trainer)
     return FitResult(
-        {name: value.detach().cpu().numpy() for name, value in trainer.weights().items()},
-        trainer.history,
-        trainer.seconds / trainer.steps,
-        len(data.train) * len(trainer.history) / trainer.seconds,
+        weights={name: value.detach().cpu().numpy() for name, value in trainer.weights().items()},
+        history=trainer.history,
+        seconds_per_step=trainer.seconds / trainer.steps,
+        structures_per_second=len(data.train) * len(trainer.history) / trainer.seconds,
     )
 
 
