@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lodestone.config import registry
 from lodestone.config.params import Params
 from lodestone.config.registry import GENERATORS, ORACLES, SOURCES
 from lodestone.documentation.dataset import column_text, type_text
-from lodestone.documentation.documents import documents
+from lodestone.documentation.documents import documents, names_of_ours
 from lodestone.schemas import CONTRACTS
 
 ROOT = Path(__file__).parents[2]
@@ -38,13 +39,24 @@ def test_every_parameter_is_documented():
         assert all(f"| `{key}` |" in text for key in inner if "model_fields" not in dir(inner[key].annotation))
 
 
-@pytest.mark.parametrize("registry", [SOURCES, ORACLES, GENERATORS], ids=lambda registry: registry.kind)
-def test_every_choice_is_documented_with_the_keys_that_it_adds(registry):
+@pytest.mark.parametrize("kind", [SOURCES, ORACLES, GENERATORS], ids=lambda kind: kind.kind)
+def test_every_choice_is_documented_with_the_keys_that_it_adds(kind):
     text = TEXTS[Path("docs/parameters.md")]
-    for found in registry:
+    for found in kind:
         own = set(found.settings.model_fields) - set(found.settings.__mro__[1].model_fields)
         assert not own or f": {found.name}`\n" in text
         assert all(f"| `{key}` |" in text for key in own)
+
+
+KINDS = [kind for kind in vars(registry).values() if isinstance(kind, registry.Registry)]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_name_that_can_be_chosen_is_listed(kind):
+    [row] = [line for line in TEXTS[Path("docs/parameters.md")].splitlines() if line.startswith(f"| {kind.kind} |")]
+    assert kind.group in row
+    assert names_of_ours(kind)
+    assert all(f"`{name}`" in row for name in names_of_ours(kind))
 
 
 def test_checks_are_in_words():

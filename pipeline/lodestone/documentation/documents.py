@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lodestone.config import registry as registries
 from lodestone.config.params import Params
-from lodestone.config.registry import GENERATORS, ORACLES, SOURCES, VIEWS, Registry
+from lodestone.config.registry import GENERATORS, ORACLES, SOURCES, VIEWS, NamesakeRegistry, Registry
 from lodestone.documentation.dataset import dataset_text, prose, table
 
 DATASET_FILE = Path("DATASET.md")
@@ -62,20 +63,40 @@ def parameters_text() -> str:
     for view, model in VIEWS.known.items():
         described = model.model_json_schema()
         sections.append((f"`{view}`", described["description"], described["properties"]))
-    texts = []
+    texts = [_names()]
     for title, about, properties in sections:
         rows = (_key_row(key, item) for key, item in properties.items() if _reference(item) is None or "items" in item)
         texts.append(f"## {title}\n\n{prose(about)}\n\n{table(('key', 'allowed', 'default', 'meaning'), rows)}")
     return "\n\n".join([_PARAMETERS_HEAD.rstrip(), *texts]) + "\n"
 
 
+def _names() -> str:
+    """One row per kind of thing that is chosen by name: those of ours, and how others add theirs."""
+    rows = []
+    for registry in vars(registries).values():
+        if isinstance(registry, Registry):
+            names = ", ".join(f"`{name}`" for name in names_of_ours(registry))
+            rows.append((registry.kind, names, f"`{registry.group}`"))
+    head = ("what", "there are", "entry points of other packages")
+    return f"## What is chosen by name\n\n[How to](how-to/README.md) add one.\n\n{table(head, sorted(rows))}"
+
+
+def names_of_ours(registry: Registry) -> list[str]:
+    """Names of what this package registers, without those of packages that are installed beside it."""
+    if isinstance(registry, NamesakeRegistry):
+        return sorted(registry.known)
+    return [found.name for found in registry if found.make.__module__.startswith("lodestone.")]
+
+
 def _choices(path: str, common: set[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """One section per thing of ours that can be chosen, with the keys that it adds to those that all have."""
-    key, registry = _CHOICES.get(path, ("", ()))
+    if path not in _CHOICES:
+        return
+    key, registry = _CHOICES[path]
     for found in registry:
         schema = found.settings.model_json_schema(by_alias=True)
         own = {name: item for name, item in schema["properties"].items() if name not in common}
-        if own and found.make.__module__.startswith("lodestone."):
+        if own and found.name in names_of_ours(registry):
             yield f"`{path}` with `{key}: {found.name}`", schema["description"], own
 
 

@@ -32,8 +32,8 @@ class CHGNetSettings(OracleParams):
 class CHGNetOracle(Oracle):
     """Relaxes cell and positions with CHGNet, BFGS and the Frechet cell filter of ASE.
 
-    On the CPU, unless ``LODESTONE_DEVICE`` names another device: one crystal at a time, a process on each core is
-    faster than a GPU, and gives the same bits on a machine with one.
+    On the CPU, one crystal to a core, unless ``LODESTONE_DEVICE`` names another device (``auto`` does not): labels
+    then do not depend on whether a machine has a GPU.
     """
 
     settings: CHGNetSettings
