@@ -34,11 +34,19 @@ def folder(tmp_path_factory):
     return campaign.folder
 
 
-@pytest.fixture(scope="module")
-def toy():
+@pytest.fixture(autouse=True)
+def _as_they_were(monkeypatch):
+    """What a test registers is forgotten after it."""
+    ORACLES.names()
+    monkeypatch.setattr(ORACLES, "_found", dict(ORACLES._found))
+
+
+@pytest.fixture
+def toy(monkeypatch):
     """Its module, as the campaign has it."""
     spec = spec_from_file_location("toy", TOY)
     module = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "toy", module)
     spec.loader.exec_module(module)
     return module
 
@@ -77,9 +85,7 @@ def somewhere_else(tmp_path, monkeypatch):
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: your-package\nVersion: 1.0\n")
     (facts / "entry_points.txt").write_text("[lodestone.oracles]\npair-potential = your_package.toy_oracle\n")
-    ORACLES.names()  # our own are there before
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(ORACLES, "_found", dict(ORACLES._found))  # what a test registers is forgotten after it
     monkeypatch.setattr(ORACLES, "_complete", False)
     yield
     sys.modules.pop("your_package.toy_oracle", None)

@@ -18,6 +18,9 @@ REASONS = {
     "collapsed": "cell collapsed",
     "atoms_overlap": "atoms overlap",
     "implausible": "formation energy is implausible",
+    "out_of_memory": "not enough memory",
+    "worker_died": "process was killed",
+    "timed_out": "time limit",
     "failed": "calculation failed",
 }
 
