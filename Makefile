@@ -53,6 +53,7 @@ check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
 
 bench: $(VENV)/.installed ## Run the benchmarks
 	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/startup.py
 
 bench-peers: $(PEERS)/.installed ## Train ours beside CGCNN, MEGNet, Roost and a forest (an hour; OPTIONS='--sizes 20000')
 	@$(PEERS)/bin/python benchmarks/peers/run.py $(OPTIONS)

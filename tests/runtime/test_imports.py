@@ -1,5 +1,6 @@
 """What a process imports is what it needs."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,8 @@ def test_only_what_is_named_is_missing_and_only_for_a_while(monkeypatch):
             import colorsys
         import wave  # noqa: F401
     import colorsys  # noqa: F401
+
+    assert gc.isenabled()
 
 
 CHECKED = """
