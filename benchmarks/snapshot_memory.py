@@ -87,7 +87,7 @@ def _serve(documents: int) -> None:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, _: str, *args: object) -> None:
             pass
 
     def page(query: dict[str, list[str]]) -> bytes:

@@ -65,18 +65,18 @@ def ways(view: str, params: ViewParams, crystals: pl.DataFrame, seed: int) -> li
     short = params.model_copy(update={"epochs": params.fine_tune_epochs})
     with tempfile.TemporaryDirectory() as folder:
         os.environ["LODESTONE_CHECKPOINTS"] = f"{folder}/checkpoints"
-        first, before = measured("nine tenths of the crystals", view, params, few, None, seed)
+        first, before = measured("nine tenths of the crystals", view, params, few, None, seed=seed)
         save_view(first.saved, Path(folder, "first"))
         return [
             before,
-            measured("all, from scratch, as short", view, short, crystals, None, seed)[1],
-            measured("all, warm start", view, params, crystals, Path(folder, "first"), seed)[1],
-            measured("all, from scratch, in full", view, params, crystals, None, seed)[1],
+            measured("all, from scratch, as short", view, short, crystals, None, seed=seed)[1],
+            measured("all, warm start", view, params, crystals, Path(folder, "first"), seed=seed)[1],
+            measured("all, from scratch, in full", view, params, crystals, None, seed=seed)[1],
         ]
 
 
 def measured(
-    name: str, view: str, params: ViewParams, crystals: pl.DataFrame, start: Path | None, seed: int
+    name: str, view: str, params: ViewParams, crystals: pl.DataFrame, start: Path | None, *, seed: int
 ) -> tuple[TrainedView, Way]:
     """Train once; the error is that of single members on the test crystals, in eV/atom."""
     began = time.perf_counter()

@@ -24,8 +24,8 @@ def main() -> None:
     start = None if previous is None else files.warm_start / view
     crystals = read_table(files.crystals, Crystals)
     with process_group() as ranks:
-        seeds = (child_seed(params.seed, name, one) for one in (view, "structure"))  # equal structures for all views
-        trained = train_view(view, params.view(view), crystals, start, *seeds)
+        seed, shared = (child_seed(params.seed, name, one) for one in (view, "structure"))
+        trained = train_view(view, params.view(view), crystals, start, seed, structures_seed=shared)  # as for all views
         if ranks.writes:
             save_view(trained.saved, files.models(view))
             predictions = files.member_predictions(view)

@@ -9,20 +9,23 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 COMMANDS = ("make", "lodestone", "dvc", "python", "source", "cp", "export", "torchrun", "pip", "mlflow", "git")
 
-# In a finished campaign: the command as it stands, and what is run instead where the tiny campaign is another.
+# In a finished campaign: the command as it stands, and what `python -m` runs there, of files that the tiny one has.
 IN_A_CAMPAIGN = {
-    "lodestone discover": "lodestone discover",
     "lodestone drift OLD.parquet NEW.parquet --html drift.html": (
         "lodestone drift data/snapshot/crystals.parquet data/snapshot/crystals.parquet --html drift.html"
     ),
-    "dvc exp run -S rounds.round_2.budget=100": "dvc exp run --dry -S rounds.round_1.budget=100",
     "dvc metrics show": "dvc metrics show",
 }
 # Campaigns, servers and trainings: only whether the target exists and the script reads its command line.
 NOT_RUN = {
+    "lodestone discover --params campaigns/mp-main-group.yaml",
+    "lodestone init FOLDER",
+    "make bundle",
     "make discover",
+    "make fetch",
     "make test",
     "make test-fast",
+    "make shell",
     "make ui",
     "make reference",
     "make bench",
@@ -32,8 +35,11 @@ NOT_RUN = {
     "python benchmarks/uncertainty.py",
     "python benchmarks/whole_hull.py",
 }
-# Tests of their own.
-BY_ITSELF = {"source .venv/bin/activate", "cp campaigns/mp-main-group.yaml params.yaml"}
+# Each has a test of its own; that of the experiment is in `end_to_end/test_campaign.py`.
+BY_ITSELF = {
+    "source .venv/bin/activate",
+    "dvc exp run -S rounds.round_2.budget=100",
+}
 
 
 def code_blocks(language: str, page: Path = README) -> list[str]:

@@ -16,7 +16,7 @@ from readme import BY_ITSELF, IN_A_CAMPAIGN, NOT_RUN, README, ROOT
 
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")],
-    key=lambda page: str(page),
+    key=str,
 )
 
 

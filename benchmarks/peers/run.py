@@ -37,7 +37,7 @@ def _bench(options: argparse.Namespace) -> None:
     split = draw_split(read_source(options.data), max(options.sizes), options.seed)
     write_parts(split, options.sizes, options.out / "data")
     runs = [
-        make_run(model, size, options.seconds, options.seed, digest(split, size), options.out)
+        make_run(model, size, options.seconds, options.seed, data=digest(split, size), folder=options.out)
         for size in sorted(set(options.sizes))
         for model in dict.fromkeys(options.models)
     ]

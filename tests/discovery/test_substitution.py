@@ -130,7 +130,7 @@ def test_candidates_start_nearer_to_the_right_volume_than_their_parents_volume_i
     crystals, labels = decode(known), known["decorated_prototype"].to_list()
     volumes, rows = AtomicVolumes.fit(crystals), {label: row for row, label in enumerate(labels)}
     pairs = [
-        (crystals[row], crystals[row].with_elements({old: new}), crystals[rows[child]])
+        (crystal, crystal.with_elements({old: new}), crystals[rows[child]])
         for row, crystal in enumerate(crystals)
         for old, new in product(np.unique(crystal.atomic_numbers).tolist(), map(ATOMIC_NUMBERS.get, sorted(ALLOWED)))
         if (child := relabel(labels[row], ((old, new),))) in rows and new not in crystal.atomic_numbers

@@ -133,7 +133,7 @@ def _own_mounts() -> list[str]:
     """Prefix of a command that sees mounts of its own, which end with it."""
     command = ["unshare", "--user", "--map-root-user", "--mount"]
     try:
-        allowed = subprocess.run([*command, "true"], capture_output=True).returncode == 0
+        allowed = subprocess.run([*command, "true"], check=False, capture_output=True).returncode == 0
     except FileNotFoundError:
         allowed = False
     if not allowed:

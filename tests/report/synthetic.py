@@ -100,9 +100,9 @@ def above_hull(crystals: pl.DataFrame, phases: pl.DataFrame) -> np.ndarray:
 
 def _world(generator: np.random.Generator) -> pl.DataFrame:
     """Every crystal there is, known or to be found, with its formation energy."""
-    made: list[tuple[Crystal, float]] = []
-    for symbol in ELECTRONEGATIVITY:
-        made.append((Crystal(_FCC * 4.0, np.array([ATOMIC_NUMBERS[symbol]]), np.zeros((1, 3))), 0.0))
+    made: list[tuple[Crystal, float]] = [
+        (Crystal(_FCC * 4.0, np.array([ATOMIC_NUMBERS[symbol]]), np.zeros((1, 3))), 0.0) for symbol in ELECTRONEGATIVITY
+    ]
     for metal in METALS:
         for anion in ANIONS:
             for lattice, sites, kinds, offset in _TYPES.values():

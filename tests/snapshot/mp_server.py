@@ -145,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             pass  # the client has lost its patience
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, _: str, *args: object) -> None:
         pass
 
 

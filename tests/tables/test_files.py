@@ -78,7 +78,13 @@ for write, name in ((lambda p: write_table(pl.DataFrame({"x": numbers}), p), "t.
 def test_a_disk_that_really_refuses(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "pipeline")}
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=HANG
+        [sys.executable, "-c", LIMITED],
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
     )
     assert done.stderr == ""
     parquet, text = done.stdout.splitlines()
@@ -184,7 +190,12 @@ def test_a_read_only_folder_is_named(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "pipeline")}
     apart = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c", IN_READ_ONLY, "-"]
     done = subprocess.run(
-        [*apart, sys.executable, "-c", WRITES], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [*apart, sys.executable, "-c", WRITES],
+        cwd=tmp_path,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
     )
     if done.returncode in (1, 77) and not done.stdout:
         pytest.skip(f"no mounts of one's own are allowed here: {done.stderr}")

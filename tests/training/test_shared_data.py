@@ -9,8 +9,7 @@ import torch
 
 from lodestone.errors import LodestoneError
 from lodestone.training import train
-from lodestone.training.data import TrainingData
-from lodestone.training.shared import SharedData, share
+from lodestone.training.data import SharedData, TrainingData
 from lodestone.training.train import fit_view
 
 BOTH = pytest.mark.parametrize("view", ["composition", "structure"])
@@ -30,7 +29,7 @@ def prepared(labelled, baseline, tiny):
 @BOTH
 def test_what_is_shared_is_what_was_prepared(view, prepared, tmp_path):
     data = prepared(view)
-    found = share(data, tmp_path / "data.safetensors").load()
+    found = data.share(tmp_path / "data.safetensors").load()
     assert (found.view, found.scale, found.digest) == (data.view, data.scale, data.digest)
     for own, shared in ((data.train, found.train), (data.validation, found.validation)):
         assert own.tensors().keys() == shared.tensors().keys()
@@ -42,8 +41,8 @@ def test_what_is_shared_is_what_was_prepared(view, prepared, tmp_path):
 
 def test_other_data_at_the_same_place_are_refused(prepared, tmp_path):
     path = tmp_path / "data.safetensors"
-    shared = share(prepared("structure"), path)
-    share(prepared("structure", 30), path)
+    shared = prepared("structure").share(path)
+    prepared("structure", 30).share(path)
     with pytest.raises(LodestoneError, match="holds other training data"):
         shared.load()
     path.write_bytes(path.read_bytes()[:100])
@@ -64,7 +63,7 @@ def test_trainings_with_equal_view_and_seed_share_nothing(known, tiny, monkeypat
 
     def fitted(crystals):
         def fit(tasks, data, scratch, title):
-            share(data, scratch.data)
+            data.share(scratch.data)
             folders.append(scratch.folder)
             return []
 

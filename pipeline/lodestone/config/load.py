@@ -37,7 +37,7 @@ def read_content(path: str | Path) -> Any:
     import yaml
 
     try:
-        return yaml.load(_text(Path(path)), _strict_loader())
+        return yaml.load(_text(Path(path)), _strict_loader())  # noqa: S506 - a SafeLoader that is stricter still
     except OSError as error:
         raise LodestoneError(f"{path} cannot be read: {error}", "run from the root of the repository") from error
     except yaml.YAMLError as error:

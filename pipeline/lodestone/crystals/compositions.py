@@ -9,6 +9,7 @@ from lodestone.crystals.arithmetic import dot
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 N_ELEMENTS = len(SYMBOLS)
+SAME_FRACTIONS = 1e-9  # atomic fractions that differ by less are the same
 
 Elements = tuple[int, ...]
 
@@ -123,5 +124,5 @@ def lowest_of_equals(fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
     order = np.lexsort((np.arange(len(energies)), energies, names))
     first = np.ones(len(order), dtype=bool)
     alike = 1 + np.flatnonzero(np.diff(names[order]) == 0)
-    first[alike] = (np.abs(fractions[order[alike]] - fractions[order[alike - 1]]) > 1e-9).any(axis=1)
+    first[alike] = (np.abs(fractions[order[alike]] - fractions[order[alike - 1]]) > SAME_FRACTIONS).any(axis=1)
     return np.sort(order[first])

@@ -85,7 +85,7 @@ def _dataset(crystal: Crystal, symprec: float) -> Any:
     for precision in (symprec, symprec / 10, symprec / 100):
         try:
             return moyopy.MoyoDataset(cell, symprec=precision)
-        except Exception:  # moyopy raises its own error types, none of them public
+        except Exception:  # noqa: S112 - moyopy raises its own error types, none of them public; a finer one may do
             continue
     return None
 

@@ -70,7 +70,7 @@ def validate_snapshot(
     listing = quarantine_path.with_name("offending_rows.csv")
     good = told.filter(pl.col("reason") == "").drop("reason")
     if len(offenders) and (params.on_bad_rows == "fail" or good.is_empty()):
-        write_atomically(listing, lambda path: offenders.write_csv(path))
+        write_atomically(listing, offenders.write_csv)
         raise _bad_rows(offenders, len(table) + len(rejections), listing, params.on_bad_rows)
     listing.unlink(missing_ok=True)
     write_table(offenders, quarantine_path, Rejections)

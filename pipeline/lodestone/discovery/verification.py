@@ -11,7 +11,7 @@ import polars as pl
 
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.encoding import describe
-from lodestone.discovery.novelty import same_as
+from lodestone.discovery.duplicates import same_as
 from lodestone.discovery.state import RoundState
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label

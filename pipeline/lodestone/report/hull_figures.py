@@ -117,7 +117,7 @@ def _tie_lines(drawn: Figure, hull: SystemHull, edges: list[tuple[int, int]], co
 def _triangle_points(drawn: Figure, hull: SystemHull) -> None:
     where = hull.fractions @ _CORNERS
     for name, mask, marker in _groups(hull):
-        named = name == "discovered" or name == "stable"
+        named = name in {"discovered", "stable"}
         drawn.add_scatter(
             x=where[mask, 0].tolist(),
             y=where[mask, 1].tolist(),

@@ -33,4 +33,4 @@ def restart_with_pinned_kernels() -> None:
     """
     if any(os.environ.get(name) != value for name, value in pinned_kernels().items()):
         os.environ.update(pinned_kernels())
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the very command of this process

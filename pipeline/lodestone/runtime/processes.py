@@ -129,7 +129,7 @@ def _is_whole_lock_file(text: str) -> bool:
     import yaml
 
     try:
-        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe  # noqa: S506 - both are safe  # noqa: S506 - both are safe
         return bool(content["schema"]) and all(map(_is_whole_stage, content["stages"].values()))
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
         return False

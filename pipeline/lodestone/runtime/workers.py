@@ -127,7 +127,7 @@ def _reply(function: Callable[[Any], Any], task: Any) -> Reply:
 def _picklable(error: Exception) -> Exception:
     """The error, or its text where its class cannot be unpickled."""
     try:
-        pickle.loads(pickle.dumps(error))
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making, a moment ago  # noqa: S301 - of our own making, a moment ago  # noqa: S301 - of our own making, a moment ago
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

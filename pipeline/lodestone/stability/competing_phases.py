@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lodestone.crystals.arithmetic import dot
-from lodestone.crystals.compositions import N_ELEMENTS, Elements
+from lodestone.crystals.compositions import N_ELEMENTS, SAME_FRACTIONS, Elements
 
 _NONE = -1_000_000  # no phase: elements without one go by minus their atomic number
 _CELLS = 60_000  # phases offered in one go: their fractions stay in the cache of the processor
@@ -87,7 +87,7 @@ class CompetingPhases:
 
     def is_own(self) -> np.ndarray:
         """Which phases have the very composition they are offered to, shape ``(q, n)``."""
-        return np.asarray((np.abs(self.points - self.targets[:, None]) < 1e-9).all(axis=2))
+        return np.asarray((np.abs(self.points - self.targets[:, None]) < SAME_FRACTIONS).all(axis=2))
 
 
 def stacked(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from lodestone.stability.competing_phases import CompetingPhases, Phases, compet
 from lodestone.stability.simplex import Decompositions, lowest_decompositions
 
 _ON_HULL = 1e-10  # eV/atom: below this, differences are rounding
+_NO_AMOUNT = 1e-8  # smaller amounts are rounding
 _NOTHING = np.empty(0, dtype=np.intp)
 
 Decomposition = list[tuple[int, float]]
@@ -116,8 +117,8 @@ class ConvexHull:
             others_only: Do not offer compounds of the very composition.
         """
         offered = [self._offered(elements, own) for elements in compositions.systems]
-        for offer in competing_phases(*compositions, offered, self._phases):
-            offer = offer.without_own() if others_only else offer
+        for phases in competing_phases(*compositions, offered, self._phases):
+            offer = phases.without_own() if others_only else phases
             yield offer, lowest_decompositions(offer.points, offer.energies, offer.targets)
 
     def _offered(self, elements: Elements, own: BySystem) -> np.ndarray:
@@ -210,7 +211,7 @@ def _mixed(offer: CompetingPhases, found: Decompositions) -> Iterator[Decomposit
         if own.any():
             yield [(int(row[np.argmax(own)]), 1.0)]
             continue
-        decomposition = [(int(phase), float(x)) for phase, x in zip(phases, amounts, strict=True) if x > 1e-8]
+        decomposition = [(int(phase), float(x)) for phase, x in zip(phases, amounts, strict=True) if x > _NO_AMOUNT]
         yield sorted(decomposition, key=lambda item: (-item[1], item[0]))
 
 

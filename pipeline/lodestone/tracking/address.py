@@ -65,7 +65,7 @@ def _repoint(store: sqlite3.Connection, home: str) -> bool:
         return False
     for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
         store.execute(
-            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",
+            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608  # noqa: S608  # noqa: S608
             (home, len(found[0]) + 1, len(found[0]) + 1, f"{found[0]}/"),
         )
     return True

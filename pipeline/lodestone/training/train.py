@@ -26,7 +26,6 @@ from lodestone.training.data import LabelledCrystals, TrainingData
 from lodestone.training.distributed import ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
-from lodestone.training.shared import share
 from lodestone.training.tasks import FitResult, FitTask
 
 _MODULES = ("torch._dynamo", "pymatgen.core")  # which optimizers and features of elements import on first use
@@ -56,6 +55,7 @@ def train_view(
     crystals: pl.DataFrame,
     warm_start: Path | None,
     seed: int,
+    *,
     structures_seed: int | None = None,
 ) -> TrainedView:
     """Fit every member, on all cores, and predict the validation and test crystals and unrelaxed structures of them.
@@ -70,7 +70,7 @@ def train_view(
             the view by default.
     """
     held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
-    fitted = _fit_view(view, params, crystals, warm_start, seed, held_out)
+    fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out)
     predictions = _predictions(fitted.saved, crystals, held_out)
     fitted.clean_up()
     return TrainedView(
@@ -94,7 +94,7 @@ def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: 
         warm_start: Networks of the previous round to fine-tune, or ``None``.
         seed: Seed of this view in this round; each member has its own child.
     """
-    fitted = _fit_view(view, params, crystals, warm_start, seed, _unrelaxed_held_out(params, crystals, seed))
+    fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=_unrelaxed_held_out(params, crystals, seed))
     fitted.clean_up()
     return fitted.saved
 
@@ -119,6 +119,7 @@ def _fit_view(
     crystals: pl.DataFrame,
     warm_start: Path | None,
     seed: int,
+    *,
     held_out: UnrelaxedStructures | None,
 ) -> _Fitted:
     parts = {part: _part(crystals, part) for part in ("train", "validation")}
@@ -163,7 +164,7 @@ def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: 
     if ranks().size > 1:
         with reported(scratch.progress, total, title) if ranks().writes else nullcontext():
             return [fit_member(task) for task in tasks]
-    shared = share(data, scratch.data)  # else every process would get, and keep, a copy of its own
+    shared = data.share(scratch.data)  # else every process would get, and keep, a copy of its own
     by_member = {str(task.member): replace(task, data=shared) for task in tasks}
     with reported(scratch.progress, total, title):
         results = dict(process_all(fit_member, by_member, (type(data.train.dataset).__module__, *_MODULES)))

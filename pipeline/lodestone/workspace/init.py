@@ -53,7 +53,8 @@ def _put_under_version_control(folder: Path) -> None:
     """DVC wants to know whether git is at hand, and whether the folder is the root of its repository."""
     how = ["--no-scm"]
     if shutil.which("git"):
-        top = subprocess.run(["git", "rev-parse", "--show-toplevel"], cwd=folder, capture_output=True, text=True)
+        ask = ["git", "rev-parse", "--show-toplevel"]
+        top = subprocess.run(ask, cwd=folder, check=False, capture_output=True, text=True)
         if top.returncode:
             _run(["git", "init", "--quiet"], folder)
         is_root = top.returncode or Path(top.stdout.strip()).samefile(folder)

@@ -63,7 +63,7 @@ def retry_after(header: str | None) -> float | None:
 
 def _back_off(attempt: int) -> float:
     # The jitter keeps processes that failed together from coming back together; it decides about no result.
-    return FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)
+    return FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret  # noqa: S311 - no secret  # noqa: S311 - no secret
 
 
 def _pause(problem: str, seconds: float, attempt: int) -> None:

@@ -163,4 +163,4 @@ def _column(data: Mapping[str, Any], name: str) -> Sequence[str]:
 
 
 def _float(text: str) -> float:
-    return float(text.split("(")[0])
+    return float(text.split("(", 1)[0])

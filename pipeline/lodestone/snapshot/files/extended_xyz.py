@@ -89,7 +89,7 @@ def _parse(frame: list[str]) -> tuple[Mapping[str, Any], Crystal]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             atoms = read(io.StringIO("\n".join(frame) + "\n"), index=0, format="extxyz")
-        assert isinstance(atoms, Atoms)
+        assert isinstance(atoms, Atoms)  # noqa: S101 - ase says so where a frame is asked for by its index
         cell, results = atoms.cell, getattr(atoms.calc, "results", {})
         if not len(atoms) or cell.rank < 3 or not atoms.pbc.all():
             raise UnreadableStructureError(

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 
 from lodestone.errors import LodestoneError
@@ -144,7 +145,8 @@ class MaterialsProjectApi:
             return TransientError(LodestoneError(f"{where} cannot be reached: {told}", remedy))
         remedy = f"see https://status.materialsproject.org, check {ENDPOINT} if it is set; then run again"
         fault = LodestoneError(f"{where} failed: {told}", remedy)
-        passing = status == 429 or status >= 500 or isinstance(error, json.JSONDecodeError)
+        busy = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        passing = busy or isinstance(error, json.JSONDecodeError)
         return TransientError(fault, getattr(error, "wait", None)) if passing else fault
 
 
@@ -167,7 +169,7 @@ def _parameters(criteria: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_failures(response: Any, *_: object, **__: object) -> None:
-    if response.status_code >= 400:
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
         raise _StatusError(response.status_code, response.text, retry_after(response.headers.get("Retry-After")))
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -63,7 +64,7 @@ class Endpoint:
         Raises:
             LodestoneError: If the endpoint fails, refuses the query, or does not give what it announced.
         """
-        first = self._page("structures", filter=query, response_fields=fields, page_limit=page_size)
+        first = self._page("structures", query, response_fields=fields, page_limit=page_size)
         total = _number(first.meta.get("data_returned"))
         title = self.address.split("//")[-1].split("/")[0].split("@")[-1]
         yield from track(self._follow(first, total), len(first.data) if total is None else total, title)
@@ -107,13 +108,13 @@ class Endpoint:
             raise self._no_optimade("its structures are no list of objects")
         return page.data
 
-    def _page(self, path: str, filter: str = "", **query: Any) -> Any:
-        return patiently(lambda: self._ask(path, filter, query))
+    def _page(self, path: str, condition: str = "", **query: Any) -> Any:
+        return patiently(lambda: self._ask(path, condition, query))
 
-    def _ask(self, path: str, filter: str, query: dict[str, Any]) -> Any:
+    def _ask(self, path: str, condition: str, query: dict[str, Any]) -> Any:
         self._exchange.answer = self._exchange.error = None
         try:
-            results = self._client.get_one(path, filter, self.address, paginate=False, **query)[self.address]
+            results = self._client.get_one(path, condition, self.address, paginate=False, **query)[self.address]
         except IndexError as error:  # the client stumbles over errors without a text
             raise self._fault([repr(self._exchange.error)]) from error
         if results.errors:
@@ -150,11 +151,12 @@ class Endpoint:
         if isinstance(self._exchange.error, PASSING):
             remedy = "check snapshot.provider, the network and the proxy; then run again"
             return TransientError(LodestoneError(f"{self._title} cannot be reached: {told}", remedy))
-        if status == 429 or (status >= 500 and status != 501):
+        failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
+        if failed or status == HTTPStatus.TOO_MANY_REQUESTS:
             remedy = "try again later, or ask for less with snapshot.filters"
             fault = LodestoneError(f"{self._title} failed: HTTP {status} {detail or told}", remedy)
             return TransientError(fault, retry_after(answer.headers.get("Retry-After")) if answer is not None else None)
-        if detail is not None and status != 404:
+        if detail is not None and status != HTTPStatus.NOT_FOUND:
             remedy = "the endpoint cannot answer this: simplify snapshot.filters, or use another provider"
             return LodestoneError(f"{self._title} refuses the query: HTTP {status} {detail}", remedy)
         return self._no_optimade(told)

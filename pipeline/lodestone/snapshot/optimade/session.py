@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import requests
@@ -33,7 +34,7 @@ def session_class(exchange: Exchange) -> type[requests.Session]:
             except requests.RequestException as error:
                 exchange.error = error
                 raise
-            if exchange.answer.status_code == 429:  # the client would ask again for ever
+            if exchange.answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:  # the client would ask again for ever
                 raise requests.exceptions.RetryError("too many requests")
             return exchange.answer
 
