@@ -153,6 +153,11 @@ def test_no_chemical_system_takes_more_than_its_share(choose, acquisition):
     assert found["chemsys"].value_counts()["count"].to_list() == [3] * 10
 
 
+def test_the_baseline_obeys_the_same_limit_per_chemical_system(choose):
+    found = chosen(choose(budget=1, baseline=100, max_per_chemsys=2), "random")
+    assert found["chemsys"].value_counts()["count"].to_list() == [2] * 10
+
+
 @pytest.mark.parametrize("acquisition", ["stability_probability", "lowest_energy"])
 def test_only_candidates_within_the_threshold_are_chosen_by_the_model(choose, candidates, acquisition):
     found = choose(acquisition=acquisition, budget=150, max_per_chemsys=100, baseline=0, threshold=0.02)

@@ -230,6 +230,7 @@ def _write_round(
         generator=pl.lit("substitution"), provenance=pl.lit('{"parent": "syn-0000"}'), weight=pl.lit(0.1),
         energy_above_hull_pred=pl.lit(0.0), stability_probability=pl.lit(0.5), acquired_by=pl.lit("model"),
     ).drop("formation_energy_per_atom")  # fmt: skip
+    candidates = candidates.clear() if verified.is_empty() else candidates
     write_table(candidates, files.candidates, Candidates, "material_id")
     write_table(verified, files.verifications, Verifications, "material_id")
     write_json(_ensemble_metrics(test, known), metrics / name / "ensemble.json")

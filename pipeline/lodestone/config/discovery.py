@@ -38,7 +38,7 @@ class DiscoveryParams(Section):
     max_elements: int = Field(ge=2, description="most elements in a candidate")
     charge_balance: bool = Field(
         True,
-        description="candidates with anions must be neutral by common oxidation states; without, there is none to keep",
+        description="candidates with anions must be neutral by common oxidation states; others have none to balance",
     )
     threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
     stability_tolerance: float = Field(
