@@ -13,6 +13,9 @@ CODE := pipeline stages tests benchmarks
 TORCH_INDEX ?=
 torch = $(if $(TORCH_INDEX),$(1)/bin/python -m pip install --no-compile --no-deps --progress-bar off \
   --index-url '$(TORCH_INDEX)' $$(sed -n 's/^\(torch==[^ ;]*\).*/\1/p' $(2)),true)
+# A wheel of torch in PIP_FIND_LINKS comes before all others: of files with a locked hash pip would prefer the CUDA build.
+local_torch = awk '/^[^ ]/ {on = /^torch==/} on' $(2) | $(1)/bin/python -m pip install --no-index --no-compile --no-deps \
+  --require-hashes --quiet -r /dev/stdin 2>/dev/null || true
 # On all cores, and where PYTHONDONTWRITEBYTECODE forbids it at run time, too: else every process compiles all that it
 # imports. Some packages hold files that are no Python of today; nobody imports those, so they are passed over.
 compile = $(1)/bin/python -m compileall -qq -j 0 $(1)/lib $(2) || true
@@ -106,6 +109,7 @@ $(VENV)/.installed: requirements.lock requirements-cuda.lock pyproject.toml
 	@'$(PYTHON)' -m venv $(VENV)
 	@$(call repoint,$(VENV))
 	@$(call torch,$(VENV),requirements.lock)
+	@$(call local_torch,$(VENV),requirements.lock)
 	@$(BIN)/python -m pip install --no-compile --no-deps --require-hashes --progress-bar off -r requirements.lock 2>&1 \
 	  | tee $(VENV)/install.log \
 	  | awk '/^Collecting/ && ++n % 50 == 0 {print "  " n " packages found"; fflush()} \

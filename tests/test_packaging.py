@@ -176,6 +176,18 @@ def test_torch_alone_comes_from_its_index():
     assert chosen.strip() == f"torch=={locked()['torch']}"
 
 
+def test_a_wheel_of_torch_on_this_machine_comes_before_that_of_the_index():
+    """Among files whose hashes are locked pip prefers those of the index: on Linux the CUDA build."""
+    lines = make("--dry-run", "--always-make", "install").stdout.replace("\\\n", " ").splitlines()
+    (local,) = [number for number, line in enumerate(lines) if "--no-index" in line]
+    (rest,) = [number for number, line in enumerate(lines) if "-r requirements.lock" in line]
+    assert local < rest
+    extracted = lines[local].split("|")[0]
+    chosen = subprocess.run(extracted, shell=True, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (block,) = [block for block in blocks("requirements.lock") if pinned(block).name == "torch"]
+    assert chosen == block
+
+
 def test_the_matrix_covers_what_the_package_says_it_runs_on():
     matrix = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["fast"]["strategy"][
         "matrix"
