@@ -5,4 +5,5 @@ _TEXTS = ("out of memory", "can't allocate memory", "cannot allocate memory")  #
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out: Python's and numpy's own, torch's on any device, the system's."""
-    return isinstance(error, MemoryError) or any(text in str(error).lower() for text in _TEXTS)
+    by_kind = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's, not imported here
+    return by_kind or any(text in str(error).lower() for text in _TEXTS)
