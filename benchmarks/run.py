@@ -20,7 +20,7 @@ REFERENCE = ROOT / "reference" / "crystals.parquet"
 
 
 def main() -> None:
-    """Print one table; a ratio above 1 is in our favour."""
+    """Print one table; a ratio above 1 is in our favor."""
     warnings.simplefilter("ignore")
     print(HEADER)
     for comparison in _comparisons(pl.read_parquet(REFERENCE), hull.materials_project(SHARED)):

@@ -13,7 +13,7 @@ from drawing import BOTH, COMPOSITION, STRUCTURE, panels, plain_logarithms, save
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLOURS = {"composition": COMPOSITION, "structure": STRUCTURE, "both": BOTH}
+_COLORS = {"composition": COMPOSITION, "structure": STRUCTURE, "both": BOTH}
 _SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
 _MAES = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5)
 
@@ -49,7 +49,7 @@ def write_plot(curves: dict[str, Curve], published: dict[str, float], path: Path
     """Draw curves with their power laws, and published errors as lines across."""
     with panels(1, 7.2, 4.6) as (figure, (panel,)):
         for view, curve in curves.items():
-            _draw(panel, curve, _COLOURS[view])
+            _draw(panel, curve, _COLORS[view])
         sizes = next(iter(curves.values())).sizes
         for name, mae in published.items():
             panel.axhline(mae, color="#57534e", linewidth=0.9, linestyle=":")
@@ -65,11 +65,9 @@ def write_plot(curves: dict[str, Curve], published: dict[str, float], path: Path
         save(figure, path)
 
 
-def _draw(panel: Axes, curve: Curve, colour: str) -> None:
+def _draw(panel: Axes, curve: Curve, color: str) -> None:
     mae, low, high = curve.maes.T
     a, b = curve.power_law()
     told = f"{curve.name}: {curve.told()}" if np.isfinite(a) else curve.name
-    panel.errorbar(
-        curve.sizes, mae, [mae - low, high - mae], fmt="o", color=colour, markersize=5, capsize=2, label=told
-    )
-    panel.plot(curve.sizes, a * curve.sizes.astype(float) ** b, color=colour, linewidth=1.2)
+    panel.errorbar(curve.sizes, mae, [mae - low, high - mae], fmt="o", color=color, markersize=5, capsize=2, label=told)
+    panel.plot(curve.sizes, a * curve.sizes.astype(float) ** b, color=color, linewidth=1.2)

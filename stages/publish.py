@@ -1,4 +1,4 @@
-"""Show the campaign in MLflow: runs, learning curves and registered models, replayed from the artefacts.
+"""Show the campaign in MLflow: runs, learning curves and registered models, replayed from the artifacts.
 
 Reads metrics, learning curves, timings, report and models; writes ``metrics/tracking.json``.
 """

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 EVERYTHING = "*"
 BY_FILE = ("curation", "runtime", "tables")  # rooms of which a stage declares single files
 
-# Not declared, because a change there changes no artefact: messages, file names (which dvc.yaml holds, too), processes,
+# Not declared, because a change there changes no artifact: messages, file names (which dvc.yaml holds, too), processes,
 # progress bars, clocks; and the classes that hold the parameters, whose values DVC tracks one by one.
 PLUMBING = {
     *(f"pipeline/lodestone/{name}.py" for name in ("errors", "stage", "tables/layout")),

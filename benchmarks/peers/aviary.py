@@ -52,11 +52,11 @@ class AviaryCgcnnLearner:
         return CrystalGraphConvNet(radius_cutoff=self.cutoff, **_COMMON)
 
     def outputs(self, network: nn.Module, batch: Any) -> Tensor:
-        """Standardised energies."""
+        """Standardized energies."""
         return network(*batch[0])[0][:, 0]
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:
-        """Plain standardisation, as the package does it."""
+        """Plain standardization, as the package does it."""
         return mean_and_spread(energies)
 
 
@@ -84,9 +84,9 @@ class RoostLearner:
         return Roost(**_COMMON)
 
     def outputs(self, network: nn.Module, batch: Any) -> Tensor:
-        """Standardised energies."""
+        """Standardized energies."""
         return network(*batch[0])[0][:, 0]
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:
-        """Plain standardisation, as the package does it."""
+        """Plain standardization, as the package does it."""
         return mean_and_spread(energies)

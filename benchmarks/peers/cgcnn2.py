@@ -67,10 +67,10 @@ class Cgcnn2Learner:
         return CrystalGraphConvNet(_N_ATOM_FEATURES, n_radial)
 
     def outputs(self, network: nn.Module, batch: Any) -> Tensor:
-        """Standardised energies."""
+        """Standardized energies."""
         inputs, _, _ = batch
         return network(*inputs)[0][:, 0]
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:
-        """Plain standardisation, as the package does it."""
+        """Plain standardization, as the package does it."""
         return mean_and_spread(energies)

@@ -43,15 +43,15 @@ class Learner(Protocol):
         ...
 
     def network(self) -> nn.Module:
-        """A freshly initialised network."""
+        """A freshly initialized network."""
         ...
 
     def outputs(self, network: nn.Module, batch: Any) -> Tensor:
-        """Standardised energies, shape ``(b,)``."""
+        """Standardized energies, shape ``(b,)``."""
         ...
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:
-        """How targets are standardised; see :class:`lodestone.models.baseline.ElementBaseline`."""
+        """How targets are standardized; see :class:`lodestone.models.baseline.ElementBaseline`."""
         ...
 
 
@@ -111,5 +111,5 @@ def samples(items: Sequence[Any], collate: Callable[[list[Any]], Any]) -> Prepar
 
 
 def mean_and_spread(energies: np.ndarray) -> ElementBaseline:
-    """Plain standardisation: the mean of the training set for every composition."""
+    """Plain standardization: the mean of the training set for every composition."""
     return ElementBaseline(np.full(len(SYMBOLS), energies.mean()), float(energies.std()))

@@ -55,10 +55,10 @@ class MegnetLearner:
         return MEGNet(cutoff=self.cutoff)
 
     def outputs(self, network: nn.Module, batch: Any) -> Tensor:
-        """Standardised energies."""
+        """Standardized energies."""
         graph, _, state, _ = batch
         return network(graph, state_attr=state).reshape(-1)
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:
-        """Plain standardisation."""
+        """Plain standardization."""
         return mean_and_spread(energies)

@@ -44,7 +44,7 @@ class OursLearner:
         return make_network(self.view, self.params)
 
     def outputs(self, network: nn.Module, batch: Any) -> Tensor:
-        """Standardised residual energies."""
+        """Standardized residual energies."""
         return network(batch)
 
     def baseline(self, fractions: np.ndarray, energies: np.ndarray) -> ElementBaseline:

@@ -44,7 +44,7 @@ def _draw(panel: Axes, here: list[dict[str, Any]], everywhere: list[dict[str, An
         ours = result["key"]["model"].startswith(OURS)
         x, y = _points(result)
         style = {"linewidth": 2.4, "markersize": 5, "zorder": 3} if ours else {"linewidth": 1.2, "markersize": 3}
-        panel.plot(x, y, marker="o", color=_colour(result), **style)
+        panel.plot(x, y, marker="o", color=_color(result), **style)
     _axes(panel, everywhere)
     _label(panel, here)
 
@@ -65,20 +65,20 @@ def _label(panel: Axes, results: list[dict[str, Any]]) -> None:
     ends = [(_points(result)[0][-1], _points(result)[1][-1]) for result in ordered]
     heights = spread([float(panel.transAxes.inverted().transform(panel.transData.transform(end))[1]) for end in ends])
     for result, (x, y), height in zip(ordered, ends, heights, strict=True):
-        ours, colour = result["key"]["model"].startswith(OURS), _colour(result)
+        ours, color = result["key"]["model"].startswith(OURS), _color(result)
         panel.annotate(
             f"{TITLES.get(result['key']['model'], result['key']['model'])}  {y:.3f}",
             (x, y),
             xytext=(1.03, height),
             textcoords="axes fraction",
-            color=colour,
+            color=color,
             fontweight="bold" if ours else "normal",
             fontsize=8,
             va="center",
             annotation_clip=False,
             arrowprops={
                 "arrowstyle": "-",
-                "color": colour,
+                "color": color,
                 "linewidth": 0.6,
                 "alpha": 0.6,
                 "shrinkB": 4,
@@ -104,5 +104,5 @@ def _points(result: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([point["seconds"] for point in curve]), np.array([point["test_mae"] for point in curve])
 
 
-def _colour(result: dict[str, Any]) -> str:
+def _color(result: dict[str, Any]) -> str:
     return (_OURS | _PEERS).get(result["key"]["model"], _OTHER)

@@ -22,7 +22,7 @@ class Training:
     Attributes:
         rate: Largest learning rate; it warms up over 5 % of the budget, then falls along a cosine.
         batch_size: Crystals per step.
-        loss: On standardised targets.
+        loss: On standardized targets.
         weight_decay: Of AdamW; 0 makes it Adam.
         clip: Largest norm of the gradient, or ``None``.
         ema: Decay of the average of the weights that is evaluated beside the weights themselves.

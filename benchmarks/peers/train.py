@@ -1,4 +1,4 @@
-"""Trains a network for a budget of seconds: optimiser, schedule, average of the weights, and the clock.
+"""Trains a network for a budget of seconds: optimizer, schedule, average of the weights, and the clock.
 
 The clock is the CPU time of this process. With one thread that is what a wall clock shows on an idle core, and no model
 suffers from what else the machine happens to do.
@@ -125,7 +125,7 @@ def _ema(decay: float, averages: Any, values: Any, updates: Any) -> None:
 
 
 class _Session:
-    """Network, optimiser and average of one run."""
+    """Network, optimizer and average of one run."""
 
     def __init__(
         self, learner: Learner, training: Training, parts: dict[str, Part], prepared: dict[str, Prepared]
@@ -134,7 +134,7 @@ class _Session:
         fractions = {name: _fractions(part) for name, part in parts.items()}
         self.baseline: ElementBaseline = learner.baseline(fractions["train"], parts["train"].energies)
         self.fractions = fractions
-        self.targets = torch.from_numpy(self.baseline.standardise(fractions["train"], parts["train"].energies)).float()
+        self.targets = torch.from_numpy(self.baseline.standardize(fractions["train"], parts["train"].energies)).float()
         self.network = learner.network()
         self.averaged = AveragedModel(self.network, multi_avg_fn=partial(_ema, training.ema), use_buffers=True)
         self.optimizer = torch.optim.AdamW(
@@ -144,7 +144,7 @@ class _Session:
         self.best: tuple[np.ndarray, np.ndarray] | None = None  # predictions at the end
 
     def step(self, stream: Iterator[Tensor], budget: float) -> None:
-        """One step of the optimiser, on the clock."""
+        """One step of the optimizer, on the clock."""
         began = clock()
         self.network.train()
         rows = next(stream)

@@ -68,5 +68,5 @@ class ToyNetwork(ViewNetwork):
         self.network = nn.Sequential(*hidden, nn.Linear(sizes[-1], 1))
 
     def forward(self, batch: Tensor) -> Tensor:
-        """Standardised residual formation energy per atom, shape ``(b,)``."""
+        """Standardized residual formation energy per atom, shape ``(b,)``."""
         return self.network(batch)[:, 0]

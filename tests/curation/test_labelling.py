@@ -59,12 +59,12 @@ class Labeller:
 
 
 def element_crystals(symbols):
-    """The usual crystals of an element: simple cubic, as in the snapshot, and face-centred."""
+    """The usual crystals of an element: simple cubic, as in the snapshot, and face-centered."""
     simple = {f"simple-{symbol}": crystal(symbol, edge=3.0) for symbol in symbols}
-    return simple | {f"reference-{symbol}": face_centred(symbol) for symbol in symbols}
+    return simple | {f"reference-{symbol}": face_centered(symbol) for symbol in symbols}
 
 
-def face_centred(symbol: str) -> Crystal:
+def face_centered(symbol: str) -> Crystal:
     return Crystal(2.0 * (1 - np.eye(3)), [ATOMIC_NUMBERS[symbol]], [[0, 0, 0]])
 
 
@@ -76,7 +76,7 @@ def test_a_snapshot_of_the_same_oracle_is_not_computed_again():
     labeller = Labeller()
     given = snapshot(ORACLE).with_columns(pl.Series("energy_per_atom", [-1.0, -2.0, -3.5]))
     done = label_snapshot(given, ORACLE, labeller, element_crystals)
-    assert labeller.asked == ["Cl", "Na"]  # face-centred, which it lacks; it refuses both
+    assert labeller.asked == ["Cl", "Na"]  # face-centered, which it lacks; it refuses both
     found = by_id(Labelled.validate(done.crystals))
     assert {name: row["energy_per_atom"] for name, row in found.items()} == {"na": -1.0, "cl": -2.0, "salt": -3.5}
     assert found["salt"]["formation_energy_per_atom"] == pytest.approx(-2.0)
@@ -89,7 +89,7 @@ def test_a_snapshot_of_the_same_oracle_is_not_computed_again():
 def test_elements_that_such_a_snapshot_lacks_are_added():
     labeller = Labeller(Cl=-2.0)
     done = label_snapshot(snapshot(ORACLE, names="na salt"), ORACLE, labeller, element_crystals)
-    assert labeller.asked == ["Cl", "Cl", "Na"]  # sodium face-centred only; it refuses that
+    assert labeller.asked == ["Cl", "Cl", "Na"]  # sodium face-centered only; it refuses that
     found = by_id(Labelled.validate(done.crystals))
     assert found["reference-Cl"]["origin"] == "reference"
     assert found["reference-Cl"]["formation_energy_per_atom"] == 0
@@ -139,7 +139,7 @@ def test_energies_of_two_methods_are_never_mixed():
 
 
 def test_the_lowest_crystal_of_an_element_is_its_reference_wherever_it_is_from():
-    """Here the crystal offered (face-centred) is lower for sodium, the snapshot's (4 Å) for chlorine."""
+    """Here the crystal offered (face-centered) is lower for sodium, the snapshot's (4 Å) for chlorine."""
     energies = {("Na", 0): -1.2, ("Na", 4): -1.0, ("Cl", 0): -2.0, ("Cl", 4): -2.3, ("NaCl", 4): -3.5}
 
     def label(crystals):

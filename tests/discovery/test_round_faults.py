@@ -87,12 +87,12 @@ def test_a_few_candidates_may_all_fail(start, world, params, tmp_path):
 
 @pytest.mark.parametrize("energy", [-25.0, 60.0, float("nan")])
 def test_an_implausible_energy_is_refused_and_never_on_the_hull(start, world, params, tmp_path, energy):
-    def artefact(labels):
+    def artifact(labels):
         first = [label.ok for label in labels].index(True)
         return [replace(label, energy_per_atom=energy) if i == first else label for i, label in enumerate(labels)]
 
     sound = run_round("round_0", start, world, params, world.label)
-    result = run_round("round_0", start, world, params, lambda crystals: artefact(world.label(crystals)))
+    result = run_round("round_0", start, world, params, lambda crystals: artifact(world.label(crystals)))
     validated(result.verifications, Verifications, tmp_path)
     (row,) = result.verifications.filter(pl.col("status").str.starts_with("implausible")).iter_rows(named=True)
     assert row["status"].startswith("implausible: formation energy of ")

@@ -40,14 +40,14 @@ def test_a_single_crystal_has_a_scale(decompositions):
     fractions, energies = decompositions
     one = ElementBaseline.fit(fractions[:1], energies[:1])
     assert one.scale > 0.1
-    assert abs(one.standardise(fractions[:1], energies[:1])[0]) == pytest.approx(1)
+    assert abs(one.standardize(fractions[:1], energies[:1])[0]) == pytest.approx(1)
 
 
 def test_residuals_have_unit_size_and_are_restored(decompositions):
     fractions, energies = decompositions
     energies = energies + np.random.default_rng(1).normal(0, 0.3, len(energies))
     baseline = ElementBaseline.fit(fractions, energies)
-    outputs = baseline.standardise(fractions, energies)
+    outputs = baseline.standardize(fractions, energies)
     assert np.sqrt(np.mean(outputs**2)) == pytest.approx(1.0)
     assert baseline.restore(fractions, outputs) == pytest.approx(energies)
     assert baseline.restore(fractions, np.stack([outputs, 2 * outputs])).shape == (2, len(energies))

@@ -89,7 +89,7 @@ def _happen(fault: str) -> None:
             "assertion": AssertionError(),
             "key": KeyError("no such atom"),
             "arithmetic": ArithmeticError("no energy"),
-            "installation": LodestoneError("the licence has expired", "renew it"),
+            "installation": LodestoneError("the license has expired", "renew it"),
         }[fault]
 
 

@@ -51,7 +51,7 @@ def test_known_crystals_start_no_process(oracle, store, monkeypatch):
 def test_a_broken_installation_stops_the_campaign_and_loses_no_label(tmp_path, store, monkeypatch):
     monkeypatch.setenv("LODESTONE_WORKERS", "1")  # so that crystals are labelled in the order given
     oracle = FakeOracle(tmp_path / "journal", faults={4: ("installation", 1)})
-    with pytest.raises(LodestoneError, match="the licence has expired"):
+    with pytest.raises(LodestoneError, match="the license has expired"):
         statuses(oracle, store, 1, 2, 3, 4, 5)
     with LabelStore(store.path) as other:  # on disk, not in this connection only
         assert len(other) == 3

@@ -1,4 +1,4 @@
-"""Artefacts of a relaxation are named, crystals are let through."""
+"""Artifacts of a relaxation are named, crystals are let through."""
 
 import numpy as np
 import pytest

@@ -39,7 +39,7 @@ def test_an_interrupted_build_goes_on(journal, tmp_path, monkeypatch):
 
 
 def test_a_second_start_and_the_counts(journal, tmp_path, monkeypatch):
-    """The first four decorations, of silver and aluminium, all count as exploded at the first unrelaxed structure."""
+    """The first four decorations, of silver and aluminum, all count as exploded at the first unrelaxed structure."""
     prototypes = load_prototypes()
     chosen = element_decorations(prototypes)[:4]
     volumes = [c.volume / len(c) for c in (build.initial_crystal(prototypes[p], x) for p, x in chosen)]

@@ -74,7 +74,7 @@ def test_the_caveat_of_the_oracle_is_printed(page: str) -> None:
     assert "comes from one oracle, chgnet-0.3.0, so that all lie on one scale. Energies are &lt;made up&gt;." in page
 
 
-def test_text_from_the_artefacts_is_escaped(campaign: CampaignData, found: pl.DataFrame) -> None:
+def test_text_from_the_artifacts_is_escaped(campaign: CampaignData, found: pl.DataFrame) -> None:
     own = _own(render(replace(campaign, provenance={"query": "<script>alert(1)</script>"}), found))
     assert "alert(1)&lt;/script&gt;" in own
     assert "cell &lt;too&gt; flat" in own

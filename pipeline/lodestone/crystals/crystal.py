@@ -34,7 +34,7 @@ class Crystal:
     frac_coords: np.ndarray
 
     def __post_init__(self) -> None:
-        """Normalise dtypes and shapes."""
+        """Normalize dtypes and shapes."""
         object.__setattr__(self, "lattice", np.asarray(self.lattice, dtype=float).reshape(3, 3))
         object.__setattr__(self, "atomic_numbers", np.asarray(self.atomic_numbers, dtype=np.uint8))
         object.__setattr__(self, "frac_coords", np.asarray(self.frac_coords, dtype=float).reshape(-1, 3))

@@ -51,7 +51,7 @@ class Drift:
         return self.kinds[0] != self.kinds[1]
 
     def count(self, condition: pl.Expr) -> int:
-        """Rows of :attr:`crystals` that fulfil a condition."""
+        """Rows of :attr:`crystals` that fulfill a condition."""
         return len(self.crystals.filter(condition))
 
 

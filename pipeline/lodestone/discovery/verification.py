@@ -69,7 +69,7 @@ def verify(
         labels: What it said, in their order.
         state: What is known.
         hull: Of what is known.
-        plausible: Formation energies outside of this range, eV/atom, are artefacts of the oracle and refused.
+        plausible: Formation energies outside of this range, eV/atom, are artifacts of the oracle and refused.
         tolerance: How far below the best crystal of a known formula another one must lie to count as stable, eV/atom.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]

@@ -27,9 +27,9 @@ def wilson_proportion(hits: int, n: int) -> dict[str, Any]:
         return {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
     z = 1.959964
     rate = hits / n
-    centre = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    center = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z * sqrt(rate * (1 - rate) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low, high = min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half))  # rounding can cross the rate
+    low, high = min(rate, max(0.0, center - half)), max(rate, min(1.0, center + half))  # rounding can cross the rate
     return {"hits": hits, "n": n, "rate": rate, "low": low, "high": high}
 
 

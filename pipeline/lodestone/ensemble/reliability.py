@@ -52,8 +52,8 @@ def central_coverage(quantile: np.ndarray) -> list[float]:
     Args:
         quantile: Predicted probability of lying below the label, shape ``(n,)``; uniform if calibrated.
     """
-    off_centre = np.abs(2 * quantile - 1)
-    return [float(np.mean(off_centre <= level)) if len(quantile) else 0.0 for level in LEVELS]
+    off_center = np.abs(2 * quantile - 1)
+    return [float(np.mean(off_center <= level)) if len(quantile) else 0.0 for level in LEVELS]
 
 
 def miscalibration_area(observed: Sequence[float]) -> float:

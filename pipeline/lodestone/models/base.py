@@ -86,7 +86,7 @@ class ViewNetwork(nn.Module):
     dataset: ClassVar[type[ViewDataset]]
 
     def forward(self, batch: Any) -> Tensor:
-        """Standardised residual formation energy per atom, shape ``(b,)``."""
+        """Standardized residual formation energy per atom, shape ``(b,)``."""
         raise NotImplementedError
 
 

@@ -45,7 +45,7 @@ class ElementBaseline:
         """Whether every element of each composition was learned from, shape ``(n,)``, bool."""
         return np.asarray(~(fractions[:, ~self.seen] > 0).any(axis=1))
 
-    def standardise(self, fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
+    def standardize(self, fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """Energies to the numbers a network learns."""
         return np.asarray((energies - fractions @ self.coefficients) / self.scale)
 

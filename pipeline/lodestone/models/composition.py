@@ -110,7 +110,7 @@ class CompositionNetwork(ViewNetwork):
         self.head = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
 
     def forward(self, batch: Data) -> Tensor:
-        """Standardised residual formation energy per atom, shape ``(b,)``."""
+        """Standardized residual formation energy per atom, shape ``(b,)``."""
         return self.head(self.latent(batch))[:, 0]
 
     def latent(self, batch: Data) -> Tensor:

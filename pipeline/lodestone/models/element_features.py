@@ -24,7 +24,7 @@ _PROPERTIES = (
 
 
 def element_features() -> Tensor:
-    """Standardised properties and one-hot blocks of each element.
+    """Standardized properties and one-hot blocks of each element.
 
     Returns:
         Shape ``(N_ELEMENTS, d)``, indexed by atomic number; 0 (the mean) where a property is unknown.
@@ -35,8 +35,8 @@ def element_features() -> Tensor:
     values = torch.tensor([[_number(element, name) for name in _PROPERTIES] for element in elements])
     known = ~torch.isnan(values)
     mean = values.nan_to_num().sum(0) / known.sum(0)
-    centred = torch.where(known, values - mean, 0.0)
-    scaled = centred / (centred.square().sum(0) / known.sum(0)).sqrt()
+    centered = torch.where(known, values - mean, 0.0)
+    scaled = centered / (centered.square().sum(0) / known.sum(0)).sqrt()
     blocks = [[float(element.block == name) for name in "spdf"] for element in elements]
     table = torch.cat([scaled, torch.tensor(blocks)], dim=1)
     return torch.cat([torch.zeros(1, table.shape[1]), table])

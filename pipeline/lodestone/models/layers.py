@@ -61,7 +61,7 @@ class Residual(nn.Module):
         return changed
 
 
-def gaussians(values: Tensor, centres: Tensor) -> Tensor:
-    """Values, ``(n,)``, by their nearness to evenly spaced centres, ``(k,)``: shape ``(n, k)``."""
-    squares = ((values[:, None] - centres) / (centres[1] - centres[0])).square()
+def gaussians(values: Tensor, centers: Tensor) -> Tensor:
+    """Values, ``(n,)``, by their nearness to evenly spaced centers, ``(k,)``: shape ``(n, k)``."""
+    squares = ((values[:, None] - centers) / (centers[1] - centers[0])).square()
     return torch.exp(-0.5 * squares.clamp(max=_FAR))

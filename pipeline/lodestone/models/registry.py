@@ -27,7 +27,7 @@ def make_dataset(
 
 
 def make_network(view: str, params: ViewParams) -> ViewNetwork:
-    """A freshly initialised network of a view."""
+    """A freshly initialized network of a view."""
     return _network_class(view, params)(params)
 
 

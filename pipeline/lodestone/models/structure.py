@@ -158,7 +158,7 @@ class StructureNetwork(ViewNetwork):
         self.head = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 1))
 
     def forward(self, batch: Data) -> Tensor:
-        """Standardised residual formation energy per atom, shape ``(b,)``."""
+        """Standardized residual formation energy per atom, shape ``(b,)``."""
         return _mean_over_atoms(self.head(self._atoms(batch)), batch)[:, 0]
 
     def latent(self, batch: Data) -> Tensor:

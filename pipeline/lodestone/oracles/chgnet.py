@@ -25,7 +25,7 @@ class CHGNetSettings(OracleParams):
     max_steps: Count = Field(description="steps after which a relaxation counts as failed")
     max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
     min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
-    min_energy_per_atom: float = Field(description="lower energies are artefacts, eV/atom")
+    min_energy_per_atom: float = Field(description="lower energies are artifacts, eV/atom")
 
 
 @ORACLES.register("chgnet-0.3.0", settings=CHGNetSettings)

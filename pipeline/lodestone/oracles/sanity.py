@@ -38,7 +38,7 @@ def fault(
         energy_per_atom: Its energy, eV/atom.
         max_volume_change: Largest allowed ratio of the two volumes, either way.
         min_distance_ratio: Smallest allowed distance over the sum of the covalent radii of two atoms.
-        min_energy_per_atom: Lower energies are artefacts of a potential, eV/atom.
+        min_energy_per_atom: Lower energies are artifacts of a potential, eV/atom.
     """
     if not (np.isfinite(energy_per_atom) and np.isfinite(current.lattice).all()):
         return "not_finite"

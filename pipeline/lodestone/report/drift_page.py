@@ -67,13 +67,13 @@ def flips_by_system(drift: Drift) -> Figure:
     }
     drawn = figure(max(260, 120 + 22 * len(most)), xaxis={"title": "crystals", "tickformat": "d"}, **layout)
     drawn.update_yaxes(showgrid=False, ticksuffix=" ")
-    for column, name, colour in (
+    for column, name, color in (
         ("n_became_stable", "became stable", GREEN),
         ("n_became_unstable", "became unstable", VERMILION),
     ):
         hover = "%{y}: %{x} " + name + "<extra></extra>"
         x, y = most[column].to_list(), most["chemsys"].to_list()
-        drawn.add_bar(x=x, y=y, name=name, orientation="h", marker={"color": colour}, hovertemplate=hover)
+        drawn.add_bar(x=x, y=y, name=name, orientation="h", marker={"color": color}, hovertemplate=hover)
     return say_empty(drawn, "no crystal changed sides of the hull") if most.is_empty() else drawn
 
 

@@ -12,11 +12,11 @@ import polars as pl
 from lodestone.report.collect import ENSEMBLE, CampaignData, Errors, HitRate, RoundData
 from lodestone.report.theme import (
     BELOW,
-    CHOOSER_COLOURS,
-    ENSEMBLE_COLOUR,
+    CHOOSER_COLORS,
+    ENSEMBLE_COLOR,
     MUTED,
-    ROUND_COLOURS,
-    VIEW_COLOURS,
+    ROUND_COLORS,
+    VIEW_COLORS,
     VIEW_SYMBOLS,
     figure,
     say_empty,
@@ -39,7 +39,7 @@ class Look:
 
     name: str
     column: str
-    colour: str
+    color: str
     symbol: str
     dash: str = "solid"
     width: float = 4
@@ -47,13 +47,13 @@ class Look:
 
 def looks(views: Sequence[str]) -> dict[str, Look]:
     """The look of each view and of the ensemble."""
-    style = zip(cycle(VIEW_COLOURS), cycle(VIEW_SYMBOLS), strict=False)
+    style = zip(cycle(VIEW_COLORS), cycle(VIEW_SYMBOLS), strict=False)
     drawn = {
-        view: Look(name=f"{view.capitalize()} view", column=view_column(view), colour=colour, symbol=symbol)
-        for view, (colour, symbol) in zip(views, style, strict=False)
+        view: Look(name=f"{view.capitalize()} view", column=view_column(view), color=color, symbol=symbol)
+        for view, (color, symbol) in zip(views, style, strict=False)
     }
-    column, colour = f"{_ENERGY}_pred", ENSEMBLE_COLOUR
-    whole = Look(name="Ensemble", column=column, colour=colour, symbol="circle-open", dash="dash", width=2)
+    column, color = f"{_ENERGY}_pred", ENSEMBLE_COLOR
+    whole = Look(name="Ensemble", column=column, color=color, symbol="circle-open", dash="dash", width=2)
     return drawn | {ENSEMBLE: whole}
 
 
@@ -69,13 +69,13 @@ def hit_rates(rounds: Sequence[RoundData]) -> Figure:
         drawn.add_scatter(
             x=[index + shift for index, _ in rates],
             y=[rate.rate for _, rate in rates],
-            error_y=_interval([rate for _, rate in rates], CHOOSER_COLOURS[who]),
+            error_y=_interval([rate for _, rate in rates], CHOOSER_COLORS[who]),
             text=[_told(rate) for _, rate in rates],
             hovertemplate="%{text}<extra>" + CHOOSER_NAMES[who] + "</extra>",
             name=CHOOSER_NAMES[who],
             showlegend=True,
             mode="lines+markers",
-            line={"color": CHOOSER_COLOURS[who], "width": 2, "dash": "solid" if who == "model" else "dot"},
+            line={"color": CHOOSER_COLORS[who], "width": 2, "dash": "solid" if who == "model" else "dot"},
             marker={"size": 9, "symbol": "circle" if who == "model" else "square"},
         )
     return drawn if highest else say_empty(drawn, "no candidate was verified")
@@ -128,7 +128,7 @@ def _verified(campaign: CampaignData, predicted: str, verified: str, heading: st
     for index, data in enumerate(campaign.rounds):
         for who, symbol in (("model", "circle"), ("random", "square-open")):
             mine = done.filter((pl.col("round") == data.name) & (pl.col("acquired_by") == who))
-            marker = {"size": 7, "symbol": symbol, "color": ROUND_COLOURS[index % len(ROUND_COLOURS)], "opacity": 0.8}
+            marker = {"size": 7, "symbol": symbol, "color": ROUND_COLORS[index % len(ROUND_COLORS)], "opacity": 0.8}
             drawn.add_scatter(
                 x=mine[verified].to_list(),
                 y=mine[predicted].to_list(),
@@ -162,7 +162,7 @@ def _parity(test: pl.DataFrame, error: Errors, look: Look, bounds: tuple[float, 
         text=test["formula_pretty"].to_list(),
         hovertemplate=_HOVER.replace("verified", "label") + "<extra></extra>",
         mode="markers",
-        marker={"size": 5, "color": look.colour, "opacity": 0.6},
+        marker={"size": 5, "color": look.color, "opacity": 0.6},
     )
 
 
@@ -172,10 +172,10 @@ def _rounds(rounds: Sequence[RoundData]) -> dict[str, object]:
     return ticks | {"range": [-0.3, len(rounds) - 0.7]}
 
 
-def _interval(rates: Sequence[HitRate], colour: str) -> dict[str, object]:
+def _interval(rates: Sequence[HitRate], color: str) -> dict[str, object]:
     up = [(rate.high or 0) - (rate.rate or 0) for rate in rates]
     down = [(rate.rate or 0) - (rate.low or 0) for rate in rates]
-    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": colour, "thickness": 1.5}
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": color, "thickness": 1.5}
 
 
 def _told(rate: HitRate) -> str:
@@ -191,8 +191,8 @@ def _line(drawn: Figure, x: list[int], y: list[float], look: Look) -> None:
         name=look.name,
         showlegend=True,
         mode="lines+markers",
-        line={"color": look.colour, "width": look.width, "dash": look.dash},
-        marker={"size": 9, "symbol": look.symbol, "color": look.colour},
+        line={"color": look.color, "width": look.width, "dash": look.dash},
+        marker={"size": 9, "symbol": look.symbol, "color": look.color},
         hovertemplate="%{y:.1f} meV/atom<extra>" + look.name + "</extra>",
     )
 

@@ -90,27 +90,27 @@ def _groups(hull: SystemHull) -> list[tuple[str, np.ndarray, dict[str, object]]]
     ]
 
 
-def _hull_line(drawn: Figure, hull: SystemHull, name: str, colour: str, dash: str) -> None:
+def _hull_line(drawn: Figure, hull: SystemHull, name: str, color: str, dash: str) -> None:
     corners = np.flatnonzero(hull.on_hull)
     corners = corners[np.argsort(hull.fractions[corners, 1])]
     drawn.add_scatter(
         x=hull.fractions[corners, 1].tolist(),
         y=hull.energies[corners].tolist(),
         mode="lines",
-        line={"color": colour, "width": 2, "dash": dash},
+        line={"color": color, "width": 2, "dash": dash},
         hoverinfo="skip",
         name=name,
     )
 
 
-def _tie_lines(drawn: Figure, hull: SystemHull, edges: list[tuple[int, int]], colour: str) -> None:
+def _tie_lines(drawn: Figure, hull: SystemHull, edges: list[tuple[int, int]], color: str) -> None:
     corners = hull.fractions @ _CORNERS
     x: list[float | None] = []
     y: list[float | None] = []
     for edge in edges:
         x += [*corners[list(edge), 0].tolist(), None]
         y += [*corners[list(edge), 1].tolist(), None]
-    line = {"color": colour, "width": 1.5}
+    line = {"color": color, "width": 1.5}
     drawn.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 

@@ -13,7 +13,7 @@ REASONS = {
     "ok": "accepted",
     "not_converged": "relaxation did not converge",
     "not_finite": "energy or cell is not finite",
-    "energy_artefact": "energy is an artefact of the potential",
+    "energy_artefact": "energy is an artifact of the potential",
     "exploded": "cell exploded",
     "collapsed": "cell collapsed",
     "atoms_overlap": "atoms overlap",

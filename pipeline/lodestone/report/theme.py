@@ -1,4 +1,4 @@
-"""One look for all figures: the colour-blind safe palette of Okabe and Ito, thin axes, no chart junk."""
+"""One look for all figures: the color-blind safe palette of Okabe and Ito, thin axes, no chart junk."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ VERMILION = "#D55E00"
 SKY = "#56B4E9"
 PURPLE = "#CC79A7"
 
-ENSEMBLE_COLOUR = BLUE
-VIEW_COLOURS = (ORANGE, GREEN, PURPLE, SKY, VERMILION)
+ENSEMBLE_COLOR = BLUE
+VIEW_COLORS = (ORANGE, GREEN, PURPLE, SKY, VERMILION)
 VIEW_SYMBOLS = ("circle", "square", "diamond", "cross", "x")
-CHOOSER_COLOURS = {"model": BLUE, "random": MUTED}
+CHOOSER_COLORS = {"model": BLUE, "random": MUTED}
 DISCOVERY = VERMILION
-ROUND_COLOURS = (SKY, GREEN, ORANGE, PURPLE, BLUE, VERMILION)
+ROUND_COLORS = (SKY, GREEN, ORANGE, PURPLE, BLUE, VERMILION)
 # A legend under the axes; its y depends on the height of the figure.
 BELOW = {"orientation": "h", "yanchor": "top", "x": 0.5, "xanchor": "center"}
 

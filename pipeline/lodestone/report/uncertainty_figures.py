@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lodestone.report.markup import percent
-from lodestone.report.theme import BELOW, MUTED, ROUND_COLOURS, figure, say_empty, title
+from lodestone.report.theme import BELOW, MUTED, ROUND_COLORS, figure, say_empty, title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -73,8 +73,8 @@ def _against_diagonal(heading: Mapping[str, Any], x: str, y: str, lines: Mapping
     promised = {"color": MUTED, "width": 1, "dash": "dash"}
     drawn.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=promised, hoverinfo="skip", showlegend=False)
     for index, line in enumerate(lines.values()):
-        colour, symbol = ROUND_COLOURS[index % len(ROUND_COLOURS)], _SYMBOLS[index % len(_SYMBOLS)]
-        look = {"line": {"color": colour, "width": 2}, "marker": {"size": 7, "symbol": symbol}}
+        color, symbol = ROUND_COLORS[index % len(ROUND_COLORS)], _SYMBOLS[index % len(_SYMBOLS)]
+        look = {"line": {"color": color, "width": 2}, "marker": {"size": 7, "symbol": symbol}}
         drawn.add_scatter(mode="lines+markers", showlegend=True, **look, **line)
     return drawn if lines else say_empty(drawn, "nothing was measured")
 

@@ -150,7 +150,7 @@ def _read(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataF
     table = pl.concat(tables).with_columns(
         pl.lit(source.label_method).alias("label_method"), pl.lit(source.correction_scheme).alias("correction_scheme")
     )
-    table = table.with_columns(_normalised(table["formula_pretty"])).select(columns)
+    table = table.with_columns(_normalized(table["formula_pretty"])).select(columns)
     return table.sort("material_id"), pl.concat(unread).drop("row")
 
 
@@ -176,7 +176,7 @@ def _parsed(source: Source, outline: pl.DataFrame) -> Iterator[tuple[pl.DataFram
         yield rows.filter(told["reason"].is_null()), crystals, broken
 
 
-def _normalised(formulas: pl.Series) -> pl.Series:
+def _normalized(formulas: pl.Series) -> pl.Series:
     from pymatgen.core import Composition
 
     def reduced(formula: str) -> str:

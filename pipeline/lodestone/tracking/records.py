@@ -1,4 +1,4 @@
-"""A finished campaign as runs: what MLflow shows is computed here from the artefacts, without MLflow.
+"""A finished campaign as runs: what MLflow shows is computed here from the artifacts, without MLflow.
 
 One parent run per campaign; below it one run per round and view (training) and one per round (ensemble and active
 learning). Nothing is logged while stages run, because a cached stage runs no code.

@@ -1,6 +1,6 @@
 """A finished campaign written into an MLflow store, once.
 
-MLflow is a projection: deleting its store loses nothing, `lodestone publish` makes it again from the artefacts.
+MLflow is a projection: deleting its store loses nothing, `lodestone publish` makes it again from the artifacts.
 """
 
 from __future__ import annotations

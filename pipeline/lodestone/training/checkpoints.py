@@ -35,7 +35,7 @@ class Checkpoint:
     """A fit between two epochs.
 
     Attributes:
-        tensors: Weights, averaged weights, moments of the optimiser, states of the random generators, by name.
+        tensors: Weights, averaged weights, moments of the optimizer, states of the random generators, by name.
         facts: Step, history, best epoch so far and the like, as JSON has it.
     """
 

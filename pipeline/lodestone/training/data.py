@@ -47,7 +47,7 @@ class Examples:
 
     Attributes:
         dataset: Relaxed crystals, then unrelaxed structures.
-        target: Standardised energies of all rows, float32.
+        target: Standardized energies of all rows, float32.
         unrelaxed_structure: Row of the unrelaxed structure of each relaxed crystal, shape ``(n,)``; its own row where
             there is none.
     """
@@ -93,7 +93,7 @@ class TrainingData:
     Attributes:
         train: What to learn from.
         validation: Watched, never learned from.
-        scale: From standardised errors to eV/atom.
+        scale: From standardized errors to eV/atom.
         digest: Content hash of view, parameters, crystals, labels and baseline.
     """
 
@@ -128,7 +128,7 @@ class TrainingData:
             unrelaxed_structure[known] = len(unrelaxed_structure) + np.arange(len(known))
             crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
             unrelaxed = [row >= len(unrelaxed_structure) for row in range(len(crystals))]
-            target = baseline.standardise(part.fractions(), part.energies)
+            target = baseline.standardize(part.fractions(), part.energies)
             return Examples(
                 make_dataset(view, crystals, params, unrelaxed),
                 torch.from_numpy(np.concatenate([target, target[known]])).float(),

@@ -61,7 +61,7 @@ class FitResult:
         weights: Averaged weights, by name.
         history: One row per epoch: epoch, learning rate, train and validation MAE in eV/atom; the latter on relaxed
             crystals, and on unrelaxed structures if the view learns from such.
-        seconds_per_step: Wall-clock per optimiser step; kept out of versioned files.
+        seconds_per_step: Wall-clock per optimizer step; kept out of versioned files.
         structures_per_second: Training throughput; likewise.
     """
 

@@ -27,7 +27,7 @@ _CLIP = 1.0
 
 
 class Trainer:
-    """Network, averaged weights, optimiser, schedule, random numbers and history of one fit.
+    """Network, averaged weights, optimizer, schedule, random numbers and history of one fit.
 
     AdamW, a cosine schedule with warm-up, clipped gradients, and an exponential average of the weights, which is what
     is validated and kept.
@@ -132,7 +132,7 @@ class Trainer:
         self.steps, self.seconds, self.history = facts["steps"], facts["seconds"], list(facts["history"])
 
     def _train(self) -> float:
-        """One pass over the training set; returns the mean absolute error of the standardised outputs."""
+        """One pass over the training set; returns the mean absolute error of the standardized outputs."""
         self.network.train()
         order = torch.randperm(len(self.data.train), generator=self.generator)
         shown = self.data.train.shown(order, self.task.unrelaxed, self.generator)
@@ -141,7 +141,7 @@ class Trainer:
         return float((losses * torch.tensor([float(len(rows)) for rows in batches])).sum()) / len(order)
 
     def _validate(self) -> dict[str, float]:
-        """Mean absolute errors of the averaged weights on the validation set, standardised.
+        """Mean absolute errors of the averaged weights on the validation set, standardized.
 
         On relaxed crystals, and where there are any on unrelaxed structures, which is what screening sees.
         """
@@ -156,7 +156,7 @@ class Trainer:
         return self.ranks.sum(error, self.device) / len(rows)
 
     def step(self, rows: Tensor) -> Tensor:
-        """One step of the optimiser on a batch, in as many parts as memory needs; returns its mean absolute error."""
+        """One step of the optimizer on a batch, in as many parts as memory needs; returns its mean absolute error."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
 

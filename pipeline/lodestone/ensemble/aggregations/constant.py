@@ -36,7 +36,7 @@ def _best_of_grid(errors: np.ndarray) -> np.ndarray:
 
 
 def _least_deviations(errors: np.ndarray) -> np.ndarray:
-    """Minimise the mean of ``|weights @ errors|`` on the simplex, a linear program, and round to hundredths.
+    """Minimize the mean of ``|weights @ errors|`` on the simplex, a linear program, and round to hundredths.
 
     Args:
         errors: Of each view, shape ``(k, n)``, eV/atom.

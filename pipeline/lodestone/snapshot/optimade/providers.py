@@ -1,6 +1,6 @@
 """OPTIMADE providers: their addresses, what their energies mean, and in which of their own fields these are found.
 
-OPTIMADE standardises structures, not energies: every provider serves those in fields of its own, whose names begin with
+OPTIMADE standardizes structures, not energies: every provider serves those in fields of its own, whose names begin with
 its prefix.
 """
 
