@@ -40,6 +40,7 @@ BY_ITSELF = {
     "source .venv/bin/activate",
     "dvc exp run -S rounds.round_2.budget=100",
     # campaigns in folders of their own: tests/workspace and end_to_end/test_installed.py
+    "lodestone discover",
     "lodestone discover --params campaigns/mine.yaml",
     "lodestone discover --params campaigns/mp-main-group.yaml",
     "lodestone init FOLDER",
