@@ -167,6 +167,20 @@ def test_an_oracle_may_label_all_in_one_process(tmp_path, store, monkeypatch):
     assert len(store) == 3
 
 
+class Careless(FakeOracle):
+    """Labels the first crystal twice, the last one under an index that there is not, and stops."""
+
+    def label(self, crystals):
+        [(_, label), *_] = super().label(crystals)
+        yield from ((0, label), (0, label), (-1, label))
+
+
+def test_careless_indices_give_no_crystal_the_label_of_another(tmp_path, store):
+    oracle = Careless(tmp_path / "journal", together=True)
+    labels = label_all(oracle, [cube(1, edge=2.0), cube(2, edge=3.0)], store, "test")
+    assert [label.energy_per_atom for label in labels] == [-2.0, -3.0]
+
+
 def test_a_crystal_that_an_oracle_leaves_out_has_failed(tmp_path):
     class Silent(FakeOracle):
         def label(self, crystals):

@@ -51,8 +51,7 @@ def _fresh(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[st
     left = dict(crystals)
     deal, alone = (_in_one_call, label_one) if oracle.one_process else (_on_all_cores, _alone)
     for key, label in deal(oracle, crystals):
-        if not label.needs_another_try:
-            del left[key]
+        if not label.needs_another_try and left.pop(key, None) is not None:
             yield key, label
     for key, crystal in left.items():
         yield key, alone(oracle, crystal)
@@ -87,7 +86,7 @@ def _modules(oracle: Oracle) -> tuple[str, ...]:
 
 def _in_one_call(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
     """All crystals in one call in this process. If it fails, those left get no label."""
-    keys = list(crystals)
+    keys = dict(enumerate(crystals))
     try:
         for index, label in labels_of(oracle, list(crystals.values())) if keys else ():
             yield keys[index], label
