@@ -7,8 +7,9 @@ import pytest
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.crystals.symmetry import orbits_by_element, symmetry_of
+from lodestone.substitution.parents import draw_parent, families, sorted_elements
 from lodestone.substitution.probabilities import substitution_probabilities
-from lodestone.substitution.unrelaxed import make_unrelaxed, replacement
+from lodestone.substitution.unrelaxed import draw_unrelaxed, make_unrelaxed, replacement
 
 FCC = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
 NA, CL, K, BR, MG, OX, CS = 11, 17, 19, 35, 12, 8, 55
@@ -72,3 +73,71 @@ def test_many_parents_are_sampled_and_the_draw_is_repeatable(number):
     target = describe([rock_salt(CS, BR, 7.0)])
     first, second = (make_unrelaxed(target, parents, np.random.default_rng(4))[0] for _ in range(2))
     assert first.digest() == second.digest()
+
+
+NEAR = PARENTS.with_columns(energy_above_hull=pl.lit(0.0))
+
+
+def parent_of(label, parents=NEAR, seed=0):
+    prototype = "_".join(["AB", *PARENTS["prototype"][0].split("_")[1:]])
+    return draw_parent(families(parents)[prototype], label, np.random.default_rng(seed))
+
+
+@pytest.fixture
+def salt():
+    """Rock salt of caesium and bromine."""
+    return symmetry_of(rock_salt(CS, BR, 7.0)).decorated
+
+
+def test_parents_are_drawn_with_their_probability_as_weight(salt):
+    """As the generator of candidates would come upon them: from NaCl more often than from MgO, and not always."""
+    drawn = [parent_of(salt, seed=seed) for seed in range(4000)]
+    wanted = orbits_by_element(salt)
+    labels = NEAR["decorated_prototype"].to_list()
+    weights = {row: replacement(orbits_by_element(labels[row]), wanted)[0] for row in (0, 1, 3)}
+    likely = {row: weight for row, weight in weights.items() if weight >= 0.001}
+    assert len(likely) >= 2
+    assert set(drawn) == set(likely)
+    for row, weight in likely.items():
+        share = weight / sum(likely.values())
+        assert drawn.count(row) / 4000 == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / 4000))
+
+
+def test_parents_far_above_the_hull_have_no_children(salt):
+    far = NEAR.with_columns(
+        pl.when(pl.col("formula_pretty") == "NaCl").then(0.11).otherwise(0.1).alias("energy_above_hull")
+    )
+    drawn = {parent_of(salt, far, seed) for seed in range(200)}
+    assert "NaCl" not in {NEAR["formula_pretty"][row] for row in drawn}
+    assert drawn
+    assert draw_unrelaxed(describe([rock_salt(CS, BR, 7.0)]), far.clear(), RNG) == [None]
+
+
+def test_what_no_generator_would_propose_has_no_unrelaxed_structure(salt):
+    """Its own composition, improbable replacements, more than two replaced elements, another prototype."""
+    own = NEAR.filter(pl.col("formula_pretty") == "NaCl")
+    assert draw_unrelaxed(own, own, RNG) == [None]
+    family = families(NEAR)[NEAR["prototype"][0]]
+    assert draw_parent(family, salt, RNG, least=1.0) is None
+    assert not family.probabilities(np.array(sorted_elements(salt)[1]), most=1)[:2].any()
+    assert draw_unrelaxed(describe([fluorite(20, CL, 6.9)]), NEAR.filter(pl.col("nsites") == 2), RNG) == [None]
+
+
+def test_a_drawn_structure_has_the_label_and_volume_of_a_child(salt):
+    target = describe([rock_salt(CS, BR, 7.0), rock_salt(CS, BR, 12.0)])
+    one, other = (draw_unrelaxed(target[[row]], NEAR, np.random.default_rng(5))[0] for row in (0, 1))
+    assert symmetry_of(one).decorated == salt
+    assert one.digest() == other.digest()  # nothing of the target's geometry is read
+
+
+def test_probabilities_of_families_are_those_of_single_replacements():
+    """All orders of elements on like orbits are looked at, and the likeliest counts."""
+    family = families(NEAR)[NEAR["prototype"][0]]
+    for target in (rock_salt(K, BR, 6.6), rock_salt(OX, MG, 4.0), rock_salt(NA, BR, 6.0)):
+        label = symmetry_of(target).decorated
+        found = family.probabilities(np.array(sorted_elements(label)[1]))
+        for row, probability in zip(family.rows, found, strict=True):
+            old = orbits_by_element(NEAR["decorated_prototype"][int(row)])
+            expected, new = replacement(old, orbits_by_element(label))
+            same = all(one == other for one, other in new.items())
+            assert probability == pytest.approx(0.0 if same else expected)

@@ -14,6 +14,10 @@ import numpy as np
 
 from lodestone.substitution.probabilities import substitution_probabilities
 
+LEAST_PROBABILITY = 0.001  # GNoME's
+MOST_ABOVE_HULL = 0.1  # of a parent, eV/atom
+MOST_REPLACED = 2  # elements of one parent
+
 Replacement = tuple[tuple[int, int], ...]  # pairs of atomic numbers (old, new)
 
 _IDEA = np.dtype(
@@ -42,7 +46,7 @@ def draw_substitutions(
     allowed: np.ndarray,
     rng: np.random.Generator,
     *,
-    least: float = 0.001,
+    least: float = LEAST_PROBABILITY,
     at_first: int = 10_000,
 ) -> Iterator[Substitution]:
     """All substitutions of one or two elements, in an order drawn with their probabilities as weights.

@@ -15,7 +15,13 @@ from lodestone.config.sections import Fraction
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.crystals.encoding import decode
 from lodestone.discovery.generators.base import Known, Proposal
-from lodestone.substitution.draw import Replacement, Substitution, draw_substitutions
+from lodestone.substitution.draw import (
+    LEAST_PROBABILITY,
+    MOST_ABOVE_HULL,
+    Replacement,
+    Substitution,
+    draw_substitutions,
+)
 from lodestone.substitution.volumes import AtomicVolumes
 
 
@@ -23,10 +29,11 @@ class SubstitutionParams(GeneratorParams):
     """Settings of the generator `substitution`."""
 
     min_substitution_probability: Fraction = Field(
-        0.001, description="least likely replacement (GNoME: 0.001); with 0, all that are possible are drawn from"
+        LEAST_PROBABILITY,
+        description="least likely replacement (GNoME: 0.001); with 0, all that are possible are drawn from",
     )
     max_parent_energy_above_hull: float = Field(
-        0.1, ge=0, description="crystals further from the hull have no children, eV/atom"
+        MOST_ABOVE_HULL, ge=0, description="crystals further from the hull have no children, eV/atom"
     )
 
 

@@ -1,0 +1,101 @@
+"""From which parent a generator of substitutions would have made a crystal: drawn by its own law."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, permutations, product
+
+import numpy as np
+import polars as pl
+
+from lodestone.crystals.symmetry import orbits_by_element
+from lodestone.substitution.draw import LEAST_PROBABILITY, MOST_ABOVE_HULL, MOST_REPLACED
+from lodestone.substitution.probabilities import substitution_probabilities
+
+
+@dataclass(frozen=True)
+class Family:
+    """Crystals of one prototype.
+
+    Attributes:
+        rows: Where they stand in the table of parents, shape ``(p,)``.
+        orbits: Orbits of each element, ascending, so that those with equal orbits are neighbors.
+        elements: Atomic numbers on these orbits, shape ``(p, k)``.
+    """
+
+    rows: np.ndarray
+    orbits: tuple[str, ...]
+    elements: np.ndarray
+
+    @cached_property
+    def orders(self) -> np.ndarray:
+        """All orders of elements in which only those with equal orbits change places, shape ``(ways, k)``."""
+        groups = [
+            [place for place, _ in group] for _, group in groupby(enumerate(self.orbits), key=lambda item: item[1])
+        ]
+        ways = product(*(permutations(group) for group in groups))
+        return np.array([[place for part in way for place in part] for way in ways])
+
+    def probabilities(self, wanted: np.ndarray, most: int = MOST_REPLACED) -> np.ndarray:
+        """Probability of the likeliest substitution that leads from each parent to a crystal.
+
+        Args:
+            wanted: Its elements, in the order of ``orbits``.
+            most: Most elements that a generator replaces.
+
+        Returns:
+            Shape ``(p,)``; 0 where more would have to be replaced, or none because the parent is that crystal.
+        """
+        new = wanted[self.orders][:, None, :]
+        kept = new == self.elements
+        factors = np.where(kept, 1.0, substitution_probabilities()[new, self.elements])
+        likely = np.where((~kept).sum(axis=2) <= most, factors.prod(axis=2), 0.0).max(axis=0)
+        return np.where(kept.all(axis=2).any(axis=0), 0.0, likely)
+
+
+def families(parents: pl.DataFrame, highest: float = MOST_ABOVE_HULL) -> dict[str, Family]:
+    """The parents that a generator would use, by prototype.
+
+    Args:
+        parents: Columns ``prototype``, ``decorated_prototype`` and ``energy_above_hull``.
+        highest: Parents further above the hull have no children, eV/atom.
+    """
+    found: defaultdict[str, list[tuple[int, tuple[str, ...], list[int]]]] = defaultdict(list)
+    near = parents.with_row_index("row").filter(pl.col("energy_above_hull") <= highest)
+    for row, prototype, label in near.select("row", "prototype", "decorated_prototype").iter_rows():
+        found[prototype].append((row, *sorted_elements(label)))
+    return {
+        prototype: Family(np.array([row for row, *_ in members]), members[0][1], np.array([z for *_, z in members]))
+        for prototype, members in found.items()
+    }
+
+
+def sorted_elements(label: str) -> tuple[tuple[str, ...], list[int]]:
+    """Orbits of a decorated prototype in ascending order, and the elements on them."""
+    pairs = sorted((orbits, z) for z, orbits in orbits_by_element(label).items())
+    return tuple(orbits for orbits, _ in pairs), [z for _, z in pairs]
+
+
+def draw_parent(
+    family: Family, label: str, generator: np.random.Generator, least: float = LEAST_PROBABILITY
+) -> int | None:
+    """Draw a parent with the probability of its substitution as weight, as a generator of candidates does.
+
+    Of all substitutions that lead to one candidate a generator comes first upon one that is drawn so.
+
+    Args:
+        family: Parents of the prototype.
+        label: Decorated prototype of the crystal; nothing else of it is read.
+        generator: Decides the draw.
+        least: Smallest probability that a generator considers.
+
+    Returns:
+        Row of the parent, or ``None`` where no generator would propose the crystal.
+    """
+    chances = family.probabilities(np.array(sorted_elements(label)[1]))
+    chances = np.where(chances >= least, chances, 0.0)
+    if not chances.any():
+        return None
+    return int(family.rows[generator.choice(len(chances), p=chances / chances.sum())])
