@@ -46,7 +46,7 @@ test: $(VENV)/.installed ## Run all tests, on two cores; those that run small ca
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-fast: $(VENV)/.installed ## Run the tests that take no campaign and no minutes: after every change
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not end_to_end'
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not end_to_end and not slow'
 
 check: $(VENV)/.installed ## Formatting, lint, types, and who may import whom
 	@$(BIN)/python -m ruff format --check $(wildcard $(CODE))

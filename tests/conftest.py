@@ -11,6 +11,9 @@ from lodestone.curation.labelling import energy_above_hull
 from lodestone.curation.splits import split_snapshot
 from lodestone.schemas import Crystals
 
+# Two test processes with threads on all cores each fight for them, and burn many times the time in waiting.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is loaded, which is later
+
 ROOT = Path(__file__).parents[1]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2}
 # An odd batch: the gradient of the last bias is a sum of signs, and where they cancel Adam makes a step of rounding.

@@ -8,6 +8,8 @@ import pytest
 
 from finished_campaign import write_finished_campaign
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "notebooks" / "explore_campaign.ipynb"
 

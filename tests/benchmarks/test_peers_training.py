@@ -15,6 +15,8 @@ from peers.learner import Prepared, mean_and_spread
 from peers.settings import Training
 from peers.split import Part
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = Training(0.05, 8, "mse")
 
 

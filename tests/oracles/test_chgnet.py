@@ -14,6 +14,8 @@ from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
 from lodestone.oracles.registry import make_oracle
 from lodestone.runtime.parallel import process_all
 
+pytestmark = pytest.mark.slow
+
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 SETTINGS = {
     "fmax": 0.05,

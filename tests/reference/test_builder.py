@@ -13,6 +13,8 @@ from lodestone.reference.decorations import compound_decorations, element_decora
 from lodestone.reference.elements import element_crystals
 from lodestone.reference.prototypes import ELEMENTS, load_prototypes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def journal(tmp_path, monkeypatch):

@@ -62,7 +62,10 @@ TABLE = [
     | {"formula": sets.FORMULAS[row["material_id"]], "nsites": len(row["atomic_numbers"]), "created_at": "2015-03-04"}
     for row in sets.rows()
 ]  # fmt: skip
-pytestmark = pytest.mark.filterwarnings("ignore:No Pauling electronegativity")  # of elements that mutations make
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:No Pauling electronegativity"),  # of elements that mutations make
+]
 Said = tuple[object, str, object]  # identifier, reduced formula, energy per atom
 
 

@@ -18,6 +18,8 @@ from lodestone.training.distributed import Ranks
 from lodestone.training.fit import _checkpoint_file, fit_member
 from lodestone.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("view", ["composition", "structure"])
 
 

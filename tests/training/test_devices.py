@@ -12,6 +12,8 @@ from lodestone.training.distributed import Ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.trainer import Trainer
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 MESSAGES = ["CUDA out of memory. Tried to allocate 2 GiB", "[enforce fail] DefaultCPUAllocator: can't allocate memory"]
 

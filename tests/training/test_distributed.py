@@ -20,6 +20,8 @@ from lodestone.training.distributed import Ranks
 from lodestone.training.train import train_view
 from waiting import HANG
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -9,6 +9,8 @@ from lodestone.training.distributed import Ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.trainer import Trainer, rate_factor
 
+pytestmark = pytest.mark.slow
+
 
 def with_curve(task, params, errors):
     """A trainer whose validation errors are given; the weights are told apart by the number of the epoch."""

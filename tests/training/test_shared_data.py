@@ -12,6 +12,8 @@ from lodestone.training import train
 from lodestone.training.data import SharedData, TrainingData
 from lodestone.training.train import fit_view
 
+pytestmark = pytest.mark.slow
+
 BOTH = pytest.mark.parametrize("view", ["composition", "structure"])
 
 

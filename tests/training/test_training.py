@@ -22,6 +22,8 @@ from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
 from lodestone.training.train import train_view
 
+pytestmark = pytest.mark.slow
+
 VIEWS = ("composition", "structure")
 
 
