@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.crystals.compositions import N_ELEMENTS, weighted_sums
 
 
 def _every_element() -> np.ndarray:
@@ -31,11 +31,12 @@ class ElementBaseline:
     def fit(cls, fractions: np.ndarray, energies: np.ndarray, ridge: float = 1.0) -> ElementBaseline:
         """Ridge regression of energies, shape ``(n,)``, on atomic fractions, shape ``(n, N_ELEMENTS)``."""
         gram = fractions.T @ fractions + ridge * np.eye(fractions.shape[1])
-        coefficients = np.linalg.solve(gram, fractions.T @ energies)
-        residual = energies - fractions @ coefficients
+        # Rounded far below any meaning: the last bits of products of matrices depend on the processor.
+        coefficients = np.round(np.linalg.solve(gram, fractions.T @ energies), 9)
+        residual = energies - weighted_sums(fractions, coefficients)
         # About zero and not about its mean: a single crystal leaves a residual, too, which has no spread.
         scale = float(np.sqrt(np.mean(residual**2))) if len(residual) else 1.0
-        return cls(coefficients, max(scale, 1e-6), np.asarray((fractions > 0).any(axis=0)))
+        return cls(coefficients, max(round(scale, 9), 1e-6), np.asarray((fractions > 0).any(axis=0)))
 
     def including(self, fractions: np.ndarray) -> ElementBaseline:
         """The same function, its networks trained on further compositions, shape ``(n, N_ELEMENTS)``."""
@@ -47,8 +48,8 @@ class ElementBaseline:
 
     def standardize(self, fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
         """Energies to the numbers a network learns."""
-        return np.asarray((energies - fractions @ self.coefficients) / self.scale)
+        return np.asarray((energies - weighted_sums(fractions, self.coefficients)) / self.scale)
 
     def restore(self, fractions: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """Outputs of a network, shape ``(..., n)``, to energies in eV/atom."""
-        return np.asarray(outputs * self.scale + fractions @ self.coefficients)
+        return np.asarray(outputs * self.scale + weighted_sums(fractions, self.coefficients))
