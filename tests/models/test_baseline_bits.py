@@ -22,7 +22,7 @@ for row in counts:
 fractions = counts / counts.sum(axis=1, keepdims=True)
 energies = draw.normal(-1.0, 1.0, len(counts))
 fitted = ElementBaseline.fit(fractions, energies)
-parts = fitted.coefficients, np.float64(fitted.scale), fitted.standardise(fractions, energies)
+parts = fitted.coefficients, np.float64(fitted.scale), fitted.standardize(fractions, energies)
 print(hashlib.md5(b"".join(part.tobytes() for part in (*parts, fitted.restore(fractions, energies)))).hexdigest())
 """
 
