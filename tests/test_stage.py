@@ -165,3 +165,12 @@ def test_worker_whose_stage_was_killed_while_it_imported_ends(tmp_path, monkeypa
     (tmp_path / "go").touch()
     wait_for(lambda: not is_running(int(pid.read_text())))
     assert not (tmp_path / "a.pid").exists()
+
+
+def test_a_stage_refuses_to_run_another_folders_code(tmp_path, capsys):
+    (tmp_path / "pipeline" / "lodestone").mkdir(parents=True)
+    with pytest.raises(SystemExit) as ended:
+        run_stage((tmp_path / "done").touch)
+    assert ended.value.code == 1
+    assert "error: this folder has its own pipeline/lodestone" in capsys.readouterr().err
+    assert not (tmp_path / "done").exists()

@@ -64,6 +64,10 @@ def test_the_report_shows_every_view(finished):
         assert f"{view.capitalize()} view, test" in page
     table = pl.read_csv(finished.folder / "metrics" / "test_mae.csv")
     assert table.columns == ["round", *VIEWS, "ensemble"]
+    plots = json.loads(finished.dvc("plots", "show", "--json").out)
+    assert "errors" not in plots
+    drawn = json.dumps(plots["data"]["Test error over the rounds"])
+    assert all(f"test_mae.csv::{view}" in drawn for view in VIEWS)
 
 
 def test_a_change_of_the_ensemble_or_the_hull_trains_nothing_again(finished):

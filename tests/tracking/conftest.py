@@ -97,6 +97,9 @@ def campaign(tmp_path, monkeypatch, params) -> Path:
         write_round(tmp_path, name, params)
     write_json({"seconds": 12.0}, tmp_path / TIMINGS / "active_learning-round_0-round_1.json")
     write_json({"seconds": 1.0}, tmp_path / TIMINGS / "split.json")
+    write_json(
+        {"name": "toy", "settings": {"fmax": 0.1}, "versions": {"ase": "3.29"}}, Layout(tmp_path / "data").oracle
+    )
     write_json({"content_hash": "abc"}, Layout(tmp_path / "data").provenance)
     write_json({"n_discoveries": 3}, tmp_path / METRICS / "campaign.json")
     (tmp_path / REPORTS).mkdir()

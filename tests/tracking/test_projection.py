@@ -6,7 +6,8 @@ from lodestone.errors import LodestoneError
 from lodestone.snapshot.sources.optimade import OptimadeParams
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, TIMINGS, Layout
-from lodestone.tracking.records import Point, flatten, points_of, project
+from lodestone.tracking.projection import project
+from lodestone.tracking.records import Point, flatten, points_of
 
 
 def test_only_finite_numbers_become_points():

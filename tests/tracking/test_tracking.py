@@ -1,5 +1,8 @@
 """Publishing into a local sqlite store: once, completely, and loadable."""
 
+import errno
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from lodestone.errors import LodestoneError
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, Layout
 from lodestone.tracking.address import tracking_uri
+from lodestone.tracking.projection import project
 from lodestone.tracking.registry import champion
 from lodestone.tracking.store import publish
 
@@ -100,15 +104,20 @@ def test_champions_are_compared_on_the_same_crystals_only(campaign, params):
     assert float(champion(campaign)["lodestone.validation_mae"]) == 0.5
 
 
-@pytest.mark.usefixtures("client")
 def test_champions_are_compared_on_labels_of_the_same_oracle_only(campaign, params):
-    publish(campaign, params)
-    errors = {"ensemble": {"mae": 0.5, "rmse": 0.5, "n": 5}}
-    for name in params.rounds:
-        write_json({"n_train": 9, "validation": errors, "test": errors}, campaign / METRICS / name / "ensemble.json")
-    oracle = params.oracle.model_copy(update={"fmax": 2 * params.oracle.fmax})
-    publish(campaign, params.model_copy(update={"oracle": oracle}))
-    assert float(champion(campaign)["lodestone.validation_mae"]) == 0.5
+    oracle = Layout(campaign / "data").oracle
+    facts = {"name": "toy", "settings": {"fmax": 0.1}, "versions": {"ase": "3.29"}}
+    kinds = {comparable_errors(campaign, params)}
+    for change in ({"name": "other"}, {"settings": {"fmax": 0.2}}, {"versions": {"ase": "3.30"}}):
+        write_json(facts | change, oracle)
+        kinds.add(comparable_errors(campaign, params))
+    assert len(kinds) == 4
+    write_json(facts | {"caveat": "It knows no dispersion."}, oracle)
+    assert comparable_errors(campaign, params) in kinds
+
+
+def comparable_errors(campaign, params) -> str:
+    return project(campaign, params).validation_set
 
 
 @pytest.mark.usefixtures("client")
@@ -123,3 +132,13 @@ def test_no_champion_and_broken_stores_are_told(campaign, params, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(LodestoneError, match=r"http://127\.0\.0\.1:9 cannot be used"):
         publish(campaign, params)
+
+
+def test_a_read_only_folder_is_named_before_a_store_is_made(campaign, params, monkeypatch):
+    def refuse(**_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(LodestoneError, match=rf"{campaign} cannot be written: Read-only file system"):
+        publish(campaign, params)
+    assert not (campaign / "mlflow.db").exists()

@@ -16,6 +16,7 @@ from lodestone.training import checkpoints
 from lodestone.training.checkpoints import Scratch, scratch_of
 from lodestone.training.distributed import Ranks
 from lodestone.training.fit import _checkpoint_file, fit_member
+from lodestone.training.shared import share
 from lodestone.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow
@@ -51,7 +52,7 @@ def test_a_killed_fit_goes_on_to_the_same_bits(task, tiny, scratch, monkeypatch,
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     params = tiny["structure"].model_copy(update={"epochs": 15, "patience": 12})
     whole = task("structure", params=params)
-    broken = replace(whole, data=whole.data.share(scratch.data), scratch=scratch)
+    broken = replace(whole, data=share(whole.data, scratch.data), scratch=scratch)
     child = multiprocessing.get_context("spawn").Process(target=fit_member, args=(broken,))
     child.start()
     path = scratch.checkpoint(0)

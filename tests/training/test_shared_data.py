@@ -9,7 +9,8 @@ import torch
 
 from lodestone.errors import LodestoneError
 from lodestone.training import train
-from lodestone.training.data import SharedData, TrainingData
+from lodestone.training.data import TrainingData
+from lodestone.training.shared import SharedData, share
 from lodestone.training.train import fit_view
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def prepared(labelled, baseline, tiny):
 @BOTH
 def test_what_is_shared_is_what_was_prepared(view, prepared, tmp_path):
     data = prepared(view)
-    found = data.share(tmp_path / "data.safetensors").load()
+    found = share(data, tmp_path / "data.safetensors").load()
     assert (found.view, found.scale, found.digest) == (data.view, data.scale, data.digest)
     for own, shared in ((data.train, found.train), (data.validation, found.validation)):
         assert own.tensors().keys() == shared.tensors().keys()
@@ -43,8 +44,8 @@ def test_what_is_shared_is_what_was_prepared(view, prepared, tmp_path):
 
 def test_other_data_at_the_same_place_are_refused(prepared, tmp_path):
     path = tmp_path / "data.safetensors"
-    shared = prepared("structure").share(path)
-    prepared("structure", 30).share(path)
+    shared = share(prepared("structure"), path)
+    share(prepared("structure", 30), path)
     with pytest.raises(LodestoneError, match="holds other training data"):
         shared.load()
     path.write_bytes(path.read_bytes()[:100])
@@ -65,7 +66,7 @@ def test_trainings_with_equal_view_and_seed_share_nothing(known, tiny, monkeypat
 
     def fitted(crystals):
         def fit(tasks, data, scratch, title):
-            data.share(scratch.data)
+            share(data, scratch.data)
             folders.append(scratch.folder)
             return []
 

@@ -80,7 +80,7 @@ class SetAttention(nn.Module):
         source, target = edge_index
         hidden = nn.functional.silu(self.receiver(h)[target] + self.sender(h)[source])
         message = nn.functional.silu(self.value(hidden))
-        gathered = weighted_attention(message, self.gate(hidden), fraction[source], target, len(x))
+        gathered = weighted_attention(message, self.gate(hidden), weights=fraction[source], index=target, size=len(x))
         updated: Tensor = self.alone(x + self.output(gathered))
         return updated
 
@@ -119,12 +119,14 @@ class CompositionNetwork(ViewNetwork):
         for layer in self.layers:
             x = layer(x, batch.edge_index, batch.fraction)
         h = self.norm(x)
-        pooled = weighted_attention(self.value(h), self.gate(h), batch.fraction, batch.batch, batch.n_crystals)
+        pooled = weighted_attention(
+            self.value(h), self.gate(h), weights=batch.fraction, index=batch.batch, size=batch.n_crystals
+        )
         latent: Tensor = self.whole(pooled)
         return latent
 
 
-def weighted_attention(values: Tensor, logits: Tensor, weights: Tensor, index: Tensor, size: int) -> Tensor:
+def weighted_attention(values: Tensor, logits: Tensor, *, weights: Tensor, index: Tensor, size: int) -> Tensor:
     """Sums of values by a softmax with weights (Roost, equation 4), each head over its share of the features.
 
     Args:

@@ -1,4 +1,4 @@
-"""What both views know of an element before they learn: its place in the periodic table and measured properties."""
+"""What views know of an element before they learn: its place in the periodic table and measured properties."""
 
 from __future__ import annotations
 

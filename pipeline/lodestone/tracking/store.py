@@ -13,7 +13,8 @@ from lodestone.config.params import Params
 from lodestone.runtime.disk import check_writable
 from lodestone.tracking.address import EXPERIMENT, artifact_location
 from lodestone.tracking.client import connect
-from lodestone.tracking.records import CampaignRecord, RunRecord, project
+from lodestone.tracking.projection import project
+from lodestone.tracking.records import CampaignRecord, RunRecord
 from lodestone.tracking.registry import MODEL, choose_champion, is_stored, register
 from lodestone.tracking.revision import git_tags
 

@@ -1,12 +1,10 @@
-"""What all members of a view learn from, prepared once and shared by the processes that train them."""
+"""What all members of a view learn from, prepared once."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,8 +16,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.registry import dataset_class, make_dataset
-from lodestone.tables.files import write_atomically
+from lodestone.models.registry import make_dataset
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ class Examples:
     def restored(cls, kind: type[ViewDataset], tensors: Mapping[str, Tensor]) -> Examples:
         """What :meth:`tensors` gave, with a dataset of some kind."""
         return cls(
-            dataset=kind.restored(_below("dataset", tensors)),
+            dataset=kind.restored(tensors_below("dataset", tensors)),
             target=tensors["target"],
             unrelaxed_structure=tensors["unrelaxed_structure"],
         )
@@ -91,6 +88,7 @@ class TrainingData:
     """Datasets and targets of one view.
 
     Attributes:
+        view: Name of the view.
         train: What to learn from.
         validation: Watched, never learned from.
         scale: From standardized errors to eV/atom.
@@ -119,86 +117,36 @@ class TrainingData:
         """
         for name, part in (("train", train), ("validation", validation)):
             _refuse_unusable(name, part)
-
-        def examples(part: LabelledCrystals) -> Examples:
-            unrelaxed_structure = np.arange(len(part.crystals))
-            known = np.array(
-                [row for row, crystal in enumerate(part.unrelaxed_structures) if crystal is not None], dtype=np.intp
-            )
-            unrelaxed_structure[known] = len(unrelaxed_structure) + np.arange(len(known))
-            crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
-            unrelaxed = [row >= len(unrelaxed_structure) for row in range(len(crystals))]
-            target = baseline.standardize(part.fractions(), part.energies)
-            return Examples(
-                make_dataset(view, crystals, params, unrelaxed),
-                torch.from_numpy(np.concatenate([target, target[known]])).float(),
-                torch.from_numpy(unrelaxed_structure),
-            )
-
         return cls(
             view=view,
-            train=examples(train),
-            validation=examples(validation),
+            train=_examples(view, params, train, baseline),
+            validation=_examples(view, params, validation, baseline),
             scale=baseline.scale,
             digest=_digest(view, params, (train, validation), baseline),
         )
 
     def load(self) -> TrainingData:
-        """Itself; see :meth:`SharedData.load`."""
+        """Itself; see :meth:`lodestone.training.shared.SharedData.load`."""
         return self
 
-    def share(self, path: Path) -> SharedData:
-        """Write the arrays to a file that other processes map into memory."""
-        from safetensors.torch import save_file
 
-        parts = {"train": self.train.tensors(), "validation": self.validation.tensors()}
-        tensors = {f"{part}/{name}": value for part, held in parts.items() for name, value in held.items()}
-        tensors["scale"] = torch.tensor(self.scale, dtype=torch.float64)
-        write_atomically(path, partial(save_file, tensors, metadata={"digest": self.digest, "view": self.view}))
-        return SharedData(path=path, digest=self.digest)
-
-
-@dataclass(frozen=True)
-class SharedData:
-    """Training data in a file that :meth:`TrainingData.share` has just written, for the processes of this run only.
-
-    All of them read the same pages of memory, and none builds graphs or unpacks crystals of its own.
-
-    Attributes:
-        path: A safetensors file.
-        digest: Of the data, see :class:`TrainingData`.
-    """
-
-    path: Path
-    digest: str
-
-    def load(self) -> TrainingData:
-        """Map the file into memory.
-
-        Raises:
-            LodestoneError: If the file holds other data, or cannot be read.
-        """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            with safe_open(self.path, "pt") as file:
-                facts = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # no mapping
-        except (OSError, SafetensorError) as error:
-            raise LodestoneError(f"{self.path} cannot be read: {error}", "run the stage again") from error
-        if facts.get("digest") != self.digest:
-            raise LodestoneError(
-                f"{self.path} holds other training data than was prepared for this fit",
-                "let no other program write there: set LODESTONE_CHECKPOINTS to a folder of its own",
-            )
-        kind, scale = dataset_class(facts["view"]), float(tensors.pop("scale"))
-        train, validation = (Examples.restored(kind, _below(part, tensors)) for part in ("train", "validation"))
-        return TrainingData(view=facts["view"], train=train, validation=validation, scale=scale, digest=self.digest)
-
-
-def _below(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def tensors_below(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a part, by their names within it."""
     return {name.removeprefix(f"{part}/"): value for name, value in tensors.items() if name.startswith(f"{part}/")}
+
+
+def _examples(view: str, params: ViewParams, part: LabelledCrystals, baseline: ElementBaseline) -> Examples:
+    rows = [row for row, crystal in enumerate(part.unrelaxed_structures) if crystal is not None]
+    known, n = np.array(rows, dtype=np.intp), len(part.crystals)
+    unrelaxed_structure = np.arange(n)
+    unrelaxed_structure[known] = n + np.arange(len(known))
+    crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
+    target = baseline.standardize(part.fractions(), part.energies)
+    return Examples(
+        dataset=make_dataset(view, crystals, params, [row >= n for row in range(len(crystals))]),
+        target=torch.from_numpy(np.concatenate([target, target[known]])).float(),
+        unrelaxed_structure=torch.from_numpy(unrelaxed_structure),
+    )
 
 
 def _refuse_unusable(name: str, part: LabelledCrystals) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from lodestone.config.sections import GeometryParams, ViewParams
 from lodestone.models.weights import Weights
 from lodestone.training.checkpoints import Scratch
-from lodestone.training.data import SharedData, TrainingData
+from lodestone.training.data import TrainingData
+from lodestone.training.shared import SharedData
 
 
 @dataclass(frozen=True)

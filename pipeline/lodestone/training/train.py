@@ -26,6 +26,7 @@ from lodestone.training.data import LabelledCrystals, TrainingData
 from lodestone.training.distributed import ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
+from lodestone.training.shared import share
 from lodestone.training.tasks import FitResult, FitTask
 
 _MODULES = ("torch._dynamo", "pymatgen.core")  # which optimizers and features of elements import on first use
@@ -164,7 +165,7 @@ def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: 
     if ranks().size > 1:
         with reported(scratch.progress, total, title) if ranks().writes else nullcontext():
             return [fit_member(task) for task in tasks]
-    shared = data.share(scratch.data)  # else every process would get, and keep, a copy of its own
+    shared = share(data, scratch.data)  # else every process would get, and keep, a copy of its own
     by_member = {str(task.member): replace(task, data=shared) for task in tasks}
     with reported(scratch.progress, total, title):
         results = dict(process_all(fit_member, by_member, (type(data.train.dataset).__module__, *_MODULES)))
