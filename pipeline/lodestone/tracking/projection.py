@@ -1,4 +1,4 @@
-"""A finished campaign read into runs, from its artefacts and without MLflow.
+"""A finished campaign read into runs, from its artifacts and without MLflow.
 
 Nothing is logged while stages run, because a cached stage runs no code.
 """
