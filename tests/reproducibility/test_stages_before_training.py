@@ -43,7 +43,7 @@ def hashes(folder: Path, stages: list[str], variables: dict[str, str]) -> dict[s
         command, cwd=folder, env=os.environ | environment | variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])  # workers may have printed before
 
 
 @pytest.fixture(scope="module")
