@@ -117,7 +117,6 @@ class Registry:
     def _load(self) -> None:
         if self._complete:
             return
-        self._complete = True
         package = import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             import_module(f"{self.package}.{module.name}")
@@ -129,6 +128,7 @@ class Registry:
                     f"the {self.kind} {point.name!r} of {point.value} cannot be imported: {error}",
                     "repair or uninstall the package that ships it",
                 ) from error
+        self._complete = True
 
 
 class NamesakeRegistry(Registry):
