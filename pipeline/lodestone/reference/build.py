@@ -1,4 +1,4 @@
-"""`make reference`: decorate prototypes, relax each crystal with CHGNet, drop what went wrong, write one parquet."""
+"""`make reference`: decorate prototypes, relax each crystal with CHGNet, drop failures, write one parquet."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class Reference:
 
 
 def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: float = 1.0) -> Crystal:
-    """The decorated prototype at an estimate of its volume.
+    """The decorated prototype at an estimated volume.
 
     Elements start at their molar volume, compounds at that of the data-mined lattice scheme (Chu et al., Comput. Mater.
     Sci. 146, 184 (2018)).
 
     Args:
         prototype: What to decorate.
-        elements: One element for each of the prototype's.
+        elements: One element for each element of the prototype.
         scale: Factor on the estimated volume.
     """
     crystal = prototype.decorate(elements)
@@ -77,12 +77,12 @@ def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: floa
 def build(store: LabelStore, limit: int | None = None) -> Reference:
     """Make the reference set; labels already in the store are not computed again.
 
-    Where the estimated volume was so small that the crystal more than doubled it, one more relaxation starts from
-    twice the estimate.
+    If the estimated volume was so small that the crystal more than doubled it, a second relaxation starts from twice
+    the estimate.
 
     Args:
-        store: Label store, so that an interrupted build goes on where it stopped.
-        limit: Only the first so many decorations (for trying things out).
+        store: Label store, so that an interrupted build resumes where it stopped.
+        limit: Use only this many of the first decorations (for trying things out).
     """
     prototypes = load_prototypes()
     compounds = compound_decorations(prototypes, PER_PROTOTYPE, REFERENCE_SEED)

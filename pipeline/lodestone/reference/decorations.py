@@ -25,7 +25,7 @@ _OWN_GROUND_STATE = {
     "In": ("A_tI2_139_a", "A_tI2_139_a-2"),
     "Ga": ("A_oC8_64_f", "A_oC8_64_f-2", "A_oC8_64_f-3"),
 }
-# The commonest salts; every metal or metalloid is tried with every anion in those that its charges allow.
+# The most common salts; every metal or metalloid is tried with every anion in those that its charges allow.
 _SALTS = (
     "AB_cF8_225_a_b",
     "AB_cF8_216_c_a",
@@ -38,13 +38,13 @@ _SALTS = (
     "AB3_hR8_148_c_f",
     "A3B_cP4_221_d_a",
 )
-# Decay length of the probability to replace an element by one at this distance on Pettifor's scale.
+# Decay length, on Pettifor's scale, of the probability of replacing one element by another.
 _SIMILARITY_LENGTH = 20.0
 _ANY_ELEMENT = 0.15
 
 
 def element_decorations(prototypes: dict[str, Prototype], symbols: Sequence[str] = ELEMENTS) -> list[Decoration]:
-    """Every element in the prototypes of its kind and in its own ground state, so that references are minima."""
+    """Every element in the prototypes of its kind and in its known ground state, so that references are minima."""
     kinds = {"H": _MOLECULAR, "N": _MOLECULAR, "O": _MOLECULAR, "F": _MOLECULAR}
     chosen: list[Decoration] = []
     for element in symbols:
@@ -55,7 +55,7 @@ def element_decorations(prototypes: dict[str, Prototype], symbols: Sequence[str]
 
 
 def salt_decorations(prototypes: dict[str, Prototype]) -> list[Decoration]:
-    """Every charge-balanced pair of a cation and an anion in the commonest salts.
+    """Every charge-balanced pair of a cation and an anion in the most common salts.
 
     Without them the hull of many systems would be the line between the elements, and rock salt a discovery.
     """
@@ -65,7 +65,7 @@ def salt_decorations(prototypes: dict[str, Prototype]) -> list[Decoration]:
     for label in _SALTS:
         roles, counts = prototypes[label].roles, prototypes[label].counts
         anion_first = roles[0] == "anion"
-        # Where the stoichiometry tells them apart, the ions may also change places: fluorite and antifluorite.
+        # Where the stoichiometry tells them apart, the ions may also swap places: fluorite and antifluorite.
         tried = pairs + swapped if counts[0] != counts[1] else swapped if anion_first else pairs
         chosen += [(label, elements) for elements in tried if is_charge_balanced(elements, counts)]
     return chosen
@@ -87,9 +87,9 @@ def compound_decorations(
     chosen: list[Decoration] = []
     for label, prototype in prototypes.items():
         if len(prototype.elements) > 1:
-            drawn = _draw(prototype, child_generator(seed, "decorate", label))
-            wanted = per_prototype.get(len(prototype.elements), 0)
-            chosen += [(label, elements) for elements in itertools.islice(drawn, wanted)]
+            candidates = _draw(prototype, child_generator(seed, "decorate", label))
+            count = per_prototype.get(len(prototype.elements), 0)
+            chosen += [(label, elements) for elements in itertools.islice(candidates, count)]
     return chosen
 
 

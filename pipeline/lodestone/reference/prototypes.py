@@ -54,13 +54,13 @@ def load_prototypes() -> dict[str, Prototype]:
     from monty.serialization import loadfn
 
     library = loadfn(str(files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz"))
-    found: dict[str, Prototype] = {}
+    prototypes: dict[str, Prototype] = {}
     for entry in library:
         structure = entry["snl"].structure
         if len(structure) <= _LARGEST_CELL:
-            label = _unique_label(entry["tags"]["aflow"], found)
-            found[label] = _prototype(label, structure)
-    return dict(sorted(found.items()))
+            label = _unique_label(entry["tags"]["aflow"], prototypes)
+            prototypes[label] = _prototype(label, structure)
+    return dict(sorted(prototypes.items()))
 
 
 def _prototype(label: str, structure: Any) -> Prototype:
@@ -69,9 +69,9 @@ def _prototype(label: str, structure: Any) -> Prototype:
     return Prototype(label, crystal, tuple(elements))
 
 
-def _unique_label(label: str, taken: dict[str, Prototype]) -> str:
-    candidates = (label if number == 1 else f"{label}-{number}" for number in range(1, len(taken) + 2))
-    return next(candidate for candidate in candidates if candidate not in taken)
+def _unique_label(label: str, prototypes: dict[str, Prototype]) -> str:
+    candidates = (label if number == 1 else f"{label}-{number}" for number in range(1, len(prototypes) + 2))
+    return next(candidate for candidate in candidates if candidate not in prototypes)
 
 
 def _role(element: str) -> str:

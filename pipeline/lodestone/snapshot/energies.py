@@ -1,7 +1,7 @@
-"""Energies that a file leaves to us: formation energies from total energies, and hull distances from those.
+"""Energies that a file lacks: formation energies from total energies, and hull distances from those.
 
-All rows of the file count, before any filter, but for those that cannot be trusted: an energy that is no number, or an
-identifier that several rows share, must not move the references or the hull of the others.
+All rows of the file count, before any filter, except those that cannot be trusted: an energy that is not a number, or
+an identifier that several rows share, must not move the references or the hull of the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lodestone.stability.hull import ConvexHull
 from lodestone.stability.references import elemental_references
 
 TOTAL, FORMATION, HULL = "energy_per_atom", "formation_energy_per_atom", "energy_above_hull"
-LARGEST = 10.0  # eV/atom; a formation energy beyond is a fault, which validation tells, and is kept off the hull
+LARGEST = 10.0  # eV/atom; a larger formation energy is a fault, which validation reports; it is kept off the hull
 
 
 def lacks_energies(outline: pl.DataFrame) -> bool:
@@ -29,37 +29,37 @@ def lacks_energies(outline: pl.DataFrame) -> bool:
 
 
 def complete_energies(outline: pl.DataFrame, references: Mapping[str, float]) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Compute what no row of a file says.
+    """Compute the energies that no row of a file states.
 
     Args:
         outline: Columns of :data:`lodestone.snapshot.source.OUTLINE`; ``composition``, the reduced formula of the
-            structure (and not what the row says of itself); and ``fault``, null in rows to be trusted.
-        references: Total energies of elements, eV/atom; those of other elements are of their lowest crystal in the
-            outline.
+            structure (not the one the row states); and ``fault``, null in rows that can be trusted.
+        references: Total energies of elements, eV/atom; for any other element, its lowest crystal in the outline is the
+            reference.
 
     Returns:
-        The outline with formation energies and hull distances, and what the provenance should say of them.
+        The outline with formation energies and hull distances, and what the provenance records about them.
 
     Raises:
         LodestoneError: If an element has no reference.
     """
     fractions = fractions_of_formulas(outline["composition"])
-    told: dict[str, Any] = {}
+    computed: dict[str, Any] = {}
     if outline[FORMATION].is_null().all() and not outline[TOTAL].is_null().all():
-        found = _references(outline, references)
-        outline = outline.with_columns(_formation_energies(outline, fractions, found))
-        told["elemental_references"] = found
+        elemental = _references(outline, references)
+        outline = outline.with_columns(_formation_energies(outline, fractions, elemental))
+        computed["elemental_references"] = elemental
     if outline[HULL].is_null().all() and not outline[FORMATION].is_null().all():
         outline = outline.with_columns(_hull_distances(outline, fractions))
-        told["energy_above_hull"] = "computed from all rows of the file"
-    return outline, told
+        computed["energy_above_hull"] = "computed from all rows of the file"
+    return outline, computed
 
 
 def checked_references(references: Mapping[str, float], where: str) -> dict[str, float]:
-    """References as they are, if they are energies of elements.
+    """The references unchanged, if all are finite energies of known elements.
 
     Raises:
-        LodestoneError: Names the element that does not exist, or whose energy is no finite number.
+        LodestoneError: Names the element that does not exist, or whose energy is not finite.
     """
     for symbol, energy in references.items():
         if symbol not in ATOMIC_NUMBERS:
@@ -76,28 +76,28 @@ def _usable(outline: pl.DataFrame, energy: str) -> pl.Series:
 def _references(outline: pl.DataFrame, stated: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     usable = outline.filter(_usable(outline, TOTAL)).with_columns(_systems().alias("chemsys"))
     lowest = elemental_references(usable)
-    found = {element: {TOTAL: energy, "material_id": name} for element, energy, name in lowest.iter_rows()}
-    found |= {element: {TOTAL: energy, "material_id": None} for element, energy in stated.items()}
+    references = {element: {TOTAL: energy, "material_id": name} for element, energy, name in lowest.iter_rows()}
+    references |= {element: {TOTAL: energy, "material_id": None} for element, energy in stated.items()}
     needed = set(usable["chemsys"].str.split("-").explode(empty_as_null=False))
-    if missing := sorted(needed - set(found)):
+    if missing := sorted(needed - set(references)):
         raise LodestoneError(
             f"the file holds total energies, but there is no elemental reference for {', '.join(missing)}",
             "add a crystal of each pure element to the file, or a table references.csv (element,energy_per_atom) to "
             "the folder or zip, or set snapshot.elemental_references in params.yaml; all by the same method",
         )
-    return {element: found[element] for element in sorted(needed)}
+    return {element: references[element] for element in sorted(needed)}
 
 
 def _systems() -> pl.Expr:
     return pl.col("composition").str.extract_all("[A-Z][a-z]?").list.unique().list.sort().list.join("-")
 
 
-def _formation_energies(outline: pl.DataFrame, fractions: np.ndarray, found: Mapping[str, Any]) -> pl.Series:
-    mu = np.array([found.get(symbol, {}).get(TOTAL, np.nan) for symbol in SYMBOLS])
-    known = ~fractions[:, np.isnan(mu)].any(axis=1)  # all but rows whose own energy is no number
+def _formation_energies(outline: pl.DataFrame, fractions: np.ndarray, references: Mapping[str, Any]) -> pl.Series:
+    mu = np.array([references.get(symbol, {}).get(TOTAL, np.nan) for symbol in SYMBOLS])
+    covered = ~fractions[:, np.isnan(mu)].any(axis=1)  # every row but those whose own energy is not a number
     energies = outline[TOTAL].fill_null(np.nan).to_numpy()
-    values = np.where(known, energies - weighted_sums(fractions, np.nan_to_num(mu)), np.nan)
-    return _where_known(FORMATION, values, outline[TOTAL])
+    values = np.where(covered, energies - weighted_sums(fractions, np.nan_to_num(mu)), np.nan)
+    return _nullable(FORMATION, values, outline[TOTAL])
 
 
 def _hull_distances(outline: pl.DataFrame, fractions: np.ndarray) -> pl.Series:
@@ -107,9 +107,9 @@ def _hull_distances(outline: pl.DataFrame, fractions: np.ndarray) -> pl.Series:
     finite = np.isfinite(energies)
     values = np.full(len(outline), np.nan)
     values[finite] = hull.energies_above_hull(fractions[finite], energies[finite])
-    return _where_known(HULL, values, outline[FORMATION])
+    return _nullable(HULL, values, outline[FORMATION])
 
 
-def _where_known(name: str, values: np.ndarray, given: pl.Series) -> pl.Series:
-    """As a column, empty where the energy that it is computed from is."""
-    return pl.select(pl.when(given.is_not_null()).then(pl.Series(name, values))).to_series().alias(name)
+def _nullable(name: str, values: np.ndarray, inputs: pl.Series) -> pl.Series:
+    """The values as a column, null where the energy they are computed from is null."""
+    return pl.select(pl.when(inputs.is_not_null()).then(pl.Series(name, values))).to_series().alias(name)

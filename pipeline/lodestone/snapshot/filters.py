@@ -1,7 +1,7 @@
 """Which crystals of a source enter the snapshot: pure functions over an outline, applied in a fixed order.
 
 Crystals of a single element are the corners of every hull. ``require_any_of`` therefore keeps them, and ``limit`` keeps
-the lowest one of each element before it draws the others.
+the lowest one of each element before it draws the rest.
 """
 
 from __future__ import annotations
@@ -49,22 +49,22 @@ def apply_filters(table: pl.DataFrame, filters: Filters, seed: int) -> tuple[pl.
 
 
 def of_chemistry(table: pl.DataFrame, value: Any, name: str) -> pl.DataFrame:
-    """Rows whose elements pass one of :data:`lodestone.crystals.chemistry.RULES`, which candidates obey, too."""
+    """Rows whose elements pass one of :data:`lodestone.crystals.chemistry.RULES`, which candidates obey too."""
     kept = [system for system in table["chemsys"].unique() if RULES[name](set(system.split("-")), value)]
     return table.filter(pl.col("chemsys").is_in(kept))
 
 
 def near_hull(table: pl.DataFrame, highest: float) -> pl.DataFrame:
-    """Rows at most so far above the source's hull, eV/atom; rows without a value are dropped."""
+    """Rows at most ``highest`` eV/atom above the source's hull; rows without a value are dropped."""
     return table.filter(pl.col("energy_above_hull") <= highest)
 
 
-def drawn(table: pl.DataFrame, limit: int, seed: int) -> pl.DataFrame:
+def limited(table: pl.DataFrame, limit: int, seed: int) -> pl.DataFrame:
     """At most ``limit`` rows: the lowest crystal of each element, the others at random.
 
     Args:
         table: Sorted, so that the draw does not depend on the order of the source.
-        limit: Most rows.
+        limit: Maximum number of rows.
         seed: Root seed.
     """
     energies = ["energy_above_hull", "formation_energy_per_atom", "energy_per_atom"]
@@ -82,15 +82,15 @@ def _steps(seed: int) -> dict[str, Callable[[pl.DataFrame, Any], pl.DataFrame]]:
         "min_sites": lambda table, fewest: table.filter(pl.col("nsites") >= fewest),
         "max_sites": lambda table, most: table.filter(pl.col("nsites") <= most),
         "max_energy_above_hull": near_hull,
-        "limit": lambda table, limit: drawn(table, limit, seed),
+        "limit": lambda table, limit: limited(table, limit, seed),
     }
 
 
 def _nothing_left(name: str, value: Any, table: pl.DataFrame) -> LodestoneError:
     silent = name == "max_energy_above_hull" and table["energy_above_hull"].null_count() == len(table)
     why = "; none of them has a value of energy_above_hull" if silent else ""
-    told = value if isinstance(value, (int, float)) else list(value)
+    setting = value if isinstance(value, (int, float)) else list(value)
     return LodestoneError(
-        f"snapshot.filters.{name}: {told} removed the last {len(table)} rows of the snapshot{why}",
+        f"snapshot.filters.{name}: {setting} removed the last {len(table)} rows of the snapshot{why}",
         "loosen or remove this filter in params.yaml",
     )

@@ -1,4 +1,4 @@
-"""Where a snapshot comes from, in a form that two equal snapshots share."""
+"""Where a snapshot comes from, in a form that is the same for two equal snapshots."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ PACKAGES = ("moyopy", "numpy", "polars", "pymatgen")
 def content_hash(table: pl.DataFrame) -> str:
     """Hash of the values of a table, as 32 hex digits.
 
-    The order of rows and columns does not count; nor do file formats and versions of packages, since the bytes of the
-    values are hashed and not those of a file.
+    The order of rows and columns does not matter; nor do file formats and package versions, since the bytes of the
+    values are hashed, not those of a file.
     """
     table = table.sort("material_id")
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(table.columns):
         digest.update(f"{name}:{table.schema[name]}:".encode())
-        for part in _parts(table[name]):
-            digest.update(part)
+        for buffer in _buffers(table[name]):
+            digest.update(buffer)
     return digest.hexdigest()
 
 
@@ -31,7 +31,7 @@ def package_versions(*more: str) -> dict[str, str]:
     return {name: version(name) for name in sorted({*PACKAGES, *more})}
 
 
-def _parts(series: pl.Series) -> list[bytes]:
+def _buffers(series: pl.Series) -> list[bytes]:
     if series.dtype == pl.String:
         return ["\x1f".join("\x00" if value is None else value for value in series).encode()]
     valid = series.is_not_null().to_numpy().tobytes()

@@ -1,4 +1,4 @@
-"""Reference snapshots: crystals that this project made itself; energies from CHGNet 0.3.0, not DFT."""
+"""Reference snapshots: crystals made by this project, with energies from CHGNet 0.3.0, not DFT."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lodestone.stability.hull import ConvexHull
 from lodestone.tables.files import read_table
 
 LABEL_METHOD = "chgnet-0.3.0"
-# CHGNet was trained on energies with the MP2020 corrections in them.
+# CHGNet was trained on energies that include the MP2020 corrections.
 CORRECTION_SCHEME = "MP2020 (learned)"
 
 
@@ -24,7 +24,7 @@ def read_reference(path: Path) -> Source:
     """Open a reference snapshot; its hull distances are computed from its own formation energies.
 
     Raises:
-        LodestoneError: If the file is missing or damaged, or is no reference snapshot.
+        LodestoneError: If the file is missing or damaged, or is not a reference snapshot.
     """
     if not path.is_file():
         remedy = f"restore it with `git checkout {path}`, or build it with `make reference`"
@@ -42,11 +42,11 @@ def _hull_distance(table: pl.DataFrame) -> pl.Series:
 
 
 def _metadata(path: Path) -> Any:
-    """What `lodestone reference` wrote into the footer; by it a reference snapshot is told from any other table."""
-    found = json.loads(pl.read_parquet_metadata(path).get("lodestone", "null"))
-    if not isinstance(found, dict) or found.get("label_method") != LABEL_METHOD:
+    """What `lodestone reference` wrote into the footer, which tells a reference snapshot from any other table."""
+    metadata = json.loads(pl.read_parquet_metadata(path).get("lodestone", "null"))
+    if not isinstance(metadata, dict) or metadata.get("label_method") != LABEL_METHOD:
         raise LodestoneError(
             f"snapshot.path: {path} is no reference snapshot, as `lodestone reference` writes them",
             "for a table of your own set snapshot.source: file, with label_method and correction_scheme",
         )
-    return found
+    return metadata

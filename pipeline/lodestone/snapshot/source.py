@@ -1,10 +1,10 @@
-"""What every source hands over: a light outline of its rows, and the structures of chosen rows on demand.
+"""What every source provides: a light outline of its rows, and the structures of chosen rows on demand.
 
 Filters work on the outline, so that structures are decoded (or downloaded) only for the crystals that stay.
 
-A source is one function that takes its own settings and gives a :class:`Source`; it registers itself in
+A source is one function that takes its own settings and returns a :class:`Source`; it registers itself in
 :data:`lodestone.config.registry.SOURCES`, from a file of :mod:`lodestone.snapshot.sources` or from the entry points
-``lodestone.sources`` of another package. ``docs/how-to/add-a-source.md`` shows one from end to end.
+``lodestone.sources`` of another package. ``docs/how-to/add-a-source.md`` has a complete example.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ class Source:
     """An opened source.
 
     Attributes:
-        outline: One row per crystal with the columns of :data:`OUTLINE` (null where the source is silent) and ``row``,
-            the position in the source.
-        structures: Gives the raw structures of some rows of the outline, in their order; see
-            :func:`lodestone.snapshot.structures.parse_structure` for what they may look like.
-        label_method: What made the energies.
+        outline: One row per crystal with the columns of :data:`OUTLINE` (null where the source has no value) and
+            ``row``, the position in the source.
+        structures: Returns the raw structures of some rows of the outline, in their order; see
+            :func:`lodestone.snapshot.structures.parse_structure` for the forms they may have.
+        label_method: Method behind the energies.
         correction_scheme: Correction scheme of the energies.
-        facts: What else belongs into the provenance.
-        whole: Whether the outline is all there is, and no answer to a query: then formation energies and hull distances
-            that are missing may be computed from it.
-        references: Total energies of elements that the source or the parameters state, eV/atom.
+        facts: What else belongs in the provenance.
+        whole: Whether the outline is complete, not the result of a query; formation energies and hull distances that
+            are missing may then be computed from it.
+        references: Total energies of elements given by the source or the parameters, eV/atom.
 
     Examples:
         Sodium and its chloride, from nowhere but these lines:
@@ -81,14 +81,14 @@ class Source:
 
 
 class OpenSource(Protocol):
-    """The one function of a source; it is called with the settings that it registered."""
+    """The function of a source; it is called with an instance of the settings that it registered."""
 
     def __call__(self, params: Any, /) -> Source:
         """Open the source.
 
         Args:
-            params: An instance of its settings, a :class:`lodestone.config.sections.SnapshotParams`. What can be asked
-                for less than everything may heed ``params.filters``; all of them are applied afterwards anyway.
+            params: An instance of its settings, a :class:`lodestone.config.sections.SnapshotParams`. A source that
+                can be queried may use ``params.filters``; all of them are applied afterwards anyway.
 
         Raises:
             LodestoneError: If the source is missing, damaged or cannot be reached; with a remedy.
@@ -106,7 +106,7 @@ def make_outline(table: pl.DataFrame, name: str) -> pl.DataFrame:
     """The outline of a table, with exact types.
 
     Args:
-        table: Any table; of its columns those of :data:`OUTLINE` count (and ``formula`` for ``formula_pretty``).
+        table: Any table; only the columns of :data:`OUTLINE` are used (and ``formula`` for ``formula_pretty``).
         name: Name of the source, for messages.
 
     Raises:
@@ -116,9 +116,9 @@ def make_outline(table: pl.DataFrame, name: str) -> pl.DataFrame:
     table = table.rename(aliases)
     energies = ("energy_per_atom", "formation_energy_per_atom")
     if "material_id" not in table.columns or not set(energies) & set(table.columns):
-        wanted = "material_id" if "material_id" not in table.columns else " nor ".join(energies)
+        lacking = "material_id" if "material_id" not in table.columns else " nor ".join(energies)
         raise LodestoneError(
-            f"{name} has no column {wanted}; it has {', '.join(table.columns)}",
+            f"{name} has no column {lacking}; it has {', '.join(table.columns)}",
             "rename or add the column; docs/parameters.md and DATASET.md say which columns a file needs",
         )
     for column, dtype in OUTLINE.items():
@@ -128,18 +128,18 @@ def make_outline(table: pl.DataFrame, name: str) -> pl.DataFrame:
                 "convert the column where the file is made",
             )
     missing = {column: pl.lit(None, dtype) for column, dtype in OUTLINE.items() if column not in table.columns}
-    # Not strict: a number of sites beyond all sense becomes null, and is then counted in the structure.
+    # Not strict: an absurd number of sites becomes null, and the sites of the structure are counted instead.
     return (
         table.with_columns(**missing).select(list(OUTLINE)).cast(pl.Schema(OUTLINE), strict=False).with_row_index("row")
     )
 
 
-def _fits(found: pl.DataType, wanted: pl.DataType) -> bool:
-    if found == pl.Null:
+def _fits(dtype: pl.DataType, expected: pl.DataType) -> bool:
+    if dtype == pl.Null:
         return True
-    if wanted == pl.String:
-        return found in (pl.String, pl.Categorical, pl.Enum)
-    return found.is_integer() if wanted.is_integer() else found.is_numeric()
+    if expected == pl.String:
+        return dtype in (pl.String, pl.Categorical, pl.Enum)
+    return dtype.is_integer() if expected.is_integer() else dtype.is_numeric()
 
 
 def _kind(dtype: pl.DataType) -> str:

@@ -1,4 +1,4 @@
-"""Raw structures of any known shape as crystals, with a reason where that is impossible."""
+"""Raw structures of any known form as crystals, with a reason where that is impossible."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 _SMALLEST_VOLUME = 1e-3  # Å3: below this the lattice vectors lie in a plane
-# A cell outside these bounds is no crystal, and would keep a search for neighbors or symmetry busy for ever.
+# A cell outside these bounds is not a crystal, and a search for neighbors or symmetry would never end.
 _SMALLEST_HEIGHT = 0.01  # Å
 _LONGEST_VECTOR = 1e4  # Å
-_FURTHEST_CELL = 1e4  # of an atom, in lattice vectors
+_FURTHEST_CELL = 1e4  # distance of an atom from the cell, in lattice vectors
 
 
 class UnreadableStructureError(ValueError):
-    """A structure that is no ordered periodic crystal; says why."""
+    """A structure that is not an ordered periodic crystal; says why."""
 
 
 def parse_structure(raw: Any) -> Crystal:
@@ -28,7 +28,7 @@ def parse_structure(raw: Any) -> Crystal:
     Args:
         raw: JSON text or a mapping, either with ``lattice`` (rows are vectors, Å), ``frac_coords`` and ``species``
             (symbols) or ``atomic_numbers``, or as written by ``Structure.as_dict`` of pymatgen. A crystal is checked
-            and passed on; an :class:`UnreadableStructureError`, by which a source says what it found, is raised.
+            and returned; an :class:`UnreadableStructureError`, with which a source reports a problem, is raised.
 
     Raises:
         UnreadableStructureError: Says what is wrong.

@@ -19,9 +19,9 @@ from lodestone.snapshot.provenance import content_hash, package_versions
 from lodestone.snapshot.source import Source, opened
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
-CHUNK = 4096  # rows whose structures are in memory at the same time, some 10 MB
+CHUNK = 4096  # rows whose structures are in memory at the same time, about 10 MB
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
-_SAID = ("formula_pretty", "chemsys", "nsites")  # by the source; validation compares them with the structure
+_STATED = ("formula_pretty", "chemsys", "nsites")  # by the source; validation compares them with the structure
 
 
 def take_snapshot(params: SnapshotParams, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
@@ -39,7 +39,7 @@ def take_snapshot(params: SnapshotParams, seed: int) -> tuple[pl.DataFrame, pl.D
         (rows without a usable identity or structure), and the provenance: no clock, no key, no absolute path.
 
     Raises:
-        LodestoneError: If the source fails, or nothing is left; names the file, column or filter.
+        LodestoneError: If the source fails, or no row is left; names the file, column or filter.
     """
     source = opened(params)
     if source.outline.is_empty():
@@ -65,18 +65,18 @@ def _nothing_usable(rejections: pl.DataFrame, total: int) -> LodestoneError:
 
 
 def _completed(source: Source) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, Any]]:
-    """The outline without gaps, the rejections of rows that were read for it in vain, and what was computed.
+    """The outline without gaps, the rejections of rows whose structures do not parse, and what was computed.
 
-    Rows whose formula or size the source does not say are read at once; all are, where energies must be computed, since
-    these follow the composition of the structure and not what a row says of itself.
+    Rows whose formula or size the source does not state are read here. If energies must be computed, all rows are read,
+    since energies follow the composition of the structure, not the one that the row states.
     """
     computing = source.whole and lacks_energies(source.outline)
     gaps = pl.any_horizontal(pl.col("formula_pretty", "nsites").is_null())
-    found, unread = _found(source, source.outline.filter(pl.lit(True) if computing else gaps))
+    compositions, unread = _compositions(source, source.outline.filter(pl.lit(True) if computing else gaps))
     named = pl.col("formula_pretty").str.extract_all("[A-Z][a-z]?").list.unique().list.sort().list.join("-")
     complete = (
         source.outline.with_columns(_fault().alias("fault"))
-        .join(found, on="row", how="left")
+        .join(compositions, on="row", how="left")
         .join(unread, on="row", how="anti")
     )
     complete = complete.with_columns(
@@ -90,10 +90,10 @@ def _completed(source: Source) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, An
     return complete.select(*source.outline.columns, "fault"), unread.drop("row"), computed
 
 
-def _found(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _compositions(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Composition, system and size of the rows of an outline, by their ``row``; and the rejections of the others."""
     schema = {"row": pl.UInt32, "composition": pl.String, "system": pl.String, "size": pl.Int32}
-    found, unread = [pl.DataFrame(schema=schema)], [_no_rejections()]
+    compositions, unread = [pl.DataFrame(schema=schema)], [_no_rejections()]
     for rows, crystals, broken in _parsed(source, outline):
         columns = (
             rows["row"],
@@ -101,15 +101,15 @@ def _found(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.Data
             [chemical_system(crystal.atomic_numbers) for crystal in crystals],
             [len(crystal) for crystal in crystals],
         )
-        found.append(pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema))
+        compositions.append(pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema))
         unread.append(broken)
-    return pl.concat(found), pl.concat(unread)
+    return pl.concat(compositions), pl.concat(unread)
 
 
 def _fault() -> pl.Expr:
-    """Why a row cannot be told apart from others, or is of no size or day; judged before any filter.
+    """Why a row cannot be told apart from others, or has no valid size or date; checked before any filter.
 
-    A filter might else keep one of two rows that contradict each other.
+    Otherwise a filter might keep one of two rows that contradict each other.
     """
     name, day = pl.col("material_id"), pl.col("created_at")
     energies = pl.struct("energy_per_atom", "formation_energy_per_atom")
@@ -129,7 +129,7 @@ def _fault() -> pl.Expr:
 
 
 def _identified(outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split off rows with a fault: no contract would take them."""
+    """Split off rows with a fault: they would break the contract."""
     name = pl.col("material_id")
     nameless = outline.filter(pl.col("fault").is_not_null()).select(
         pl.when(name.is_null() | (name == "")).then(pl.format("row {}", "row")).otherwise(name).alias("material_id"),
@@ -142,7 +142,7 @@ def _identified(outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _read(source: Source, outline: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     tables, unread = [], [_no_rejections()]
     for rows, crystals, broken in _parsed(source, outline):
-        tables.append(rows.hstack(describe(crystals).drop(_SAID)))
+        tables.append(rows.hstack(describe(crystals).drop(_STATED)))
         unread.append(broken)
     columns = list(Snapshot.to_schema().columns)
     if not tables:
@@ -168,12 +168,14 @@ def _parsed(source: Source, outline: pl.DataFrame) -> Iterator[tuple[pl.DataFram
                 crystals.append(parse_structure(raw))
                 reasons.append(None)
             except UnreadableStructureError as error:
-                reasons.append(str(error).encode(errors="replace").decode())  # JSON may hold what no file can
-        told = rows.with_columns(pl.Series("reason", reasons, dtype=pl.String))
+                reasons.append(
+                    str(error).encode(errors="replace").decode()
+                )  # JSON may hold characters that no file can
+        judged = rows.with_columns(pl.Series("reason", reasons, dtype=pl.String))
         name = pl.coalesce("material_id", pl.format("row {}", "row")).alias("material_id")
         formula = pl.col("formula_pretty").fill_null("?")
-        broken = told.filter(pl.col("reason").is_not_null()).select("row", name, formula, "reason")
-        yield rows.filter(told["reason"].is_null()), crystals, broken
+        broken = judged.filter(pl.col("reason").is_not_null()).select("row", name, formula, "reason")
+        yield rows.filter(judged["reason"].is_null()), crystals, broken
 
 
 def _normalized(formulas: pl.Series) -> pl.Series:
@@ -182,11 +184,11 @@ def _normalized(formulas: pl.Series) -> pl.Series:
     def reduced(formula: str) -> str:
         try:
             return str(Composition(formula).reduced_formula)
-        except Exception:  # pymatgen raises many types; what is no formula stays, and validation reports it
+        except Exception:  # pymatgen raises many types; an invalid formula stays, and validation reports it
             return formula
 
-    known = {formula: reduced(formula) for formula in formulas.unique()}
-    return pl.Series("formula_pretty", [known[formula] for formula in formulas], dtype=pl.String)
+    normalized = {formula: reduced(formula) for formula in formulas.unique()}
+    return pl.Series("formula_pretty", [normalized[formula] for formula in formulas], dtype=pl.String)
 
 
 def _provenance(

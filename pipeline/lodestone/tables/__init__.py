@@ -1,1 +1,1 @@
-"""Files of a campaign: where they lie, and tables read and written under their contracts."""
+"""Files of a campaign: their paths, and tables read and written under their contracts."""

@@ -1,4 +1,4 @@
-"""Tables and files on disk: written atomically, validated on the way in and on the way out."""
+"""Tables and files on disk: written atomically, validated when read and when written."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary sibling, then rename it over ``path``; a loss of power leaves one or the other.
+    """Let ``write`` fill a temporary sibling, then rename it over ``path``; a power loss leaves one or the other.
 
     Raises:
-        LodestoneError: If the disk refuses; ``path`` is then as it was before.
+        LodestoneError: If the disk refuses; ``path`` is then unchanged.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(temporary)
-        _to_disk(temporary)  # else the new name may reach the disk before the content does
+        _to_disk(temporary)  # otherwise the new name may reach the disk before the content does
         os.replace(temporary, path)
-        with suppress(OSError):  # some file systems know no such thing for folders
+        with suppress(OSError):  # some file systems cannot sync folders
             _to_disk(path.parent)
     except Exception as error:
         if not _refused(error):
@@ -41,12 +41,12 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
             f"{path} cannot be written: {error}", "free some disk space or check the permissions, then run again"
         ) from error
     finally:
-        with suppress(OSError):  # a read-only disk refuses even to remove what is not there
+        with suppress(OSError):  # a read-only disk refuses even to remove a file that does not exist
             temporary.unlink(missing_ok=True)
 
 
 def _refused(error: Exception) -> bool:
-    """Whether the disk refused to be written: polars, if it is what wrote, has an error of its own for that."""
+    """Whether the disk refused the write; polars, if loaded, raises an error of its own for that."""
     polars = sys.modules.get("polars")
     return isinstance(error, OSError) or (polars is not None and isinstance(error, polars.exceptions.ComputeError))
 
@@ -73,14 +73,14 @@ def write_table(
         path: Parquet file.
         schema: Contract that the table must satisfy.
         sort_by: Columns that fix the order of the rows.
-        metadata: Text kept in the footer of the file.
+        metadata: Text to store in the footer of the file.
     """
     if sort_by is not None:
         table = table.sort(sort_by, maintain_order=True)
     if schema is not None:
         table = validated(table, schema, path)
-    kept = dict(metadata) if metadata else None
-    write_atomically(path, lambda target: table.write_parquet(target, compression="zstd", metadata=kept))
+    footer = dict(metadata) if metadata else None
+    write_atomically(path, lambda target: table.write_parquet(target, compression="zstd", metadata=footer))
 
 
 def read_table(path: str | Path, schema: type[DataFrameModel] | None = None) -> pl.DataFrame:
@@ -122,12 +122,12 @@ def validated(table: pl.DataFrame, schema: type[DataFrameModel], path: str | Pat
 
 
 def _in_order(table: pl.DataFrame, schema: type[DataFrameModel]) -> list[str]:
-    """Columns of the table as the contract orders them; those of one pattern stay as they are."""
+    """Columns of the table in the order of the contract; those that match one pattern keep their order."""
     named = schema.to_schema().columns.items()
-    found = [
+    groups = [
         [column for column in table.columns if re.match(name, column)] if kind.regex else [name] for name, kind in named
     ]
-    return [column for group in found for column in group if column in table.columns]
+    return [column for group in groups for column in group if column in table.columns]
 
 
 def write_json(content: Any, path: str | Path) -> None:
@@ -140,7 +140,7 @@ def read_json(path: str | Path) -> Any:
     """Read JSON.
 
     Raises:
-        LodestoneError: If the file is missing or no JSON.
+        LodestoneError: If the file is missing or not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -155,15 +155,15 @@ def _failures(error: Any, table: pl.DataFrame) -> str:
     if not isinstance(cases, pl.DataFrame):
         return str(error).splitlines()[0]
     shape = cases.filter(pl.col("check").str.contains(r"^dtype\(|^column_in_|^no_regex_column"))
-    cases = cases if shape.is_empty() else shape  # where columns are wrong, checks that read them say nothing more
+    cases = cases if shape.is_empty() else shape  # if columns are wrong, checks that read them add nothing
     kinds = cases.unique(["column", "check"] if shape.is_empty() else None, keep="first", maintain_order=True)
     rows = kinds.head(3).iter_rows(named=True)
-    told = "; ".join(_failure(row, table) for row in rows)
-    return f"{told}{' …' if len(cases) > 3 else ''}"
+    failures = "; ".join(_failure(row, table) for row in rows)
+    return f"{failures}{' …' if len(cases) > 3 else ''}"
 
 
 def _failure(row: Mapping[str, Any], table: pl.DataFrame) -> str:
-    """Column, check and value; a check of the whole table names the row instead, whose content would fill a page."""
+    """Column, check and value; a check of the whole table names the row instead of its long content."""
     of_table = str(row["failure_case"]).startswith("{") and row["schema_context"] == "DataFrameSchema"
     what = row["check"] if of_table else f"{row['column']}: {row['check']} ({row['failure_case']})"
     return f"{what} in {_name(table, row['index'])}" if row["index"] is not None and table.width else str(what)

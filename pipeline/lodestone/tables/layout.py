@@ -1,4 +1,4 @@
-"""Where every file of a campaign lies, relative to the root of the repository."""
+"""Paths of all files of a campaign, relative to the root of the repository."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Layout:
 
     @property
     def snapshot(self) -> Path:
-        """Crystals of the snapshot, as their source gave them."""
+        """Crystals of the snapshot, as given by their source."""
         return self.data / "snapshot" / "crystals.parquet"
 
     @property
@@ -38,7 +38,7 @@ class Layout:
 
     @property
     def quarantine(self) -> Path:
-        """Crystals that did not."""
+        """Crystals that failed validation."""
         return self.data / "validated" / "quarantine.parquet"
 
     @property
@@ -53,7 +53,7 @@ class Layout:
 
     @property
     def oracle(self) -> Path:
-        """Who labelled: name, settings, versions and caveat."""
+        """The oracle that labelled: name, settings, versions and caveat."""
         return self.data / "labelled" / "oracle.json"
 
     @property
@@ -118,7 +118,7 @@ class RoundLayout:
 
     @property
     def verifications(self) -> Path:
-        """What the oracle said of the chosen ones."""
+        """The oracle's results for the chosen candidates."""
         return self.folder / "verifications.parquet"
 
     @property

@@ -1,1 +1,1 @@
-"""Downloads that try again, keep what they have, and never fill the memory."""
+"""Downloads that retry, resume where they stopped, and keep little in memory."""

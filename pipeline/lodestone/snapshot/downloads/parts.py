@@ -14,14 +14,14 @@ from lodestone.errors import LodestoneError
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
 STRUCTURE = ("lattice", "atomic_numbers", "frac_coords", "unread")
-_DAMAGE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)  # the last is no Exception
+_DAMAGE = (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException)  # the last is not a subclass of Exception
 
 
 def structure_columns(raws: Iterable[Any]) -> pl.DataFrame:
     """Raw structures as the columns :data:`STRUCTURE`.
 
     Args:
-        raws: Of any shape that :func:`lodestone.snapshot.structures.parse_structure` takes, or ``None``.
+        raws: In any form that :func:`lodestone.snapshot.structures.parse_structure` takes, or ``None``.
 
     Returns:
         One row per structure: ``lattice``, ``atomic_numbers`` and ``frac_coords`` (null where it does not parse), and
@@ -41,13 +41,13 @@ def structure_columns(raws: Iterable[Any]) -> pl.DataFrame:
 
 
 def read_structures(table: pl.DataFrame) -> list[Crystal | UnreadableStructureError]:
-    """The other way: a crystal, or the reason why there is none, for each row of :func:`structure_columns`."""
+    """The inverse of :func:`structure_columns`: for each row a crystal, or the reason why there is none."""
     crystals = iter(decode(table.filter(pl.col("unread").is_null())))
     return [next(crystals) if reason is None else UnreadableStructureError(reason) for reason in table["unread"]]
 
 
 def part_facts(path: Path) -> dict[str, str] | None:
-    """What the footer of a part says; ``None`` if the part is missing, or damaged and must be fetched again."""
+    """Metadata in the footer of a part; ``None`` if it is missing or damaged and must be fetched again."""
     try:
         return pl.read_parquet_metadata(path)
     except _DAMAGE:
@@ -63,7 +63,7 @@ def read_part(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     try:
         return pl.read_parquet(path, columns=list(columns))
     except _DAMAGE as error:
-        told = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise LodestoneError(
-            f"{path} is no readable part of a download: {told}", f"delete {path}; a new run fetches it again"
+            f"{path} is no readable part of a download: {reason}", f"delete {path}; a new run fetches it again"
         ) from error

@@ -1,4 +1,4 @@
-"""Patience with servers: what may pass by itself is asked again, a bounded number of times and ever more slowly."""
+"""Retries of requests to servers: faults that may pass are retried a bounded number of times, with growing waits."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TypeVar
 from lodestone.errors import LodestoneError
 
 TRIES = 6
-FIRST_WAIT = 1.0  # seconds; doubles with every try
-LONGEST_WAIT = 300.0  # seconds; a server that asks for more is not waited for
+FIRST_WAIT = 1.0  # seconds; doubles with every retry
+LONGEST_WAIT = 300.0  # seconds; if a server asks for a longer wait, we give up
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class TransientError(Exception):
     """A fault that may pass by itself.
 
     Args:
-        fault: What the user is told if it does not pass.
+        fault: What is raised if it does not pass.
         wait: Seconds that the server asks to wait (``Retry-After``).
     """
 
@@ -35,7 +35,7 @@ def patiently(ask: Callable[[], T]) -> T:
     """Call ``ask`` until it raises no :class:`TransientError`, :data:`TRIES` times at most.
 
     Raises:
-        LodestoneError: The fault of the last try, or of the first that would mean too long a wait.
+        LodestoneError: The fault of the last try, or of the first one whose wait would be too long.
     """
     for attempt in range(1, TRIES + 1):
         try:
@@ -46,12 +46,12 @@ def patiently(ask: Callable[[], T]) -> T:
             _pause(fault.problem, max(wait or 0.0, _back_off(attempt)), attempt)
         else:
             break
-    told = f"tried {attempt} times" if attempt == TRIES else f"it asks to wait {wait:.0f} s"
-    raise LodestoneError(f"{fault.problem} ({told})", fault.remedy)
+    outcome = f"tried {attempt} times" if attempt == TRIES else f"it asks to wait {wait:.0f} s"
+    raise LodestoneError(f"{fault.problem} ({outcome})", fault.remedy)
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds of a header ``Retry-After``, which holds seconds or a date; ``None`` where there is no usable one."""
+    """Seconds from a ``Retry-After`` header, which holds seconds or a date; ``None`` if it is absent or unusable."""
     from urllib3.exceptions import InvalidHeader
     from urllib3.util.retry import Retry
 
@@ -62,8 +62,8 @@ def retry_after(header: str | None) -> float | None:
 
 
 def _back_off(attempt: int) -> float:
-    # The jitter keeps processes that failed together from coming back together; it decides about no result.
-    return FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret  # noqa: S311 - no secret  # noqa: S311 - no secret
+    # The jitter keeps processes that failed together from retrying together; it affects no result.
+    return FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - no secret
 
 
 def _pause(problem: str, seconds: float, attempt: int) -> None:

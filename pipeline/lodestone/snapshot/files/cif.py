@@ -1,4 +1,4 @@
-"""CIF files as crystals: read by pymatgen, after checks that rule out its guesses."""
+"""CIF files as crystals: read by pymatgen, after checks that rule out guesses."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\(\d+\))?", re.ASCI
 _TYPE = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-]|[+-]\d+)?", re.ASCII)
 _LABEL = re.compile(r"([A-Z][a-z]?)(\d\w*|[^A-Za-z].*)?", re.ASCII)
 _FULL = 1e-8
-_NEAR = 0.1  # of 1/24: thirds and sixths are written with four digits or more
+_NEAR = 0.1  # of 1/24; thirds and sixths are written with at least four digits
 
 
 def parse_cif(text: str) -> Crystal:
     """Read a CIF with one crystal.
 
-    Refused are partial occupancies, several crystals, symmetry that is missing or no group, atoms that are not named by
-    an element, and a formula that the atoms do not have (as in a file that is cut off).
+    Refused are partial occupancies, several crystals, symmetry that is missing or not a group, atoms not named after an
+    element, and a formula that does not match the atoms (as in a file that is cut off).
 
     Raises:
         UnreadableStructureError: Says what is wrong.
@@ -49,9 +49,9 @@ def parse_cif(text: str) -> Crystal:
             (structure,) = CifParser.from_str(block).parse_structures(primitive=False, on_error="raise")
         except UnreadableStructureError:
             raise
-        except Exception as error:  # the parser lets through whatever its parts raise
-            told = " ".join(str(error).split())[:120]
-            raise UnreadableStructureError(f"CIF does not parse ({type(error).__name__}): {told}") from error
+        except Exception as error:  # the parser lets many types of errors through
+            reason = " ".join(str(error).split())[:120]
+            raise UnreadableStructureError(f"CIF does not parse ({type(error).__name__}): {reason}") from error
     if not structure.is_ordered:
         raise UnreadableStructureError("a site is partially occupied")
     crystal = _rounded(Crystal.from_pymatgen(structure))
@@ -60,21 +60,21 @@ def parse_cif(text: str) -> Crystal:
 
 
 def _rounded(crystal: Crystal) -> Crystal:
-    """The crystal with lattice vectors rounded to 1e-9 Å, far below what a CIF says.
+    """The crystal with lattice vectors rounded to 1e-9 Å, far below the precision of a CIF.
 
-    They follow from the angles by cosines, whose last bit depends on the processor. A vector is rounded otherwise on
-    another one only if it happens to lie that close to the middle between two multiples: one CIF in a million.
+    They follow from cosines of the angles, whose last bit depends on the processor. Two processors round a vector
+    differently only if it lies that close to the midpoint between two multiples: one CIF in a million.
     """
     return replace(crystal, lattice=np.round(crystal.lattice, 9) + 0.0)
 
 
 def _block(text: str) -> str:
-    """The one data block with atoms; journals put their own before it."""
+    """The only data block with atoms; journals put blocks of their own before it."""
     blocks = [f"data_{block}" for block in re.split(r"^\s*data_", f"x\n{text}", flags=re.MULTILINE)[1:]]
     crystals = [block for block in blocks if "_atom_site_" in block]
     if len(crystals) != 1:
-        told = f"{len(crystals)} data blocks with atoms; one crystal per file" if crystals else "CIF has no atoms"
-        raise UnreadableStructureError(told)
+        problem = f"{len(crystals)} data blocks with atoms; one crystal per file" if crystals else "CIF has no atoms"
+        raise UnreadableStructureError(problem)
     return crystals[0]
 
 
@@ -103,7 +103,7 @@ def _check_elements(data: Mapping[str, Any]) -> None:
 
 
 def _check_symmetry(data: Mapping[str, Any]) -> None:
-    """Operations must be there and form a group; only P 1 may be told by its name alone."""
+    """Operations must be present and form a group; only P 1 may be given by its name alone."""
     from pymatgen.core.operations import SymmOp
 
     listed = [_column(data, name) for name in _OPERATIONS if name in data]
@@ -118,9 +118,9 @@ def _check_symmetry(data: Mapping[str, Any]) -> None:
 
 
 def _is_group(operations: np.ndarray) -> bool:
-    """Whether products of operations, shape ``(n, 4, 4)``, are operations again, whole translations left aside."""
+    """Whether products of operations, shape ``(n, 4, 4)``, are operations again, up to lattice translations."""
     products = np.einsum("iab,jbc->ijac", operations, operations).reshape(-1, 4, 4)
-    keys = _keys(np.concatenate([operations, products]))  # at once, so that both have translations or none
+    keys = _keys(np.concatenate([operations, products]))  # together, so that both include translations or neither does
     return set(keys[len(operations) :]) == set(keys[: len(operations)])
 
 
@@ -138,22 +138,24 @@ def _keys(operations: np.ndarray) -> list[bytes]:
 def _check_formula(data: Mapping[str, Any], crystal: Crystal) -> None:
     from pymatgen.core import Composition
 
-    told = str(data.get("_chemical_formula_sum", "?")).strip()
-    if told in ("?", ".", ""):
+    stated = str(data.get("_chemical_formula_sum", "?")).strip()
+    if stated in ("?", ".", ""):
         return
     try:
-        stated = Composition(told)
-        formula = str(stated.reduced_formula)
-    except Exception as error:  # pymatgen raises many types for what is no formula
-        raise UnreadableStructureError(f"CIF: _chemical_formula_sum is {told[:40]!r}, which is no formula") from error
-    found = reduced_formula(crystal.atomic_numbers)
-    if formula != found:
-        raise UnreadableStructureError(f"CIF: _chemical_formula_sum is {formula}, but its atoms make {found}")
+        composition = Composition(stated)
+        formula = str(composition.reduced_formula)
+    except Exception as error:  # pymatgen raises many types for an invalid formula
+        raise UnreadableStructureError(f"CIF: _chemical_formula_sum is {stated[:40]!r}, which is no formula") from error
+    actual = reduced_formula(crystal.atomic_numbers)
+    if formula != actual:
+        raise UnreadableStructureError(f"CIF: _chemical_formula_sum is {formula}, but its atoms make {actual}")
     units = str(data.get("_cell_formula_units_Z", "?"))
-    sizes = [stated.num_atoms * int(units), stated.num_atoms] if units.isdigit() else [len(crystal)]
-    if not np.isclose(sizes, len(crystal)).any():  # the sum is of a formula unit, but pymatgen's of the whole cell
+    sizes = [composition.num_atoms * int(units), composition.num_atoms] if units.isdigit() else [len(crystal)]
+    if not np.isclose(
+        sizes, len(crystal)
+    ).any():  # the sum is for one formula unit, but pymatgen writes it for the whole cell
         raise UnreadableStructureError(
-            f"CIF: {units} units of {told[:40]} are not the {len(crystal)} atoms of its cell"
+            f"CIF: {units} units of {stated[:40]} are not the {len(crystal)} atoms of its cell"
         )
 
 

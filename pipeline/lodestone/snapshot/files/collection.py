@@ -1,4 +1,4 @@
-"""A folder or zip as files by name. A zip is read in memory, within bounds; nothing is ever extracted to disk."""
+"""A folder or zip as files by name. A zip is read in memory, within limits; nothing is ever extracted to disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lodestone.errors import LodestoneError
 
 MOST_BYTES = 2**33  # of a whole collection, unpacked
 MOST_BYTES_PER_FILE = 2**28
-# Others, bzip2 above all, unpack whole blocks at once, whatever is asked for and whatever the zip declares.
+# Others, above all bzip2, unpack whole blocks at once, no matter how much is requested or what the zip declares.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _OTHER_METHODS = {zipfile.ZIP_BZIP2: "bzip2", zipfile.ZIP_LZMA: "LZMA"}
 _PIECE = 2**16  # bytes
@@ -25,9 +25,9 @@ class Collection:
     """Files of a folder or zip.
 
     Attributes:
-        name: Of the folder or zip, for messages.
+        name: Name of the folder or zip, for messages.
         files: Paths relative to the collection, sorted.
-        read: Gives the bytes of a file; raises ``ValueError`` with the reason where it cannot.
+        read: Returns the bytes of a file; raises ``ValueError`` with the reason if it cannot.
     """
 
     name: str
@@ -98,7 +98,7 @@ def _zip(archive: zipfile.ZipFile, path: Path) -> Collection:
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Bytes of a file, whose checksum must fit; in pieces, since at one go more than is declared would be unpacked."""
+    """Bytes of a file, whose checksum must match; in pieces, so that no more than the declared size is unpacked."""
     content = bytearray()
     with archive.open(member) as stream:
         while piece := stream.read(_PIECE):
@@ -115,9 +115,9 @@ def _check_member(member: zipfile.ZipInfo, path: Path) -> None:
             f"{path} holds the path {name!a}, which leaves the zip", "make the zip again, from a folder"
         )
     if member.compress_type not in METHODS:
-        told = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
+        method = _OTHER_METHODS.get(member.compress_type, f"method {member.compress_type}")
         raise LodestoneError(
-            f"{path}: {name!a} is packed with {told}", "make the zip again with `zip -r`, which stores or deflates"
+            f"{path}: {name!a} is packed with {method}", "make the zip again with `zip -r`, which stores or deflates"
         )
     if member.flag_bits & 1:
         raise LodestoneError(f"{path}: {name!a} is encrypted", "make the zip again, without a password")

@@ -1,4 +1,4 @@
-"""Tables of energies beside structure files: CSV, parquet or JSON lines, from bytes."""
+"""Tables of energies next to structure files: CSV, parquet or JSON lines, from bytes."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _INTEGER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 
 
 def read_energy_table(content: bytes, name: str) -> pl.DataFrame:
-    """Read a small table; only columns that are known have their type checked, the others are dropped.
+    """Read a small table; the types of known columns are checked, other columns are dropped.
 
     Args:
         content: Bytes of the file.
-        name: Its name, whose ending tells the format; for messages, too.
+        name: Its name, whose ending gives the format; also for messages.
 
     Raises:
         LodestoneError: Names the file and the line that does not parse.
@@ -43,15 +43,17 @@ def read_references(content: bytes, name: str) -> dict[str, float]:
     """
     table = read_energy_table(content, name)
     if not {"element", "energy_per_atom"} <= set(table.columns):
-        told = ", ".join(table.columns) or "none of them"
-        raise LodestoneError(f"{name} needs the columns element and energy_per_atom; it has {told}", "add the column")
+        columns = ", ".join(table.columns) or "none of them"
+        raise LodestoneError(
+            f"{name} needs the columns element and energy_per_atom; it has {columns}", "add the column"
+        )
     table = table.select("element", "energy_per_atom")
     if table.schema["element"] != pl.String or not table.schema["energy_per_atom"].is_numeric():
         raise LodestoneError(f"{name}: element must be text and energy_per_atom a number", "convert the columns")
     twice = table.filter(pl.col("element").is_duplicated())["element"].unique().sort().to_list()
     if twice or table.null_count().sum_horizontal()[0]:
-        told = f"names {twice[0]} twice" if twice else "has a row without element or energy"
-        raise LodestoneError(f"{name} {told}", "keep one row per element, with its energy in eV/atom")
+        problem = f"names {twice[0]} twice" if twice else "has a row without element or energy"
+        raise LodestoneError(f"{name} {problem}", "keep one row per element, with its energy in eV/atom")
     return checked_references(dict(table.iter_rows()), name)
 
 
@@ -63,14 +65,14 @@ def _read_csv(content: bytes, name: str) -> pl.DataFrame:
     header = [column.strip() for column in rows[0]] if rows else []
     if len(set(header)) < len(header):
         raise LodestoneError(f"{name} names a column twice", "rename one of them")
-    found: dict[str, list[Any]] = {column: [] for column in header if column in DTYPES}
+    columns: dict[str, list[Any]] = {column: [] for column in header if column in DTYPES}
     for line, row in enumerate(rows[1:], start=2):
         if row and len(row) != len(header):
             raise _fault(name, line, f"{len(row)} fields under {len(header)} columns")
         for column, text in zip(header, row, strict=bool(row)):
-            if column in found:
-                found[column].append(_value(text.strip(), column, name, line))
-    return pl.DataFrame(found, schema={column: DTYPES[column] for column in found})
+            if column in columns:
+                columns[column].append(_value(text.strip(), column, name, line))
+    return pl.DataFrame(columns, schema={column: DTYPES[column] for column in columns})
 
 
 def _value(text: str, column: str, name: str, line: int) -> Any:
@@ -79,9 +81,9 @@ def _value(text: str, column: str, name: str, line: int) -> Any:
         return None
     if dtype == pl.String:
         return text
-    pattern, wanted = (_INTEGER, "an integer") if dtype.is_integer() else (_NUMBER, "a number")
+    pattern, expected = (_INTEGER, "an integer") if dtype.is_integer() else (_NUMBER, "a number")
     if not pattern.fullmatch(text):
-        raise _fault(name, line, f"{column} is {text[:40]!r}; {wanted} is expected")
+        raise _fault(name, line, f"{column} is {text[:40]!r}; {expected} is expected")
     return int(text) if dtype.is_integer() else float(text)
 
 
@@ -96,5 +98,5 @@ def _read_parquet(content: bytes, name: str) -> pl.DataFrame:
     return table.select(column for column in table.columns if column in DTYPES)
 
 
-def _fault(name: str, line: int, told: str) -> LodestoneError:
-    return LodestoneError(f"{name}, row {line}: {told}", "correct or delete this row; the file may be truncated")
+def _fault(name: str, line: int, problem: str) -> LodestoneError:
+    return LodestoneError(f"{name}, row {line}: {problem}", "correct or delete this row; the file may be truncated")

@@ -20,11 +20,11 @@ from lodestone.snapshot.files.json_list import read_objects
 from lodestone.snapshot.source import OUTLINE
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
-# Beyond both, a list is of something else, and reasons without an end would fill the memory.
+# Beyond both, the list holds something else, and endless reasons would fill the memory.
 FEW, MOST_UNREAD = 1000, 0.9
 _KIND = "ComputedStructureEntry"
 _SHARE = 1e-6  # of an element in the composition
-_TOLERANCE = 1e-3  # eV: what a stored correction may differ from its parts by rounding
+_TOLERANCE = 1e-3  # eV: how far rounding may move a stored correction from the sum of its adjustments
 _CORRECTED = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
 # What each kind of adjustment multiplies to, as in pymatgen.core.entries.
 _FACTORS = {
@@ -42,10 +42,10 @@ def read_entries(path: Path) -> tuple[pl.DataFrame, list[Any]]:
     Energies are total energies: uncorrected, the correction, and their sum, the same numbers as pymatgen's per atom.
 
     Returns:
-        One row per entry, and its crystal, or the :class:`UnreadableStructureError` that says what is wrong with it.
+        One row per entry, and its crystal, or the :class:`UnreadableStructureError` that says what is wrong.
 
     Raises:
-        LodestoneError: If the file is damaged, cut off, or no list of entries; hardly any of which is usable.
+        LodestoneError: If the file is damaged, cut off or not a list of entries, or hardly any entry is usable.
     """
     rows, crystals, unread = [], [], 0
     for entry in read_objects(path, f"list of {_KIND} dictionaries"):
@@ -91,25 +91,25 @@ def _energies(entry: Mapping[str, Any], crystal: Crystal) -> tuple[float, float,
 def _correction(entry: Mapping[str, Any]) -> float:
     stated = entry.get("correction")
     adjustments = entry.get("energy_adjustments") or []
-    if not adjustments:  # as before pymatgen had adjustments
+    if not adjustments:  # as written before pymatgen had adjustments
         return _number(stated, "correction") if stated is not None else 0.0
     if not isinstance(adjustments, list):
         raise UnreadableStructureError("energy_adjustments is no list")
-    total = math.fsum(_adjustment(found) for found in adjustments)
+    total = math.fsum(_adjustment(adjustment) for adjustment in adjustments)
     if stated is not None and not abs(_number(stated, "correction") - total) <= _TOLERANCE:
         raise UnreadableStructureError(f"correction is {stated} eV, but energy_adjustments add up to {total:.6g}")
     return total
 
 
-def _adjustment(found: Any) -> float:
-    kind = found.get("@class") if isinstance(found, Mapping) else found
+def _adjustment(adjustment: Any) -> float:
+    kind = adjustment.get("@class") if isinstance(adjustment, Mapping) else adjustment
     if not isinstance(kind, str) or kind not in _FACTORS:
         raise UnreadableStructureError(f"energy adjustment of the unknown kind {str(kind)[:40]}")
-    return math.prod(_number(found.get(name), f"{name} of an energy adjustment") for name in _FACTORS[kind])
+    return math.prod(_number(adjustment.get(name), f"{name} of an energy adjustment") for name in _FACTORS[kind])
 
 
 def _size(composition: Any, crystal: Crystal) -> float:
-    """Atoms that the energy is of: those of the composition, which may be a multiple of the cell's."""
+    """Number of atoms that the energy refers to: those of the composition, which may be a multiple of the cell's."""
     if not composition:
         return len(crystal)
     if not isinstance(composition, Mapping):
@@ -119,11 +119,11 @@ def _size(composition: Any, crystal: Crystal) -> float:
         amounts[re.sub(r"[^A-Za-z].*", "", species)] += _number(amount, "composition")
     total = math.fsum(amounts.values())
     numbers, counts = np.unique(crystal.atomic_numbers, return_counts=True)
-    found = {SYMBOLS[z]: int(n) / len(crystal) for z, n in zip(numbers, counts, strict=True)}
-    same = total > 0 and amounts.keys() == found.keys()
-    if not (same and all(abs(amounts[symbol] / total - share) < _SHARE for symbol, share in found.items())):
-        told = " ".join(f"{symbol}{amount:g}" for symbol, amount in amounts.items())
-        raise UnreadableStructureError(f"composition {told[:60]} is not that of the structure")
+    shares = {SYMBOLS[z]: int(n) / len(crystal) for z, n in zip(numbers, counts, strict=True)}
+    same = total > 0 and amounts.keys() == shares.keys()
+    if not (same and all(abs(amounts[symbol] / total - share) < _SHARE for symbol, share in shares.items())):
+        formula = " ".join(f"{symbol}{amount:g}" for symbol, amount in amounts.items())
+        raise UnreadableStructureError(f"composition {formula[:60]} is not that of the structure")
     return total
 
 

@@ -28,10 +28,10 @@ def read_extended_xyz(path: Path) -> tuple[pl.DataFrame, list[Any]]:
     Energies are the keys ``formation_energy_per_atom`` and ``energy_per_atom`` of the comment line, or the total
     ``energy`` of the cell (where ASE writes a calculator's), which is divided by the number of atoms. ``material_id``
     names the crystal; without it, the name of the file and the number of the frame do. Other energies of a table of
-    crystals, and ``created_at``, are taken over where present.
+    crystals, and ``created_at``, are used if present.
 
     Returns:
-        One row per frame, and its crystal, or the :class:`UnreadableStructureError` that says what is wrong with it.
+        One row per frame, and its crystal, or the :class:`UnreadableStructureError` that says what is wrong.
 
     Raises:
         LodestoneError: If the file cannot be read or is cut off; names the line.
@@ -53,7 +53,7 @@ def read_extended_xyz(path: Path) -> tuple[pl.DataFrame, list[Any]]:
 
 
 def _frames(path: Path) -> Iterator[list[str]]:
-    """The lines of each frame. ASE would end at an empty line and lose the rest."""
+    """The lines of each frame. ASE would stop at an empty line and lose the rest."""
     try:
         lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -64,13 +64,14 @@ def _frames(path: Path) -> Iterator[list[str]]:
             start += 1
             continue
         if not re.fullmatch(r"\s*\d{1,7}\s*", lines[start], re.ASCII):
-            told = f"{path}, line {start + 1}: {lines[start][:40]!r}, where the number of atoms of a frame is expected"
-            raise LodestoneError(told, "correct the file; a frame may have too few or too many lines")
+            line = f"{path}, line {start + 1}: {lines[start][:40]!r}"
+            problem = f"{line}, where the number of atoms of a frame is expected"
+            raise LodestoneError(problem, "correct the file; a frame may have too few or too many lines")
         count = int(lines[start])
         frame = lines[start : start + 2 + count]
         if len(frame) < 2 + count or not all(line.strip() for line in frame[2:]):
-            told = f"{path}, line {start + 1}: a frame of {count} atoms has fewer lines than that"
-            raise LodestoneError(told, "it may be truncated: make or download it again")
+            problem = f"{path}, line {start + 1}: a frame of {count} atoms has fewer lines than that"
+            raise LodestoneError(problem, "it may be truncated: make or download it again")
         yield frame
         start += 2 + count
 
@@ -89,7 +90,7 @@ def _parse(frame: list[str]) -> tuple[Mapping[str, Any], Crystal]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             atoms = read(io.StringIO("\n".join(frame) + "\n"), index=0, format="extxyz")
-        assert isinstance(atoms, Atoms)  # noqa: S101 - ase says so where a frame is asked for by its index
+        assert isinstance(atoms, Atoms)  # noqa: S101 - as ASE documents for a single index
         cell, results = atoms.cell, getattr(atoms.calc, "results", {})
         if not len(atoms) or cell.rank < 3 or not atoms.pbc.all():
             raise UnreadableStructureError(
@@ -100,24 +101,24 @@ def _parse(frame: list[str]) -> tuple[Mapping[str, Any], Crystal]:
         return {**atoms.info, **results}, Crystal.from_ase(atoms)
     except UnreadableStructureError:
         raise
-    except Exception as error:  # ASE lets through whatever its parts raise
-        told = " ".join(str(error).split())[:120]
-        raise UnreadableStructureError(f"frame does not parse ({type(error).__name__}): {told}") from error
+    except Exception as error:  # ASE lets many types of errors through
+        reason = " ".join(str(error).split())[:120]
+        raise UnreadableStructureError(f"frame does not parse ({type(error).__name__}): {reason}") from error
 
 
 def _energies(info: Mapping[str, Any], size: int) -> dict[str, float]:
-    found = {name: _number(info[name], name) for name in _NUMBERS if name in info}
+    energies = {name: _number(info[name], name) for name in _NUMBERS if name in info}
     if "energy" not in info:
-        return found
+        return energies
     energy = _number(info["energy"], "energy") / size
-    if abs(found.setdefault("energy_per_atom", energy) - energy) > _TOLERANCE:
-        told = f"energy_per_atom is {found['energy_per_atom']}, but energy over {size} atoms is {energy}"
-        raise UnreadableStructureError(told)
-    return found
+    if abs(energies.setdefault("energy_per_atom", energy) - energy) > _TOLERANCE:
+        problem = f"energy_per_atom is {energies['energy_per_atom']}, but energy over {size} atoms is {energy}"
+        raise UnreadableStructureError(problem)
+    return energies
 
 
 def _text(comment: str, name: str) -> str | None:
-    """A value as it stands in the comment line; ASE would make numbers of what looks like one, 1 of 001."""
+    """A value as written in the comment line; ASE would convert what looks like a number, e.g. 001 to 1."""
     match = re.search(rf'(?:^|\s){name}=(?:"([^"]*)"|(\S+))', comment)
     return None if match is None else match[1] if match[2] is None else match[2]
 

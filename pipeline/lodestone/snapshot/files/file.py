@@ -1,4 +1,4 @@
-"""Source ``file``: structures and energies of one's own, in any of the formats below.
+"""Source ``file``: your own structures and energies, in any of the formats below.
 
 ===========================  ===========================================================================================
 ``.parquet``                 table, see :func:`read_file`
@@ -51,16 +51,17 @@ def read_file(params: FileParams) -> Source:
     structure: either a column ``structure`` (see :func:`lodestone.snapshot.structures.parse_structure`) or the columns
     ``lattice``, ``atomic_numbers`` and ``frac_coords``. ``formula`` or ``formula_pretty``, ``chemsys``, ``nsites``,
     ``energy_above_hull``, ``uncorrected_energy_per_atom``, ``energy_correction_per_atom`` and ``created_at`` (a day)
-    are taken over where present; other columns are ignored.
+    are used if present; other columns are ignored.
 
-    Where no row has a formation energy, they are computed from the total energies, and where none has a hull distance,
-    these from the formation energies: see :func:`lodestone.snapshot.energies.complete_energies`. The reference of an
-    element is, in this order, what ``snapshot.elemental_references`` says, what ``references.csv`` of a folder or zip
-    says, or the lowest crystal of the element in the file.
+    If no row has a formation energy, formation energies are computed from the total energies; if none has a hull
+    distance, hull distances are computed from the formation energies: see
+    :func:`lodestone.snapshot.energies.complete_energies`. The reference of an element is the first of:
+    ``snapshot.elemental_references``, ``references.csv`` of a folder or zip, and the lowest crystal of the element in
+    the file.
 
     Raises:
-        LodestoneError: If the file is missing or damaged, a column is missing or of the wrong type, or the file itself
-            states other labels than the parameters.
+        LodestoneError: If the file is missing or damaged, a column is missing or of the wrong type, or the labels in
+            the file differ from the parameters.
     """
     path = params.path
     if not path.exists():
@@ -82,9 +83,9 @@ def read_file(params: FileParams) -> Source:
 
 
 def rows_of(table: pl.DataFrame) -> Structures:
-    """Structures of rows of a table by their position; our own columns go before ``structure``."""
-    own = set(OWN_COLUMNS) <= set(table.columns)
-    content = table.select(OWN_COLUMNS if own else "structure")
+    """Structures of the rows of a table, by position; our own columns take precedence over ``structure``."""
+    has_own = set(OWN_COLUMNS) <= set(table.columns)
+    content = table.select(OWN_COLUMNS if has_own else "structure")
     return lambda rows: raw_structures(content[rows["row"].to_list()])
 
 
@@ -117,10 +118,10 @@ def _by_row(raw: Sequence[Any]) -> Structures:
 
 
 def _check_label(table: pl.DataFrame, name: str, stated: str, path: Path) -> None:
-    found = table[name].cast(pl.String).unique().sort().to_list() if name in table.columns else [stated]
-    if found != [stated]:
+    labels = table[name].cast(pl.String).unique().sort().to_list() if name in table.columns else [stated]
+    if labels != [stated]:
         raise LodestoneError(
-            f"{path}: column {name} holds {', '.join(map(str, found[:5]))}, but snapshot.{name} is {stated}",
+            f"{path}: column {name} holds {', '.join(map(str, labels[:5]))}, but snapshot.{name} is {stated}",
             "energies of different kinds are never mixed: select the rows of one kind, and state it in params.yaml",
         )
 

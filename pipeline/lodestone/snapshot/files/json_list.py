@@ -1,4 +1,4 @@
-"""A JSON list of objects, read piece by piece: one element and one piece of the text are in memory at a time."""
+"""A JSON list of objects, read piece by piece: only one element and one piece of the text are in memory at a time."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from typing import IO, Any, cast
 from lodestone.errors import LodestoneError
 
 MOST_BYTES = 2**32  # of a file, unpacked
-MOST_TIMES = 100  # as large when unpacked: JSON of crystals is some ten times, a bomb a thousand times
-LEAST_BYTES = 2**20  # unpacked that are always allowed
+MOST_TIMES = 100  # as large when unpacked: JSON of crystals grows about ten times, a zip bomb a thousand times
+LEAST_BYTES = 2**20  # unpacked, always allowed
 LONGEST_ELEMENT = 2**26  # characters
 _PIECE = 2**16  # bytes
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
 
-def read_objects(path: Path, wanted: str = "list of objects") -> Iterator[dict[str, Any]]:
+def read_objects(path: Path, expected: str = "list of objects") -> Iterator[dict[str, Any]]:
     """Objects of a list, one after the other.
 
     Args:
         path: A file in UTF-8, packed with gzip if its name ends in ``.gz``.
-        wanted: What the list should hold, for messages.
+        expected: What the list should hold, for messages.
 
     Raises:
-        LodestoneError: If the file is damaged, cut off, no list of objects, or larger than any set of crystals.
+        LodestoneError: If the file is damaged, cut off, not a list of objects, or larger than any set of crystals.
     """
     text, number, after_comma = _Text(_pieces(path)), 0, False
     if text.peek() != "[":
-        raise LodestoneError(f"{path} is no JSON list", f"give a {wanted}, as json.dump writes it")
+        raise LodestoneError(f"{path} is no JSON list", f"give a {expected}, as json.dump writes it")
     text.step()
     while text.peek() != "]" or after_comma:
         number += 1
@@ -49,7 +49,7 @@ def read_objects(path: Path, wanted: str = "list of objects") -> Iterator[dict[s
 
 
 class _Text:
-    """Text that arrives in pieces and is forgotten when it has been taken."""
+    """Text that arrives in pieces and is discarded once it has been used."""
 
     def __init__(self, pieces: Iterator[str]) -> None:
         self._pieces = pieces
@@ -65,42 +65,42 @@ class _Text:
                 return self._text[self._at : self._at + 1]
 
     def step(self) -> None:
-        """Go past one character."""
+        """Skip one character."""
         self._at += 1
 
     def value(self) -> Any:
-        """The next value, for which more is read until it is whole.
+        """The next value; more text is read until it is complete.
 
         Raises:
-            ValueError: If there is none, or none that is short enough to be one.
+            ValueError: If there is none, or it is too long.
         """
         while True:
             try:
-                found, self._at = self._decoder.raw_decode(self._text, self._at)
-                return found
+                element, self._at = self._decoder.raw_decode(self._text, self._at)
+                return element
             except ValueError:
                 if len(self._text) - self._at > LONGEST_ELEMENT or not self._grow():
                     raise
 
     def _grow(self) -> bool:
-        """Read at least as much again as is left, so that a long element is not tried at every piece of it."""
-        parts = [self._text[self._at :]]
-        wanted = max(len(parts[0]), 1)
-        while wanted > 0 and (piece := next(self._pieces, "")):
-            parts.append(piece)
-            wanted -= len(piece)
-        self._text, self._at = "".join(parts), 0
-        return len(parts) > 1
+        """Read at least as much again as is left, so that a long element is not tried again after every piece."""
+        pieces = [self._text[self._at :]]
+        missing = max(len(pieces[0]), 1)
+        while missing > 0 and (piece := next(self._pieces, "")):
+            pieces.append(piece)
+            missing -= len(piece)
+        self._text, self._at = "".join(pieces), 0
+        return len(pieces) > 1
 
 
 def _object(text: _Text, path: Path, number: int) -> dict[str, Any]:
     try:
-        found = text.value()
+        element = text.value()
     except (ValueError, RecursionError) as error:
         raise _damaged(path, number, str(error)) from error
-    if not isinstance(found, dict):
-        raise _damaged(path, number, f"a {type(found).__name__}, not an object")
-    return found
+    if not isinstance(element, dict):
+        raise _damaged(path, number, f"a {type(element).__name__}, not an object")
+    return element
 
 
 def _pieces(path: Path) -> Iterator[str]:
@@ -128,10 +128,10 @@ def _bounded(stream: IO[bytes], path: Path) -> Iterator[bytes]:
     while piece := stream.read(_PIECE):
         total += len(piece)
         if total > most:
-            told = f"{path} has more than {most / 2**20:.3g} MiB when unpacked"
-            raise LodestoneError(told, "split it; if it came from elsewhere, it may be made to fill the memory")
+            problem = f"{path} has more than {most / 2**20:.3g} MiB when unpacked"
+            raise LodestoneError(problem, "split it; if it came from elsewhere, it may be made to fill the memory")
         yield piece
 
 
-def _damaged(path: Path, number: int, told: str) -> LodestoneError:
-    return LodestoneError(f"{path}, entry {number}: {told}", "it may be truncated: make or download it again")
+def _damaged(path: Path, number: int, problem: str) -> LodestoneError:
+    return LodestoneError(f"{path}, entry {number}: {problem}", "it may be truncated: make or download it again")

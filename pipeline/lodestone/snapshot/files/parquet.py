@@ -16,11 +16,11 @@ LABEL_COLUMNS = ("label_method", "correction_scheme")
 
 
 def read_parquet(path: Path) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], list[Any]]]:
-    """Read the scalar columns of a parquet table; structures stay in the file until somebody asks for them.
+    """Read the scalar columns of a parquet table; structures stay in the file until they are needed.
 
     Returns:
-        The table, and a function that gives the structures of rows by their column ``row``; of neighboring rows it
-        reads no more of the file than the row groups that hold them.
+        The table, and a function that returns the structures of rows by their column ``row``; for neighboring rows it
+        reads only the row groups that hold them.
 
     Raises:
         LodestoneError: If the file is damaged, or the columns of the structures are missing or of the wrong type.
@@ -40,7 +40,7 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, Callable[[pl.DataFrame], lis
 
 
 def structure_columns(schema: pl.Schema, path: Path) -> list[str]:
-    """The columns that hold structures: our own three, or else ``structure``.
+    """The columns that hold structures: our own three, otherwise ``structure``.
 
     Raises:
         LodestoneError: If they are missing or of the wrong type.
@@ -64,7 +64,7 @@ def structure_columns(schema: pl.Schema, path: Path) -> list[str]:
 
 
 def raw_structures(content: pl.DataFrame) -> list[Any]:
-    """Rows of the columns of structures, in the shape that ``parse_structure`` takes."""
+    """Rows of the columns of structures, in the form that ``parse_structure`` takes."""
     return content.rows(named=True) if content.width > 1 else content.to_series().to_list()
 
 

@@ -1,7 +1,7 @@
 """CIF and POSCAR files as crystals, read strictly: what a file leaves open is refused, not guessed.
 
 POSCAR is simple enough to be read here; CIF is read by pymatgen, whose guesses (P1 where symmetry is missing, sites
-left out, occupancies of one where they do not parse) are ruled out before by :mod:`lodestone.snapshot.files.cif`.
+left out, occupancies of one where they do not parse) are ruled out first by :mod:`lodestone.snapshot.files.cif`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def is_structure_file(path: str) -> bool:
 
 
 def name_of(path: str) -> str:
-    """The crystal that a file means: ``a/mp-1.cif``, ``mp-1.vasp``, ``POSCAR_mp-1`` and ``mp-1/POSCAR`` are mp-1."""
+    """Name of the crystal in a file: ``a/mp-1.cif``, ``mp-1.vasp``, ``POSCAR_mp-1`` and ``mp-1/POSCAR`` are mp-1."""
     file = PurePosixPath(path)
     name = re.sub(r"\.(cif|vasp)$", "", file.name, flags=re.IGNORECASE)
     name = re.sub(r"^(POSCAR|CONTCAR)([._-]|$)|[._-](POSCAR|CONTCAR)$", "", name, flags=re.IGNORECASE)
@@ -39,7 +39,7 @@ def parse_structure_file(path: str, content: bytes) -> Crystal:
     """Read a CIF or POSCAR.
 
     Args:
-        path: Name of the file, which tells the format.
+        path: Name of the file, which gives the format.
         content: Its bytes, UTF-8.
 
     Raises:
@@ -48,8 +48,8 @@ def parse_structure_file(path: str, content: bytes) -> Crystal:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        told = f"the file is no UTF-8 text (byte {error.start}); save it as UTF-8"
-        raise UnreadableStructureError(told) from error
+        problem = f"the file is no UTF-8 text (byte {error.start}); save it as UTF-8"
+        raise UnreadableStructureError(problem) from error
     if not text.strip():
         raise UnreadableStructureError("the file is empty")
     if "\0" in text:
@@ -110,7 +110,7 @@ def _fractional(points: np.ndarray, lattice: np.ndarray) -> np.ndarray:
 def _floats(words: list[str], count: int) -> np.ndarray:
     if len(words) < count:
         raise UnreadableStructureError(f"POSCAR: {len(words)} numbers where {count} are expected: is it truncated?")
-    if any("_" in word for word in words[:count]):  # which Python takes for a separator of digits
+    if any("_" in word for word in words[:count]):  # Python would accept it as a digit separator
         raise UnreadableStructureError(f"POSCAR: {' '.join(words)[:40]!r} are no numbers")
     return np.array([float(word) for word in words[:count]])
 

@@ -27,17 +27,17 @@ _REMEDY = (
 def read_structure_folder(path: Path) -> tuple[pl.DataFrame, list[Any], dict[str, float], str]:
     """Read all structures of a folder or zip, nested folders included, and join them with their energies.
 
-    The energies lie in one table named ``energies.csv`` (or ``.parquet``, ``.jsonl``), which has a column ``file`` (the
+    The energies are in one table named ``energies.csv`` (or ``.parquet``, ``.jsonl``), which has a column ``file`` (the
     path of the structure, relative to the table) or ``material_id`` (see
     :func:`lodestone.snapshot.files.structure_files.name_of`), or both, and the energies and other columns of a table of
-    crystals. Beside it may lie ``references.csv`` with the total energies of elements.
+    crystals. A ``references.csv`` next to it may give the total energies of elements.
 
     Returns:
         One row per row of the table, then one per structure file that it does not name; the crystal of each row, or the
         :class:`UnreadableStructureError` that says why there is none; the references; and a hash of all files.
 
     Raises:
-        LodestoneError: If the table is missing, ambiguous or damaged, or the zip is.
+        LodestoneError: If the table is missing, ambiguous or damaged, or the zip is damaged.
     """
     with opened_collection(path) as collection:
         name = _table_name(collection)
@@ -49,17 +49,18 @@ def read_structure_folder(path: Path) -> tuple[pl.DataFrame, list[Any], dict[str
         named = {file for file in files if isinstance(file, str)}
         unnamed = [file for file in structures if file not in named]
         paths = [structures.get(file, "") if isinstance(file, str) else file for file in files]
-        raw = [_read(collection, found) for found in track(paths, len(paths), "structure files")]
+        raw = [_read(collection, file) for file in track(paths, len(paths), "structure files")]
         raw += [UnreadableStructureError(f"{name} has no row for the file {file}") for file in unnamed]
         return _with_names(table, files, unnamed), raw, references, collection.digest()
 
 
 def _table_name(collection: Collection) -> str:
-    found = [file for file in collection.files if PurePosixPath(file).name in TABLES]
-    if len(found) != 1:
-        told = f"has {len(found)} tables of energies: {', '.join(found[:5])}" if found else "has no table of energies"
-        raise LodestoneError(f"{collection.name} {told}", _REMEDY if not found else "keep one of them")
-    return found[0]
+    tables = [file for file in collection.files if PurePosixPath(file).name in TABLES]
+    if len(tables) != 1:
+        several = f"has {len(tables)} tables of energies: {', '.join(tables[:5])}"
+        problem = several if tables else "has no table of energies"
+        raise LodestoneError(f"{collection.name} {problem}", _REMEDY if not tables else "keep one of them")
+    return tables[0]
 
 
 def _check_keys(table: pl.DataFrame, name: str) -> None:
@@ -109,8 +110,8 @@ def _by_path(file: str | None, structures: Mapping[str, str], twice: bool) -> st
     if twice:
         return UnreadableStructureError(f"several rows name the file {file[:80]}")
     if file not in structures:
-        told = "does not exist" if is_structure_file(file) else "is no CIF or POSCAR by its name"
-        return UnreadableStructureError(f"the file {file[:80]} {told}")
+        problem = "does not exist" if is_structure_file(file) else "is no CIF or POSCAR by its name"
+        return UnreadableStructureError(f"the file {file[:80]} {problem}")
     return file
 
 
@@ -134,7 +135,7 @@ def _read(collection: Collection, path: str | UnreadableStructureError) -> Any:
 
 
 def _with_names(table: pl.DataFrame, files: list[str | UnreadableStructureError], unnamed: list[str]) -> pl.DataFrame:
-    """The table with identifiers, and longer by the files that it does not name; these go by their paths."""
+    """The table with identifiers, plus a row for each file that it does not name, identified by its path."""
     stated = table["material_id"].to_list() if "material_id" in table.columns else [_identifier(f) for f in files]
     longer = pl.concat([table, table.clear(len(unnamed))])
     names = [name if name is None else name.encode(errors="replace").decode() for name in stated + unnamed]

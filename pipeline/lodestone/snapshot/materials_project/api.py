@@ -1,9 +1,8 @@
-"""The Materials Project API through its own client, mp-api: the version of the database, and one page of documents.
+"""The Materials Project API through its own client, mp-api: the database version, and one page of documents.
 
 The client repeats a request by itself (``urllib3.Retry``: up to three times on 429, 502, 504 and dropped connections,
-within a second, or after whatever a ``Retry-After`` says) but neither on 500 nor on a truncated answer. So as not to
-multiply its tries by ours, they are switched off on its session, and all are made by
-:mod:`lodestone.snapshot.downloads.retries`.
+within a second or after the time in ``Retry-After``) but not on 500 or a truncated answer. To avoid multiplying its
+retries by ours, they are switched off on its session; :mod:`lodestone.snapshot.downloads.retries` does all of them.
 """
 
 from __future__ import annotations
@@ -23,21 +22,21 @@ from lodestone.snapshot.downloads.retries import TransientError, patiently, retr
 
 KEY = "MP_API_KEY"
 ENDPOINT = "MP_API_ENDPOINT"
-TIMEOUT = 60.0  # seconds without a byte; a page with structures takes the API a while
+TIMEOUT = 60.0  # seconds without a byte; the API is slow to send a page with structures
 
 
 class _StatusError(Exception):
-    def __init__(self, status: int, told: str, wait: float | None) -> None:
-        super().__init__(f"HTTP {status}: {told}")
+    def __init__(self, status: int, message: str, wait: float | None) -> None:
+        super().__init__(f"HTTP {status}: {message}")
         self.status = status
         self.wait = wait
 
 
 class MaterialsProjectApi:
-    """One connection; the key is read from ``MP_API_KEY``, and is in no message, file or log.
+    """One connection; the key is read from ``MP_API_KEY`` and never appears in a message, file or log.
 
     Raises:
-        LodestoneError: If there is no key, or it cannot be one.
+        LodestoneError: If there is no key, or it is malformed.
     """
 
     def __init__(self) -> None:
@@ -52,7 +51,7 @@ class MaterialsProjectApi:
             self._client.session.close()
 
     def database_version(self) -> str:
-        """Version of the database that the API serves at this moment.
+        """Version of the database that the API serves now.
 
         Raises:
             LodestoneError: If the API cannot be reached or fails, again and again.
@@ -62,26 +61,26 @@ class MaterialsProjectApi:
     def thermo_page(
         self, criteria: dict[str, Any], fields: Sequence[str], skip: int, limit: int
     ) -> tuple[list[Any], int]:
-        """One page of thermo documents, sorted by ``material_id``, and how many documents fit in all.
+        """One page of thermo documents, sorted by ``material_id``, and how many documents match in all.
 
         Args:
             criteria: Arguments of the client's ``thermo.search``: ``thermo_types``, ``chemsys``, ``energy_above_hull``.
             fields: Of a document.
-            skip: Documents before this page.
-            limit: Most documents; the API gives 1000 at most.
+            skip: Number of documents before this page.
+            limit: Maximum number of documents; the API returns at most 1000.
 
         Raises:
             LodestoneError: If the key is refused, or the API cannot be reached or fails, again and again.
         """
-        # Without an order, the database behind the API may give a document twice and another one never.
-        sought = _parameters(criteria) | {"_sort_fields": "material_id", "_fields": ",".join(fields)}
-        return patiently(lambda: self._ask_page(sought | {"_skip": skip, "_limit": limit}, limit))
+        # Without an order, the database behind the API may return one document twice and skip another.
+        query = _parameters(criteria) | {"_sort_fields": "material_id", "_fields": ",".join(fields)}
+        return patiently(lambda: self._ask_page(query | {"_skip": skip, "_limit": limit}, limit))
 
     def _ask_version(self) -> str:
         import requests
 
-        with self._told_plainly(shows_key=False):
-            # Not by the client, which asks for the heartbeat once in its life, and without a time limit.
+        with self._readable_faults(shows_key=False):
+            # Not through the client, which fetches the heartbeat only once and without a time limit.
             response = requests.get(self._endpoint + "heartbeat", timeout=TIMEOUT)
             _refuse_failures(response)
             version = response.json().get("db_version")
@@ -89,11 +88,11 @@ class MaterialsProjectApi:
                 raise KeyError("the heartbeat has no db_version")
             return str(version)
 
-    def _ask_page(self, sought: dict[str, Any], limit: int) -> tuple[list[Any], int]:
-        with self._told_plainly():
-            # `search` begins at the first document and hides the total; this is the method beneath it.
+    def _ask_page(self, query: dict[str, Any], limit: int) -> tuple[list[Any], int]:
+        with self._readable_faults():
+            # `search` starts at the first document and hides the total; it calls this method.
             answer = self._client.materials.thermo._query_resource(
-                criteria=sought, num_chunks=1, chunk_size=limit, timeout=TIMEOUT
+                criteria=query, num_chunks=1, chunk_size=limit, timeout=TIMEOUT
             )
             documents, total = answer["data"], answer.get("meta", {}).get("total_doc")
             if not isinstance(documents, list) or type(total) is not int:
@@ -112,8 +111,8 @@ class MaterialsProjectApi:
         return client
 
     @contextmanager
-    def _told_plainly(self, shows_key: bool = True) -> Iterator[None]:
-        """Faults of the client as one message; the cause is cut off, so that no traceback can show the key."""
+    def _readable_faults(self, shows_key: bool = True) -> Iterator[None]:
+        """Turn faults of the client into one message; the cause is cut off, so that no traceback can show the key."""
         import requests
         from mp_api.client.core.exceptions import MPRestError
 
@@ -128,30 +127,31 @@ class MaterialsProjectApi:
             TypeError,
             AttributeError,
         ) as error:
-            told = public_address(str(error.args[0] if error.args else type(error).__name__)).replace(self._key, "***")
-            raise self._fault(error, told[:300], shows_key) from None
+            text = str(error.args[0] if error.args else type(error).__name__)
+            message = public_address(text).replace(self._key, "***")
+            raise self._fault(error, message[:300], shows_key) from None
 
-    def _fault(self, error: Exception, told: str, shows_key: bool) -> Exception:
+    def _fault(self, error: Exception, message: str, shows_key: bool) -> Exception:
         import requests
 
         where = f"the Materials Project API at {public_address(self._endpoint)}"
         status = error.status if isinstance(error, _StatusError) else 0
         if status in (401, 403) and shows_key:
             return _refused(f"the API answered HTTP {status}")
-        # The client wraps what requests raises; an address that is none is a ValueError as well, and stays one.
+        # The client wraps what requests raises; an invalid address is also a ValueError, and stays one.
         causes = [e for e in (error, error.__context__) if isinstance(e, requests.RequestException)]
         if causes and not isinstance(causes[0], ValueError):
             remedy = f"check the network, the proxy, and {ENDPOINT} if it is set; then run again"
-            return TransientError(LodestoneError(f"{where} cannot be reached: {told}", remedy))
+            return TransientError(LodestoneError(f"{where} cannot be reached: {message}", remedy))
         remedy = f"see https://status.materialsproject.org, check {ENDPOINT} if it is set; then run again"
-        fault = LodestoneError(f"{where} failed: {told}", remedy)
+        fault = LodestoneError(f"{where} failed: {message}", remedy)
         busy = status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         passing = busy or isinstance(error, json.JSONDecodeError)
         return TransientError(fault, getattr(error, "wait", None)) if passing else fault
 
 
 def public_endpoint() -> str:
-    """Address of the API, without the name and password that a proxy may want in it."""
+    """Address of the API, without any user name and password for a proxy."""
     return public_address(_endpoint())
 
 
@@ -160,12 +160,12 @@ def _endpoint() -> str:
 
 
 def _parameters(criteria: dict[str, Any]) -> dict[str, Any]:
-    """Criteria in the words of the API, as the client's ``search`` translates them."""
-    sought: dict[str, Any] = {name: ",".join(criteria[name]) for name in ("chemsys",) if name in criteria}
-    sought["thermo_types"] = ",".join("r2SCAN" if kind == "R2SCAN" else kind for kind in criteria["thermo_types"])
+    """Criteria as query parameters of the API, translated as in the client's ``search``."""
+    query: dict[str, Any] = {name: ",".join(criteria[name]) for name in ("chemsys",) if name in criteria}
+    query["thermo_types"] = ",".join("r2SCAN" if kind == "R2SCAN" else kind for kind in criteria["thermo_types"])
     if "energy_above_hull" in criteria:
-        sought["energy_above_hull_min"], sought["energy_above_hull_max"] = criteria["energy_above_hull"]
-    return sought
+        query["energy_above_hull_min"], query["energy_above_hull_max"] = criteria["energy_above_hull"]
+    return query
 
 
 def _refuse_failures(response: Any, *_: object, **__: object) -> None:

@@ -1,8 +1,8 @@
-"""Thermo documents of the Materials Project as columns, after a check that they still look as they did.
+"""Thermo documents of the Materials Project as columns, after a check that their format has not changed.
 
 The structure is that of the entry that the energy comes from (``energy_type``), so that each energy belongs to its
 structure. A thermo document has no date of creation: ``last_updated`` and the dates in ``builder_meta`` and ``origins``
-are those of builds, so ``created_at`` stays null.
+belong to builds, so ``created_at`` stays null.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ LABELS = {
     "R2SCAN": ("dft-r2scan", "none"),
     "GGA_GGA+U_R2SCAN": ("dft-pbe-r2scan-mixed", "MP2020 and MaterialsProjectDFTMixingScheme"),
 }
-# The pymatgen classes that make the corrections of these schemes.
+# The pymatgen classes that apply the corrections of these schemes.
 _MP2020, _MIXING = "MaterialsProject2020Compatibility", "MaterialsProjectDFTMixingScheme"
-_PREFIXES = {"MP2020": _MP2020, "MP GGA(+U)/r2SCAN mixing": _MIXING}  # names of corrections that lack their class
+_PREFIXES = {
+    "MP2020": _MP2020,
+    "MP GGA(+U)/r2SCAN mixing": _MIXING,
+}  # names of corrections that do not state their class
 _SCHEMES = {"GGA_GGA+U": {_MP2020}, "R2SCAN": set(), "GGA_GGA+U_R2SCAN": {_MP2020, _MIXING}}
 
 
@@ -52,8 +55,8 @@ def document_columns(documents: Sequence[Any], thermo_type: str) -> pl.DataFrame
     """One row per document: the columns of the outline, ``deprecated``, ``corrections`` and the structure.
 
     Args:
-        documents: As the API gives them, with the fields of :data:`FIELDS`; entries of deprecated ones do not count.
-        thermo_type: The one that was asked for.
+        documents: As the API returns them, with the fields of :data:`FIELDS`; entries of deprecated ones are ignored.
+        thermo_type: The requested one.
 
     Returns:
         Energies in eV/atom, unrounded. ``corrections`` names the pymatgen class that corrected the energy, or ``none``.
@@ -68,7 +71,7 @@ def document_columns(documents: Sequence[Any], thermo_type: str) -> pl.DataFrame
     columns: dict[str, list[Any]] = {
         name: [document.get(name) for document in documents] for name in OUTLINE if name in FIELDS
     }
-    # Not strict: the types are checked, and a number of sites beyond all sense becomes null.
+    # Not strict: the types are already checked, and an absurd number of sites becomes null.
     table = pl.DataFrame(columns, schema={name: OUTLINE[name] for name in columns}, strict=False).with_columns(
         (pl.col("energy_per_atom") - pl.col("uncorrected_energy_per_atom")).alias("energy_correction_per_atom"),
         pl.lit(None, pl.String).alias("created_at"),
@@ -84,7 +87,7 @@ def _check(documents: Sequence[Any], name: str, kinds: tuple[type, ...]) -> None
 
     def differs(document: Any) -> bool:
         value = document.get(name)
-        wrong = type(value) not in kinds  # not isinstance, for which a truth value is an integer
+        wrong = type(value) not in kinds  # not isinstance, which counts a bool as an integer
         return wrong and (value is not None or name in _NEVER_NULL)
 
     missing = [document for document in documents if lacks(document)]
@@ -92,8 +95,8 @@ def _check(documents: Sequence[Any], name: str, kinds: tuple[type, ...]) -> None
         raise _changed(f"{_which(missing, documents)} no field {name}")
     other = [document for document in documents if not lacks(document) and differs(document)]
     if other:
-        told = json.dumps(other[0][name])[:40]
-        raise _changed(f"{_which(other, documents)} a field {name} that is not {_KINDS[kinds]}, but {told}")
+        example = json.dumps(other[0][name])[:40]
+        raise _changed(f"{_which(other, documents)} a field {name} that is not {_KINDS[kinds]}, but {example}")
 
 
 def _check_kind(documents: Sequence[Any], thermo_type: str) -> None:
@@ -120,24 +123,24 @@ def _entry(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _corrections(entry: dict[str, Any], thermo_type: str) -> str:
-    made_by = sorted({_maker(adjustment) for adjustment in _adjustments(entry)})
-    foreign = set(made_by) - _SCHEMES[thermo_type]
+    schemes = sorted({_maker(adjustment) for adjustment in _adjustments(entry)})
+    foreign = set(schemes) - _SCHEMES[thermo_type]
     if foreign:
         raise LodestoneError(
             f"the Materials Project: the energy of entry {entry.get('entry_id')} is corrected by {sorted(foreign)[0]}, "
             f"but {thermo_type} stands for the correction scheme {LABELS[thermo_type][1]}",
             "correction schemes are never mixed: choose another snapshot.thermo_type, or update Lodestone",
         )
-    return "+".join(made_by) or "none"
+    return "+".join(schemes) or "none"
 
 
 def _adjustments(entry: dict[str, Any]) -> list[dict[str, Any]]:
-    found = entry.get("energy_adjustments") or []
-    with suppress(ValueError):  # emmet knows entries whose adjustments are JSON text, too
-        found = json.loads(found) if isinstance(found, str) else found
-    if not isinstance(found, list) or not all(isinstance(adjustment, dict) for adjustment in found):
+    adjustments = entry.get("energy_adjustments") or []
+    with suppress(ValueError):  # in some entries emmet stores the adjustments as JSON text
+        adjustments = json.loads(adjustments) if isinstance(adjustments, str) else adjustments
+    if not isinstance(adjustments, list) or not all(isinstance(adjustment, dict) for adjustment in adjustments):
         raise _changed(f"energy_adjustments of entry {entry.get('entry_id')} is no list of objects")
-    return found
+    return adjustments
 
 
 def _maker(adjustment: dict[str, Any]) -> str:
@@ -152,10 +155,10 @@ def _which(some: Sequence[Any], documents: Sequence[Any]) -> str:
     return f"{len(some)} of {len(documents)} documents ({name or 'one without a name'} among them) have"
 
 
-def _changed(told: str) -> LodestoneError:
+def _changed(change: str) -> LodestoneError:
     from importlib.metadata import version
 
     return LodestoneError(
-        f"the documents of the Materials Project API have changed: {told}",
+        f"the documents of the Materials Project API have changed: {change}",
         f"update Lodestone and mp-api (here {version('mp-api')}) and run again; the pages before this one are kept",
     )

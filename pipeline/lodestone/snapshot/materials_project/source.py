@@ -1,9 +1,9 @@
-"""Source ``materials_project``: the thermo documents of the Materials Project by its own client, mp-api.
+"""Source ``materials_project``: thermo documents of the Materials Project through its own client, mp-api.
 
 Documents and structures are downloaded page by page into a folder (:mod:`lodestone.snapshot.downloads.download`) and
-read from there. One download holds one version of the database: the version is asked for after every page, and a page
-that may be of another one is not kept. The client reads open data in S3 only for queries without criteria; ours always
-name the thermo type.
+read from there. One download holds one version of the database: the version is checked after every page, and a page
+that may come from another version is discarded. The client reads open data in S3 only for queries without criteria;
+ours always name the thermo type.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lodestone.snapshot.sources.materials_project import MaterialsProjectParams
 
 NAME = "Materials Project"
-PAGE = 500  # documents; with their structures some 10 MB, which takes about 100 MB until it is a table
+PAGE = 500  # documents; with their structures some 10 MB, which take about 100 MB until they are a table
 BATCH = 100  # chemical systems per query, which keeps its address short
 MOST_SYSTEMS = 5000  # a query by more systems is slower than reading all documents and filtering here
 
@@ -34,11 +34,11 @@ MOST_SYSTEMS = 5000  # a query by more systems is slower than reading all docume
 def open_documents(params: MaterialsProjectParams) -> Source:
     """Download the thermo documents that the filters allow, or open the finished download of this version.
 
-    A version that is pinned (``snapshot.database_version``) and downloaded needs neither network nor key.
+    A pinned version (``snapshot.database_version``) that is already downloaded needs neither network nor key.
 
     Raises:
-        LodestoneError: No key, a refused key, an API that cannot be reached or fails, another version of the database
-            than the one pinned, or a page that is not whole.
+        LodestoneError: No key, a refused key, an API that cannot be reached or fails, a database version other than the
+            pinned one, or an incomplete page.
     """
     version = params.database_version
     download = _download(params, version or "")
@@ -54,7 +54,7 @@ def open_documents(params: MaterialsProjectParams) -> Source:
 
 
 def chemical_systems(filters: Filters) -> list[str] | None:
-    """The systems to ask for, subsystems included; ``None`` where there would be too many to name."""
+    """The systems to query, subsystems included; ``None`` if there would be too many to list."""
     parents = [system.split("-") for system in filters.chemical_systems or ()] or [list(filters.elements or ())]
     if not parents[0] or sum(2 ** len(parent) for parent in parents) > MOST_SYSTEMS:
         return None
@@ -83,7 +83,7 @@ def _run(api: MaterialsProjectApi, download: Download, params: MaterialsProjectP
 
     def fetch(query: int, skip: int) -> Page:
         documents, total = api.thermo_page(queries[query], list(FIELDS), skip, download.page_size)
-        # After the page and before it is kept: were it asked before, the page itself could be of the next version.
+        # After the page and before it is kept: checked earlier, the page itself could come from the next version.
         _check_unchanged(api.database_version(), version, params.database_version)
         return Page(document_columns(documents, params.thermo_type), total)
 
@@ -96,7 +96,7 @@ def _source(params: MaterialsProjectParams, download: Download, version: str, fa
     outline, places = make_outline(_comparable(valid, params.thermo_type), NAME), valid.select("part", "at")
     corrections = valid["corrections"].value_counts().sort("corrections")
     label_method, scheme = LABELS[params.thermo_type]
-    told = {
+    all_facts = {
         "database_version": version,
         "query": {"endpoint": download.request["endpoint"], "criteria": download.request["queries"]},
         "thermo_type": params.thermo_type,
@@ -105,11 +105,15 @@ def _source(params: MaterialsProjectParams, download: Download, version: str, fa
         "corrections": dict(corrections.iter_rows()),
         **facts,
     }
-    return Source(outline, lambda rows: download.structures(places[rows["row"].to_list()]), label_method, scheme, told)
+
+    def structures(rows: pl.DataFrame) -> list[Any]:
+        return download.structures(places[rows["row"].to_list()])
+
+    return Source(outline, structures, label_method, scheme, all_facts)
 
 
 def _comparable(table: pl.DataFrame, thermo_type: str) -> pl.DataFrame:
-    """Total energies of the mixing scheme hold within one chemical system only; across systems they share no scale."""
+    """Drop total energies of the mixing scheme: they are comparable only within one chemical system."""
     totals = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
     mixed = thermo_type == "GGA_GGA+U_R2SCAN"
     return table.with_columns(pl.lit(None, pl.Float64).alias(name) for name in totals) if mixed else table

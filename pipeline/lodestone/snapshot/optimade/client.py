@@ -1,7 +1,7 @@
-"""Pages of an OPTIMADE endpoint by OPTIMADE's own client, one at a time, with one clear message for each fault.
+"""Pages of an OPTIMADE endpoint through OPTIMADE's own client, one at a time, with one clear message per fault.
 
-The client would keep all pages in memory, repeat a request after 429 without an end and after nothing else. So it is
-asked for single pages, and :func:`lodestone.snapshot.downloads.retries.patiently` repeats what may pass by itself.
+Left alone, the client would keep all pages in memory, retry forever after 429, and not retry after anything else. So we
+request single pages, and :func:`lodestone.snapshot.downloads.retries.patiently` retries after faults that may pass.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lodestone.runtime.redaction import public_address
 from lodestone.snapshot.downloads.retries import TransientError, patiently, retry_after
 from lodestone.snapshot.optimade.session import AnswerTooLargeError, Exchange, session_class
 
-TIMEOUT = 60.0  # seconds, to connect and between two bytes; a large database needs some to count
-MOST_STRUCTURES = 10**8  # of an endpoint that announces no number
-LONGEST_DELAY = 5.0  # seconds between two pages, whatever the server asks for
+TIMEOUT = 60.0  # seconds, to connect and between two bytes; a large database takes a while to count
+MOST_STRUCTURES = 10**8  # from an endpoint that announces no total
+LONGEST_DELAY = 5.0  # seconds between two pages, even if the server asks for more
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
@@ -34,7 +34,7 @@ class Endpoint:
 
     Attributes:
         address: Base address, without the version.
-        meta: What its last answer said about itself.
+        meta: Metadata of its last answer.
     """
 
     address: str
@@ -42,27 +42,27 @@ class Endpoint:
     _exchange: Exchange = field(default_factory=Exchange)
 
     def properties(self) -> dict[str, Any]:
-        """Description of each property of its structures.
+        """Descriptions of the properties of its structures, by name.
 
         Raises:
-            LodestoneError: If it cannot be reached, or is no OPTIMADE server.
+            LodestoneError: If it cannot be reached, or is not an OPTIMADE server.
         """
         data = self._page("info/structures").data
-        found = data.get("properties") if isinstance(data, dict) else None
-        if not isinstance(found, dict):
+        properties = data.get("properties") if isinstance(data, dict) else None
+        if not isinstance(properties, dict):
             raise self._no_optimade("its /info/structures lists no properties")
-        return found
+        return properties
 
     def structures(self, query: str, fields: list[str], page_size: int | None) -> Iterator[dict[str, Any]]:
-        """All structures that a filter keeps, page by page.
+        """All structures that match a filter, page by page.
 
         Args:
-            query: Filter in the language of OPTIMADE; empty for all.
-            fields: Properties to ask for.
-            page_size: Structures per page; ``None`` leaves it to the server.
+            query: Filter in the OPTIMADE language; empty for all.
+            fields: Properties to request.
+            page_size: Structures per page; ``None`` leaves the choice to the server.
 
         Raises:
-            LodestoneError: If the endpoint fails, refuses the query, or does not give what it announced.
+            LodestoneError: If the endpoint fails, refuses the query, or does not return what it announced.
         """
         first = self._page("structures", query, response_fields=fields, page_limit=page_size)
         total = _number(first.meta.get("data_returned"))
@@ -96,15 +96,15 @@ class Endpoint:
         return self._on_same_host(urljoin(f"{self.address}/v1/structures", str(link))) if link else None
 
     def _on_same_host(self, address: str) -> str:
-        """An address that a server names, if it is the server's own: it must not send us elsewhere."""
+        """The address unchanged, if it is on the server's own host: it must not send us elsewhere."""
         answered = self.address if self._exchange.answer is None else self._exchange.answer.url
-        target, own = urlsplit(address), {urlsplit(known).hostname for known in (self.address, answered)}
-        if target.scheme not in ("http", "https") or target.hostname not in own:
+        target, hosts = urlsplit(address), {urlsplit(url).hostname for url in (self.address, answered)}
+        if target.scheme not in ("http", "https") or target.hostname not in hosts:
             raise self._no_optimade(f"its next page is on another host: {public_address(address)[:100]}")
         return address
 
     def _checked(self, page: Any) -> list[dict[str, Any]]:
-        if not (isinstance(page.data, list) and all(isinstance(found, dict) for found in page.data)):
+        if not (isinstance(page.data, list) and all(isinstance(structure, dict) for structure in page.data)):
             raise self._no_optimade("its structures are no list of objects")
         return page.data
 
@@ -115,7 +115,7 @@ class Endpoint:
         self._exchange.answer = self._exchange.error = None
         try:
             results = self._client.get_one(path, condition, self.address, paginate=False, **query)[self.address]
-        except IndexError as error:  # the client stumbles over errors without a text
+        except IndexError as error:  # the client fails on errors without text
             raise self._fault([repr(self._exchange.error)]) from error
         if results.errors:
             raise self._fault(results.errors)
@@ -135,7 +135,7 @@ class Endpoint:
             http_timeout=TIMEOUT,
             http_client=session_class(self._exchange),
         )
-        client._progress.console.quiet = True  # "silent" lets its error messages through, addresses in full
+        client._progress.console.quiet = True  # "silent" still prints error messages, with full addresses
         return client
 
     @property
@@ -144,22 +144,22 @@ class Endpoint:
 
     def _fault(self, errors: list[Any]) -> Exception:
         """The fault behind the errors that the client reports."""
-        answer, told = self._exchange.answer, public_address("; ".join(map(str, errors)))[:300]
+        answer, message = self._exchange.answer, public_address("; ".join(map(str, errors)))[:300]
         status, detail = (200, None) if answer is None else (answer.status_code, _detail(answer))
         if isinstance(self._exchange.error, AnswerTooLargeError):
             return self._no_optimade(str(self._exchange.error))
         if isinstance(self._exchange.error, PASSING):
             remedy = "check snapshot.provider, the network and the proxy; then run again"
-            return TransientError(LodestoneError(f"{self._title} cannot be reached: {told}", remedy))
+            return TransientError(LodestoneError(f"{self._title} cannot be reached: {message}", remedy))
         failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED
         if failed or status == HTTPStatus.TOO_MANY_REQUESTS:
             remedy = "try again later, or ask for less with snapshot.filters"
-            fault = LodestoneError(f"{self._title} failed: HTTP {status} {detail or told}", remedy)
+            fault = LodestoneError(f"{self._title} failed: HTTP {status} {detail or message}", remedy)
             return TransientError(fault, retry_after(answer.headers.get("Retry-After")) if answer is not None else None)
         if detail is not None and status != HTTPStatus.NOT_FOUND:
             remedy = "the endpoint cannot answer this: simplify snapshot.filters, or use another provider"
             return LodestoneError(f"{self._title} refuses the query: HTTP {status} {detail}", remedy)
-        return self._no_optimade(told)
+        return self._no_optimade(message)
 
     def _no_optimade(self, why: str) -> LodestoneError:
         remedy = "correct snapshot.provider: https://www.optimade.org/providers-dashboard lists addresses"
@@ -170,7 +170,7 @@ class Endpoint:
 
 
 def _detail(answer: requests.Response) -> str | None:
-    """What an error document of OPTIMADE says; ``None`` if this is none."""
+    """The text of an OPTIMADE error document; ``None`` if the answer is not one."""
     try:
         errors = answer.json()["errors"]
         return "; ".join(f"{error.get('title', 'error')}: {error.get('detail', '')}" for error in errors)[:500]

@@ -1,7 +1,7 @@
-"""OPTIMADE providers: their addresses, what their energies mean, and in which of their own fields these are found.
+"""OPTIMADE providers: their addresses, what their energies mean, and which fields hold them.
 
-OPTIMADE standardizes structures, not energies: every provider serves those in fields of its own, whose names begin with
-its prefix.
+OPTIMADE standardizes structures but not energies: every provider serves energies in fields of its own, whose names
+begin with its prefix.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Provider:
     Attributes:
         name: For messages and the provenance.
         address: Base address, without the version.
-        label_method: What made its energies.
+        label_method: Method behind its energies.
         correction_scheme: Correction scheme of its energies.
-        energies: Where each energy is found: a field and the keys inside it. Formation energies and hull distances are
-            eV/atom, ``*_per_cell`` eV per cell.
-        required: Of these, the ones that an endpoint must have for some structure at least.
-        hull_field: Field of the hull distance, if filters can name it.
-        has_only: Whether ``HAS ONLY``, which is optional in the standard, works there as the standard says.
-        page_size: Structures per page; ``None`` leaves it to the server.
+        energies: Where each energy is: a field and the keys inside it. Formation energies and hull distances are in
+            eV/atom, ``*_per_cell`` in eV per cell.
+        required: The energies that an endpoint must have for at least some structures.
+        hull_field: Field of the hull distance, if filters can use it.
+        has_only: Whether ``HAS ONLY``, which is optional in the standard, works there as the standard requires.
+        page_size: Structures per page; ``None`` leaves the choice to the server.
     """
 
     name: str
@@ -55,7 +55,7 @@ _ALEXANDRIA = Provider(
     "alexandria",
     "https://alexandria.icams.rub.de/pbe",
     "dft-pbe",
-    # Its own name, although close to MP2020: nothing in its answers says which corrections went into an energy.
+    # A name of its own, although close to MP2020: its answers do not say which corrections an energy contains.
     "Alexandria",
     {
         "formation_energy_per_atom": ("_alexandria_formation_energy_per_atom",),
@@ -90,7 +90,7 @@ NAMED = {
     ),
     "oqmd": _OQMD,
 }
-# Names of fields, after the provider's prefix, that are taken for what they say at an endpoint that is not listed.
+# Field names, after the provider's prefix, that are taken at face value at an endpoint that is not listed.
 GENERIC = {
     "formation_energy_per_atom": ("formation_energy_per_atom", "formation_energy_peratom"),
     "energy_above_hull": ("energy_above_hull", "hull_distance", "e_above_hull", "ehull"),
@@ -102,28 +102,28 @@ def find_provider(params: OptimadeParams) -> Provider:
     """The provider that the parameters name; one that is not listed has no ``energies`` yet.
 
     Raises:
-        LodestoneError: If it is neither a name nor an address, or an unlisted address comes without labels.
+        LodestoneError: If it is neither a name nor an address, or an unlisted address has no labels.
     """
-    wanted = params.provider
-    named = NAMED.get(wanted) or next((p for p in NAMED.values() if _same(p.address, wanted)), None)
-    if named is not None:
-        named = _with_thermo_type(named, params.thermo_type) if named.name == "materials_project" else named
+    requested = params.provider
+    listed = NAMED.get(requested) or next((p for p in NAMED.values() if _same(p.address, requested)), None)
+    if listed is not None:
+        listed = _with_thermo_type(listed, params.thermo_type) if listed.name == "materials_project" else listed
         return replace(
-            named,
-            label_method=params.label_method or named.label_method,
-            correction_scheme=params.correction_scheme or named.correction_scheme,
+            listed,
+            label_method=params.label_method or listed.label_method,
+            correction_scheme=params.correction_scheme or listed.correction_scheme,
         )
-    if not re.match(r"https?://[^/\s]", wanted):
+    if not re.match(r"https?://[^/\s]", requested):
         raise LodestoneError(
-            f"snapshot.provider: {wanted!r} is neither the name of a provider nor an address",
+            f"snapshot.provider: {requested!r} is neither the name of a provider nor an address",
             f"give one of {', '.join(NAMED)}, or an address that begins with https://",
         )
     if not (params.label_method and params.correction_scheme):
         raise LodestoneError(
-            f"snapshot.provider: nothing is known of the energies of {public_address(wanted)}",
+            f"snapshot.provider: nothing is known of the energies of {public_address(requested)}",
             "give snapshot.label_method and snapshot.correction_scheme as well, e.g. dft-pbe and MP2020",
         )
-    address = re.sub(r"/+(v\d[\d.]*/*)?$", "", wanted)
+    address = re.sub(r"/+(v\d[\d.]*/*)?$", "", requested)
     return Provider(public_address(address), address, params.label_method, params.correction_scheme, {}, has_only=False)
 
 
@@ -132,28 +132,28 @@ def discovered(provider: Provider, properties: Mapping[str, Any]) -> Provider:
 
     Args:
         provider: Without ``energies``.
-        properties: Of structures, as the endpoint describes them at ``/info/structures``.
+        properties: Properties of structures, as the endpoint describes them at ``/info/structures``.
 
     Raises:
-        LodestoneError: If there are no energies, several for the same, or in another unit than eV/atom.
+        LodestoneError: If there are no energies, several fields for one energy, or units other than eV/atom.
     """
     energies: dict[str, Path] = {}
     for energy, endings in GENERIC.items():
-        found = sorted(name for name in properties if re.fullmatch(rf"_[a-z0-9]+_({'|'.join(endings)})", name))
-        if len(found) > 1:
-            raise _unclear(provider, f"has several fields for {energy}: {', '.join(found)}")
-        for name in found:
+        fields = sorted(name for name in properties if re.fullmatch(rf"_[a-z0-9]+_({'|'.join(endings)})", name))
+        if len(fields) > 1:
+            raise _unclear(provider, f"has several fields for {energy}: {', '.join(fields)}")
+        for name in fields:
             _check_unit(provider, name, properties[name])
             energies[energy] = (name,)
     if not {"formation_energy_per_atom", "energy_per_atom"} & set(energies):
-        own = ", ".join(sorted(name for name in properties if name.startswith("_"))) or "none"
-        raise _unclear(provider, f"declares no energies in a field known here; its own fields: {own[:300]}")
+        others = ", ".join(sorted(name for name in properties if name.startswith("_"))) or "none"
+        raise _unclear(provider, f"declares no energies in a field known here; its own fields: {others[:300]}")
     hull = energies.get("energy_above_hull", (None,))[0]
     return replace(provider, energies=energies, required=tuple(energies), hull_field=hull)
 
 
 def _with_thermo_type(provider: Provider, thermo_type: str) -> Provider:
-    # The structure is the one that MP shows, which may be relaxed with r2SCAN where the energy is PBE.
+    # The structure is the one that MP displays, which may be relaxed with r2SCAN although the energy is PBE.
     label_method, scheme = LABELS[thermo_type]
     energies = {name: ("_mp_stability", thermo_type.lower(), name) for name in provider.required}
     return replace(provider, label_method=label_method, correction_scheme=scheme, energies=energies)
@@ -165,16 +165,16 @@ def _same(address: str, other: str) -> bool:
 
 
 def _check_unit(provider: Provider, name: str, described: Any) -> None:
-    told = described if isinstance(described, Mapping) else {}
-    unit = told.get("x-optimade-unit") or told.get("unit") or "inapplicable"
+    description = described if isinstance(described, Mapping) else {}
+    unit = description.get("x-optimade-unit") or description.get("unit") or "inapplicable"
     if str(unit).replace(" ", "").lower() not in ("ev/atom", "ev*atom^-1", "inapplicable", "dimensionless"):
         raise _unclear(provider, f"serves {name} in {unit}, not in eV/atom")
 
 
-def _unclear(provider: Provider, told: str) -> LodestoneError:
-    known = "; ".join(f"{energy}: {' or '.join(f'_*_{name}' for name in names)}" for energy, names in GENERIC.items())
+def _unclear(provider: Provider, problem: str) -> LodestoneError:
+    names = "; ".join(f"{energy}: {' or '.join(f'_*_{name}' for name in some)}" for energy, some in GENERIC.items())
     return LodestoneError(
-        f"{provider.name} {told}",
-        f"fields of an endpoint that is not listed are found by their names ({known}); for any others, save the "
+        f"{provider.name} {problem}",
+        f"fields of an endpoint that is not listed are found by their names ({names}); for any others, save the "
         "structures with their energies to a file and use snapshot.source: file",
     )

@@ -1,4 +1,4 @@
-"""Filters of the parameters in the filter language of OPTIMADE."""
+"""The parameters' filters in the OPTIMADE filter language."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from lodestone.config.sections import Filters
 from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.snapshot.optimade.providers import Provider
 
-LONGEST = 3000  # characters; addresses beyond 8 kB are refused by many servers
-HEAVIEST = 94  # elements beyond it are in no database of crystals, and some servers refuse their names
+LONGEST = 3000  # characters; many servers refuse addresses longer than 8 kB
+HEAVIEST = 94  # no crystal database has heavier elements, and some servers refuse their names
 
 
 def optimade_filter(filters: Filters, provider: Provider) -> str:
-    """What an endpoint can filter; it keeps at least all that the filters keep, and these are applied again here.
+    """A filter that the endpoint understands; it keeps at least what ours keep, and ours are applied again afterwards.
 
     Args:
         filters: From ``snapshot.filters``; elements must exist.
-        provider: Says what its endpoint understands.
+        provider: Defines what its endpoint understands.
 
     Returns:
-        A filter, empty where there is nothing to say.
+        The filter; empty if there is nothing to filter.
     """
     clauses = [*_of_elements(filters, provider.has_only), *_of_sizes(filters)]
     if filters.require_any_of:
@@ -37,7 +37,7 @@ def _of_elements(filters: Filters, has_only: bool) -> list[str]:
     if filters.chemical_systems:
         systems = sorted({tuple(sorted(system.split("-"))) for system in filters.chemical_systems})
         within = " OR ".join(f"({_only(system, has_only)})" for system in systems)
-        if len(within) > LONGEST:  # any system of their elements, then; the rest is filtered here
+        if len(within) > LONGEST:  # ask for any system of their elements; the rest is filtered here
             within = _only((element for system in systems for element in system), has_only)
         clauses.append(f"({within})")
     return clauses

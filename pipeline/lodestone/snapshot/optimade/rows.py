@@ -1,4 +1,4 @@
-"""Structures of OPTIMADE as rows: energies per atom, fractional coordinates, and a reason where there is no crystal."""
+"""OPTIMADE structures as rows: energies per atom, fractional coordinates, and a reason where there is no crystal."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _MOST_SITES = 2**31 - 1
 
 
 def to_row(document: Mapping[str, Any], provider: Provider) -> dict[str, Any]:
-    """What an outline says of one structure; null where the source is silent or talks nonsense.
+    """The row of an outline for one structure; null where the source gives nothing or nonsense.
 
     Args:
         document: As served, with ``id`` and ``attributes``.
-        provider: Says where its energies are.
+        provider: Defines where its energies are.
     """
     attributes, name = attributes_of(document), document.get("id")
     sites = _sites(attributes)
@@ -47,42 +47,42 @@ def to_structure(document: Mapping[str, Any]) -> dict[str, Any] | UnreadableStru
 
 
 def attributes_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a document says of its structure; nothing, if it has no attributes."""
-    found = document.get("attributes")
-    return found if isinstance(found, Mapping) else {}
+    """The attributes of a document; empty if it has none."""
+    attributes = document.get("attributes")
+    return attributes if isinstance(attributes, Mapping) else {}
 
 
 def _energies(attributes: Mapping[str, Any], provider: Provider, sites: int | None) -> dict[str, float | None]:
-    found = {name: _value(attributes, path) for name, path in provider.energies.items()}
-    for name in [name for name in found if name.endswith("_per_cell")]:
-        energy = found.pop(name)
-        found[name.replace("_per_cell", "_per_atom")] = energy / sites if sites and energy is not None else None
-    corrected, bare = found.get("energy_per_atom"), found.get("uncorrected_energy_per_atom")
+    energies = {name: _value(attributes, path) for name, path in provider.energies.items()}
+    for name in [name for name in energies if name.endswith("_per_cell")]:
+        energy = energies.pop(name)
+        energies[name.replace("_per_cell", "_per_atom")] = energy / sites if sites and energy is not None else None
+    corrected, bare = energies.get("energy_per_atom"), energies.get("uncorrected_energy_per_atom")
     if corrected is not None and bare is not None:
-        found["energy_correction_per_atom"] = corrected - bare
-    hull = found.get("energy_above_hull")
+        energies["energy_correction_per_atom"] = corrected - bare
+    hull = energies.get("energy_above_hull")
     if provider.name == "oqmd" and hull is not None:
-        found["energy_above_hull"] = max(hull, 0.0)  # OQMD's stability is negative for what makes the hull
-    return found
+        energies["energy_above_hull"] = max(hull, 0.0)  # OQMD's stability is negative for phases on the hull
+    return energies
 
 
 def _value(attributes: Mapping[str, Any], path: Path) -> float | None:
-    found: Any = attributes
+    value: Any = attributes
     for key in path:
-        found = found.get(key) if isinstance(found, Mapping) else None
-    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
-        return float(found)
+        return float(value)
     except OverflowError:
-        return float("inf")  # which validation reports
+        return float("inf")  # validation reports it
 
 
 def _structure(attributes: Mapping[str, Any]) -> dict[str, Any]:
     features = attributes.get("structure_features")
     if features:
-        told = ", ".join(map(str, features)) if isinstance(features, list) else str(features)
-        raise UnreadableStructureError(f"no plain crystal: the source declares {told}")
+        listed = ", ".join(map(str, features)) if isinstance(features, list) else str(features)
+        raise UnreadableStructureError(f"no plain crystal: the source declares {listed}")
     periodic = attributes.get("dimension_types")
     if isinstance(periodic, list) and periodic != [1, 1, 1]:
         raise UnreadableStructureError(f"dimension_types is {periodic}: not periodic in three dimensions")
@@ -94,7 +94,7 @@ def _structure(attributes: Mapping[str, Any]) -> dict[str, Any]:
     if lattice.shape != (3, 3):
         raise UnreadableStructureError(f"lattice_vectors are {len(lattice)}, not three of length three")
     try:
-        with np.errstate(all="ignore"):  # what overflows is refused as not finite when the structure is parsed
+        with np.errstate(all="ignore"):  # overflows are refused as not finite when the structure is parsed
             fractional = matmul(positions, inverse(lattice[None])[0])
     except np.linalg.LinAlgError as error:
         raise UnreadableStructureError("lattice vectors span no volume") from error
@@ -103,7 +103,7 @@ def _structure(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _symbols(names: Any, species: Any) -> list[str]:
-    """Element of each site; where the source describes no species, their names are the elements."""
+    """Element of each site; if the source describes no species, their names are the elements."""
     try:
         elements = {str(kind["name"]): _element(kind) for kind in species}
         if len(elements) < len(species):
@@ -123,33 +123,33 @@ def _element(kind: Mapping[str, Any]) -> str:
     shares = zip(kind["chemical_symbols"], kind["concentration"], strict=True)
     present = [(str(symbol), float(share)) for symbol, share in shares if not abs(float(share)) <= _TOLERANCE]
     if len(present) != 1 or abs(present[0][1] - 1) > _TOLERANCE:
-        told = ", ".join(f"{symbol} {share:g}" for symbol, share in present) or "nothing"
-        raise UnreadableStructureError(f"a site is partially occupied: species {kind['name']!r} is {told}")
+        content = ", ".join(f"{symbol} {share:g}" for symbol, share in present) or "nothing"
+        raise UnreadableStructureError(f"a site is partially occupied: species {kind['name']!r} is {content}")
     return present[0][0]
 
 
 def _numbers(values: Any, name: str) -> np.ndarray:
     try:
-        found = np.asarray(values, dtype=float)
+        array = np.asarray(values, dtype=float)
     except (TypeError, ValueError, OverflowError) as error:
         raise UnreadableStructureError(f"{name} is no regular table of numbers") from error
-    if found.ndim != 2 or found.shape[1] != 3:
+    if array.ndim != 2 or array.shape[1] != 3:
         raise UnreadableStructureError(f"{name} is no table of three columns")
-    if not np.isfinite(found).all():
+    if not np.isfinite(array).all():
         raise UnreadableStructureError(f"{name} has values that are missing or not finite")
-    return found
+    return array
 
 
 def _sites(attributes: Mapping[str, Any]) -> int | None:
-    said = attributes.get("nsites")
-    if isinstance(said, int) and not isinstance(said, bool):
-        return said if 0 <= said <= _MOST_SITES else None
+    stated = attributes.get("nsites")
+    if isinstance(stated, int) and not isinstance(stated, bool):
+        return stated if 0 <= stated <= _MOST_SITES else None
     listed = attributes.get("species_at_sites")
     return len(listed) if isinstance(listed, list) else None
 
 
 def _system(elements: Any) -> str | None:
-    listed = elements.split(",") if isinstance(elements, str) else elements  # OQMD gave text once
+    listed = elements.split(",") if isinstance(elements, str) else elements  # OQMD once returned text
     return "-".join(sorted({str(element) for element in listed})) if isinstance(listed, list) and listed else None
 
 

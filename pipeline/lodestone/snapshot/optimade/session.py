@@ -1,4 +1,4 @@
-"""The HTTP session behind OPTIMADE's client: it keeps what the last request came to, and reads bounded answers only."""
+"""The HTTP session behind OPTIMADE's client: it keeps the outcome of the last request and bounds its answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-MOST_BYTES = 2**26  # of one answer, unpacked: a page is some 5 MB
+MOST_BYTES = 2**26  # of one answer, unpacked; a page is about 5 MB
 _PIECE = 2**16  # bytes
 
 
@@ -18,14 +18,14 @@ class AnswerTooLargeError(requests.RequestException):
 
 @dataclass
 class Exchange:
-    """What the last request came to, of which the client passes on no more than a text."""
+    """Outcome of the last request, of which the client passes on only a text."""
 
     answer: requests.Response | None = None
     error: Exception | None = None
 
 
 def session_class(exchange: Exchange) -> type[requests.Session]:
-    """A class of sessions, as the client wants it, that write into ``exchange``."""
+    """A session class, as the client expects, whose sessions write into ``exchange``."""
 
     class Session(requests.Session):
         def get(self, *args: Any, **kwargs: Any) -> requests.Response:
@@ -34,7 +34,7 @@ def session_class(exchange: Exchange) -> type[requests.Session]:
             except requests.RequestException as error:
                 exchange.error = error
                 raise
-            if exchange.answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:  # the client would ask again for ever
+            if exchange.answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:  # the client would retry forever
                 raise requests.exceptions.RetryError("too many requests")
             return exchange.answer
 
@@ -42,7 +42,7 @@ def session_class(exchange: Exchange) -> type[requests.Session]:
 
 
 def _read(answer: requests.Response) -> requests.Response:
-    """Read an answer to its end, as requests would do at once and without a bound."""
+    """Read an answer to its end, in pieces and up to a limit, unlike requests."""
     content = bytearray()
     for piece in answer.iter_content(_PIECE):
         content += piece

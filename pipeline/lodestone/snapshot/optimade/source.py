@@ -1,7 +1,7 @@
 """Source ``optimade``: structures and energies through any OPTIMADE endpoint; no key is needed.
 
-Rows go to parquet parts in a temporary folder as they arrive, so that one page and one part are in memory at a time.
-What the filters of the parameters can say in OPTIMADE is asked for; all of them are applied again to what comes back.
+Rows are written to parquet parts in a temporary folder as they arrive, so that only one page and one part are in memory
+at a time. The query holds the filters that OPTIMADE can express; all filters are applied again to the result.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ PART = 5000  # rows per part
 
 
 def open_endpoint(params: OptimadeParams) -> Source:
-    """Ask an endpoint for the structures that the filters allow.
+    """Query an endpoint for the structures that the filters allow.
 
     Named providers are Materials Project (energies of ``snapshot.thermo_type``), Alexandria (PBE, and PBEsol as
     ``alexandria_pbesol``) and OQMD. Any other address needs ``snapshot.label_method`` and
     ``snapshot.correction_scheme``; its energies are found by the names of its fields, see
-    :data:`lodestone.snapshot.optimade.providers.GENERIC`. OPTIMADE knows no date of creation, so
-    ``created_at`` is null.
+    :data:`lodestone.snapshot.optimade.providers.GENERIC`. OPTIMADE has no date of creation, so ``created_at`` is
+    null.
 
     Raises:
-        LodestoneError: If the provider is unknown, cannot be reached, is no OPTIMADE server, refuses the query, gives
-            less than it announced, or has none of the energies.
+        LodestoneError: If the provider is unknown, cannot be reached, is not an OPTIMADE server, refuses the query,
+            returns less than it announced, or has none of the energies.
     """
     provider = find_provider(params)
     endpoint = Endpoint(provider.address)
@@ -72,7 +72,7 @@ def open_endpoint(params: OptimadeParams) -> Source:
 
 
 class _Modified:
-    """Passes documents on, and keeps the range of their dates of change."""
+    """Passes documents on and records the range of their modification dates."""
 
     def __init__(self, documents: Iterable[dict[str, Any]]) -> None:
         self._documents = documents
@@ -88,10 +88,9 @@ class _Modified:
 
 
 class _Parts:
-    """Rows in parquet files, which go when this object goes.
+    """Rows in parquet files, which are deleted together with this object.
 
-    They are not kept for another run: an endpoint of OPTIMADE has no version by which one could tell that it is still
-    the same.
+    They are not kept for another run: an OPTIMADE endpoint has no version that would show whether its data changed.
     """
 
     def __init__(self, documents: Iterable[dict[str, Any]], provider: Provider) -> None:
@@ -112,15 +111,15 @@ class _Parts:
         return pl.concat([read_part(path, list(OUTLINE)) for path in self._paths])
 
     def structures(self, rows: pl.DataFrame) -> Sequence[Any]:
-        wanted = rows.select("row")
-        parts = (wanted["row"] // self._size).unique().sort()
-        found = [self._part(part).join(wanted, on="row", how="semi") for part in parts]
-        if not found:
+        positions = rows.select("row")
+        numbers = (positions["row"] // self._size).unique().sort()
+        tables = [self._part(part).join(positions, on="row", how="semi") for part in numbers]
+        if not tables:
             return []
-        return read_structures(wanted.join(pl.concat(found), on="row", how="left", maintain_order="left"))
+        return read_structures(positions.join(pl.concat(tables), on="row", how="left", maintain_order="left"))
 
-    def _part(self, part: int) -> pl.DataFrame:
-        return read_part(self._paths[part], STRUCTURE).with_row_index("row", offset=part * self._size)
+    def _part(self, number: int) -> pl.DataFrame:
+        return read_part(self._paths[number], STRUCTURE).with_row_index("row", offset=number * self._size)
 
 
 def _check(table: pl.DataFrame, provider: Provider) -> None:
@@ -141,7 +140,7 @@ def _check(table: pl.DataFrame, provider: Provider) -> None:
 
 
 def _about(meta: dict[str, Any]) -> dict[str, Any]:
-    told = meta.get("implementation")
-    implementation = told if isinstance(told, dict) else {}
-    kept = {name: implementation.get(name) for name in ("name", "version")}
-    return {"api_version": meta.get("api_version"), "implementation": kept}
+    stated = meta.get("implementation")
+    implementation = stated if isinstance(stated, dict) else {}
+    server = {name: implementation.get(name) for name in ("name", "version")}
+    return {"api_version": meta.get("api_version"), "implementation": server}
