@@ -1,7 +1,7 @@
 """What changed between two snapshots: crystals added and removed, energies, structures, and sides of the hull.
 
-Crystals are matched by ``material_id``. Energies are compared within one kind only: formation energies where both
-snapshots give them, else total energies. Stability is that of each source's own hull.
+Crystals are matched by ``material_id``. Only energies of one kind are compared: formation energies where both
+snapshots give them, else total energies. Stability is taken from each source's own hull.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lodestone.errors import LodestoneError
 from lodestone.schemas import ADDS_UP
 
 TOLERANCE = 1e-3  # eV/atom
-MOVED = 1e-2  # Å: cells and positions that differ by less are the same
+MOVED = 1e-2  # Å: cells and positions that differ by less count as the same
 ENERGIES = ("formation_energy_per_atom", "energy_per_atom")
 KINDS = ("label_method", "correction_scheme")
 _ENCODED = ("lattice", "atomic_numbers", "frac_coords")
@@ -31,9 +31,9 @@ class Drift:
         n_old: Rows of the old snapshot.
         n_new: Rows of the new snapshot.
         energy: Column whose change is reported.
-        tolerance: Smaller changes of energy do not count, eV/atom.
+        tolerance: Changes of energy up to this do not count, eV/atom.
         kinds: Label method and correction scheme of both, old first.
-        n_stability: Crystals whose distance to the hull both snapshots give.
+        n_stability: Crystals whose distance to the hull is given by both snapshots.
     """
 
     crystals: pl.DataFrame
@@ -62,7 +62,7 @@ def compare(old: pl.DataFrame, new: pl.DataFrame, tolerance: float = TOLERANCE, 
         old: Contract :class:`lodestone.schemas.Snapshot`.
         new: Likewise.
         tolerance: Changes of energy up to this do not count, eV/atom.
-        across_labels: Compare energies of different label methods or correction schemes, too.
+        across_labels: Also compare energies of different label methods or correction schemes.
 
     Raises:
         LodestoneError: If label methods or correction schemes differ and ``across_labels`` is not set.
@@ -87,7 +87,7 @@ def compare(old: pl.DataFrame, new: pl.DataFrame, tolerance: float = TOLERANCE, 
 
 
 def by_system(crystals: pl.DataFrame) -> pl.DataFrame:
-    """Changes by chemical system: contract :class:`lodestone.schemas.SystemDrift`, most flips first."""
+    """Changes per chemical system: contract :class:`lodestone.schemas.SystemDrift`, most flips first."""
     count = {
         "n_added": pl.col("presence") == "added",
         "n_removed": pl.col("presence") == "removed",
@@ -105,8 +105,8 @@ def by_system(crystals: pl.DataFrame) -> pl.DataFrame:
 
 
 def _kind(table: pl.DataFrame) -> str:
-    found = table.select(KINDS).unique().sort(KINDS).rows()
-    return " and ".join(f"{method} (corrections: {scheme})" for method, scheme in found)
+    kinds = table.select(KINDS).unique().sort(KINDS).rows()
+    return " and ".join(f"{method} (corrections: {scheme})" for method, scheme in kinds)
 
 
 def _given(table: pl.DataFrame, name: str) -> bool:
@@ -114,7 +114,7 @@ def _given(table: pl.DataFrame, name: str) -> bool:
 
 
 def _joined(old: pl.DataFrame, new: pl.DataFrame, energy: str) -> pl.DataFrame:
-    """One row per crystal of either snapshot; numbers that are not finite count as not given."""
+    """One row per crystal of either snapshot; numbers that are not finite count as missing."""
     numbers = {energy: "energy", "energy_above_hull": "energy_above_hull"}
 
     def side(table: pl.DataFrame, end: str) -> pl.DataFrame:
@@ -147,12 +147,12 @@ def _changes(tolerance: float) -> list[pl.Expr]:
 
 
 def _structure_changes(old: pl.DataFrame, new: pl.DataFrame, joined: pl.DataFrame) -> pl.Series:
-    """What changed in each crystal that both have: composition before prototype before cell and positions."""
+    """The first thing that changed in each crystal of both snapshots: composition, prototype, or cell and positions."""
     kept = joined.filter(pl.col("presence") == "kept")
     pairs = kept.hstack(_side(old, kept, "old")).hstack(_side(new, kept, "new"))
     aligned = pairs["atomic_numbers_old"] == pairs["atomic_numbers_new"]
     moved = (~aligned).scatter(aligned.arg_true(), _moved(pairs.filter(aligned)))
-    told = (
+    change = (
         pl.when(pl.col("formula_pretty_old") != pl.col("formula_pretty_new"))
         .then(pl.lit("composition"))
         .when(pl.col("decorated_prototype_old") != pl.col("decorated_prototype_new"))
@@ -161,7 +161,7 @@ def _structure_changes(old: pl.DataFrame, new: pl.DataFrame, joined: pl.DataFram
         .then(pl.lit("cell"))
         .otherwise(pl.lit("same"))
     )
-    changes = pairs.select("material_id", told.alias("structure"))
+    changes = pairs.select("material_id", change.alias("structure"))
     return joined.select("material_id").join(changes, on="material_id", how="left", maintain_order="left")["structure"]
 
 

@@ -1,7 +1,7 @@
 """Put a snapshot on the scale of the oracle: one energy scale, one set of references, one hull.
 
-Energies of different functionals or correction schemes must not meet on one hull. Candidates will be labelled by the
-oracle, so the crystals they compete with are labelled by it too, unless the snapshot already is.
+Energies of different functionals or correction schemes must not be mixed on one hull. The oracle will label the
+candidates, so it also labels the crystals they compete with, unless the snapshot already has its labels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lodestone.schemas import Labelled
 from lodestone.stability.hull import ConvexHull
 from lodestone.stability.references import elemental_references, formation_energies
 
-LOWER = 0.001  # eV/atom: crystals whose energies differ by less may be one, relaxed twice
+LOWER = 0.001  # eV/atom: crystals whose energies differ by less may be one crystal, relaxed twice
 ElementCrystals = Callable[[Sequence[str]], dict[str, Crystal]]
 
 
@@ -36,7 +36,7 @@ class LabelledSnapshot:
         crystals: Contract :class:`lodestone.schemas.Labelled`.
         references: Contract :class:`lodestone.schemas.References`.
         rejections: Contract :class:`lodestone.schemas.Rejections`.
-        metrics: Counts, and how the oracle compares with the labels of the source.
+        metrics: Counts, and how the oracle's labels compare with those of the source.
     """
 
     crystals: pl.DataFrame
@@ -54,10 +54,10 @@ def label_snapshot(
         snapshot: Contract :class:`lodestone.schemas.Snapshot`.
         oracle_name: Rows whose ``label_method`` is this keep their energies and are not computed again.
         label: Labels crystals.
-        element_crystals: Gives crystals of pure elements, by identifier, so that every reference is a minimum.
+        element_crystals: Returns crystals of pure elements by identifier, so that every reference is a minimum.
 
     Raises:
-        LodestoneError: If the oracle refuses every crystal, or an element is left without a reference.
+        LodestoneError: If the oracle refuses every crystal, or an element has no reference.
     """
     rejected: list[tuple[str, str, str]] = []
     if (snapshot["label_method"] == oracle_name).all() and snapshot["energy_per_atom"].null_count() == 0:
@@ -66,7 +66,7 @@ def label_snapshot(
         known, rejected = _relabel(snapshot, label(decode(snapshot)))
         if len(known) == 0:
             raise LodestoneError(
-                f"the oracle refused all {len(snapshot)} crystals of the snapshot: {_told(rejected)}",
+                f"the oracle refused all {len(snapshot)} crystals of the snapshot: {_summary(rejected)}",
                 "check the structures of the snapshot and the parameters of the oracle",
             )
     added = _lower_elements(known, label, element_crystals)
@@ -119,7 +119,7 @@ def _reasons(rejected: list[tuple[str, str, str]]) -> dict[str, int]:
     return dict(sorted(Counter(reason.split(":")[0] for _, _, reason in rejected).items()))
 
 
-def _told(rejected: list[tuple[str, str, str]]) -> str:
+def _summary(rejected: list[tuple[str, str, str]]) -> str:
     counts = ", ".join(f"{count} {reason}" for reason, count in _reasons(rejected).items())
     return f"{counts} (the first, {rejected[0][0]!r}: {rejected[0][2]})"
 
@@ -135,8 +135,8 @@ def _lower_elements(known: pl.DataFrame, label: Labeller, element_crystals: Elem
     new = describe(list(offered.values())).with_columns(pl.Series("material_id", list(offered), dtype=pl.String))
     names = new.filter(~pl.col("decorated_prototype").is_in(labels_known))["material_id"].to_list()
     labels = label([offered[name] for name in names])
-    good = [(name, found) for name, found in zip(names, labels, strict=True) if found.ok]
-    added = _from_labels([name for name, _ in good], [found for _, found in good]).with_columns(
+    good = [(name, result) for name, result in zip(names, labels, strict=True) if result.ok]
+    added = _from_labels([name for name, _ in good], [result for _, result in good]).with_columns(
         origin=pl.lit("reference")
     )
     lowest = known.group_by("chemsys").agg(pl.col("energy_per_atom").min().alias("lowest"))

@@ -1,8 +1,7 @@
-"""Deal crystals to train, validation and test, once and for all.
+"""Assign crystals to train, validation and test, once and for all.
 
-By hash, a key belongs to a part whatever else is known; by time, to the part of the first day it is known from. In both
-cases what shares a key shares a part, and the contracts in :mod:`lodestone.schemas` refuse a table in which it does
-not.
+By hash, the key alone decides the split; by time, the first day on which the key is known. In both cases crystals that
+share a key share a split, and the contracts in :mod:`lodestone.schemas` refuse a table in which they do not.
 """
 
 from __future__ import annotations
@@ -22,54 +21,54 @@ _RESOLUTION = 100
 
 
 def split_of(key: str, params: SplitParams) -> str:
-    """Part of the data that a formula or chemical system belongs to: the MD5 hash modulo 100 (GNoME's rule).
+    """Split that a formula or chemical system belongs to: the MD5 hash modulo 100 (GNoME's rule).
 
-    The hash knows no other crystal, so the test set is the same whatever is added later. Two more digits of the hash
-    tell keys of one remainder apart; they matter only where a share is no whole percentage.
+    The hash depends on no other crystal, so the test set stays the same whatever is added later. Two more digits of the
+    hash separate keys with the same remainder; they matter only where a share is not a whole percentage.
     """
     number = int(hashlib.md5(key.encode(), usedforsecurity=False).hexdigest(), 16)
-    draw = number % _RESOLUTION * _RESOLUTION + number // _RESOLUTION % _RESOLUTION
+    bucket = number % _RESOLUTION * _RESOLUTION + number // _RESOLUTION % _RESOLUTION
     test, validation = (round(share * _RESOLUTION**2) for share in (params.test, params.validation))
-    if draw < test:
+    if bucket < test:
         return "test"
-    return "validation" if draw < test + validation else "train"
+    return "validation" if bucket < test + validation else "train"
 
 
 def split_snapshot(crystals: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
-    """Set ``split`` of every crystal; the pure elements are always learned from.
+    """Set ``split`` of every crystal; pure elements always go to ``train``.
 
     Args:
         crystals: Contract :class:`lodestone.schemas.Labelled`.
         params: Section ``split``.
 
     Returns:
-        Contract :func:`crystals_contract`. By time, formulas of which no crystal has a date are ``holdout``: nobody
-        knows on which side of the test they belong.
+        Contract :func:`crystals_contract`. By time, formulas without a dated crystal are ``holdout``: nobody knows
+        on which side of the test they belong.
 
     Raises:
-        LodestoneError: If a part would be empty, or no crystal has the date that the split goes by.
+        LodestoneError: If a split would be empty, or no crystal has the date that splits by time need.
     """
-    dealt = crystals.with_columns(
+    assigned = crystals.with_columns(
         _by_time(crystals, params) if params.by == "created_at" else _by_hash(crystals, params)
     )
-    sizes = dict(dealt["split"].value_counts().iter_rows())
-    empty = [part for part in ("train", "validation", "test") if not sizes.get(part)]
+    sizes = dict(assigned["split"].value_counts().iter_rows())
+    empty = [name for name in ("train", "validation", "test") if not sizes.get(name)]
     if empty:
         shares = ("validation_from", "test_from") if params.by == "created_at" else ("validation", "test")
         raise LodestoneError(
             f"the split by {params.by} leaves no crystal for {', '.join(empty)} ({len(crystals)} in all)",
             f"take a larger snapshot (snapshot.filters), or change split.{shares[0]} and split.{shares[1]}",
         )
-    return dealt
+    return assigned
 
 
 def split_verified(crystals: pl.DataFrame, known: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
     """Set ``split`` of newly verified crystals: those whose key belongs to validation or test are held out.
 
     Args:
-        crystals: Verified crystals; they have no date, so by time only what is known counts, and a new formula is
-            learned from.
-        known: Contract :class:`lodestone.schemas.Crystals`, as dealt before.
+        crystals: Verified crystals; they have no date, so by time only known crystals decide, and a new formula goes
+            to ``train``.
+        known: Contract :class:`lodestone.schemas.Crystals`, with the splits assigned so far.
         params: Section ``split``.
     """
     key = _KEYS[params.by]
@@ -82,22 +81,22 @@ def split_verified(crystals: pl.DataFrame, known: pl.DataFrame, params: SplitPar
 
 
 def split_metrics(crystals: pl.DataFrame) -> dict[str, Any]:
-    """Sizes of the parts in crystals and formulas, and from when to when their crystals are, as far as they say."""
+    """Size of each split in crystals and formulas, and the first and last date of its crystals, where they have one."""
     return {
-        part: {
+        name: {
             "n": len(rows),
             "n_formulas": rows["formula_pretty"].n_unique(),
             "n_undated": rows["created_at"].null_count(),
             "first_day": rows["created_at"].min(),
             "last_day": rows["created_at"].max(),
         }
-        for part in PARTS
-        for rows in [crystals.filter(pl.col("split") == part)]
+        for name in PARTS
+        for rows in [crystals.filter(pl.col("split") == name)]
     }
 
 
 def crystals_contract(params: SplitParams) -> type[Crystals]:
-    """The contract of known crystals that refuses leakage by what the split goes by."""
+    """The contract of known crystals that refuses leakage between splits, by formula or by chemical system."""
     return CrystalsByChemsys if params.by == "chemsys" else Crystals
 
 
@@ -108,8 +107,8 @@ def empty_attempts() -> pl.DataFrame:
 
 def _by_hash(crystals: pl.DataFrame, params: SplitParams) -> pl.Series:
     rows = zip(crystals[_KEYS[params.by]], crystals["chemsys"], strict=True)
-    parts = ["train" if "-" not in chemsys else split_of(key, params) for key, chemsys in rows]
-    return pl.Series("split", parts, dtype=pl.String)
+    splits = ["train" if "-" not in chemsys else split_of(key, params) for key, chemsys in rows]
+    return pl.Series("split", splits, dtype=pl.String)
 
 
 def _by_time(crystals: pl.DataFrame, params: SplitParams) -> pl.Expr:
@@ -134,7 +133,7 @@ def _by_time(crystals: pl.DataFrame, params: SplitParams) -> pl.Expr:
 
 
 def _day(day: date | None) -> str:
-    return "" if day is None else day.isoformat()  # params.py has seen to it that both are given
+    return "" if day is None else day.isoformat()  # params.py ensures that both are given
 
 
 def _is_compound() -> pl.Expr:

@@ -1,4 +1,4 @@
-"""Energies in eV per cell where eV per atom is expected: told from the whole table, since small cells look innocent.
+"""Detect energies in eV per cell where eV per atom is expected: from the whole table, since small cells look innocent.
 
 Energies per atom follow composition: a straight line in the atomic fractions explains nine tenths of them. Energies per
 cell follow it only once they are divided by the number of atoms. Which of the two fits better decides.
@@ -18,11 +18,11 @@ from lodestone.errors import LodestoneError
 Bounds = tuple[float, float]
 # On 80,829 crystals of the Materials Project the line explains 0.90 of the formation energies, and 0.45 of them divided
 # by the number of atoms; of energies per cell, 0.57 as they are and 0.90 divided. In single systems of intermetallics
-# it explains little either way. The thresholds are such that none of 840 systems drawn from them is refused wrongly.
+# it explains little either way. With these thresholds none of 840 sampled systems is refused wrongly.
 _WELL = 0.6
-_LEFT = 0.6  # what the better line leaves unexplained, at most, of what the other one leaves
+_LEFT = 0.6  # the better line leaves at most this share of what the other one leaves unexplained
 _ROWS_PER_ELEMENT = 3
-_ENOUGH = 100  # rows that need no row outside the range beside them
+_ENOUGH = 100  # rows that are evidence enough without any row outside the range
 _MANY = 0.1  # share of rows outside the range that division brings back
 _FEW_ROWS = 5
 _OUTLIER = 50.0  # times the median
@@ -30,7 +30,7 @@ _OUTLIER = 50.0  # times the median
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a table says about the unit of its energies.
+    """Evidence in a table for the unit of its energies.
 
     Attributes:
         n: Rows with an energy.
@@ -62,7 +62,7 @@ class Evidence:
 
 
 def refuse_energies_per_cell(table: pl.DataFrame, formation_energy: Bounds) -> None:
-    """Refuse a table whose energies are per cell; single rows are left to the checks of rows.
+    """Refuse a table whose energies are per cell; single rows are left to the row checks.
 
     Args:
         table: Contract :class:`lodestone.schemas.Snapshot`.
@@ -73,10 +73,10 @@ def refuse_energies_per_cell(table: pl.DataFrame, formation_energy: Bounds) -> N
     """
     ranges: dict[str, Bounds | None] = {"formation_energy_per_atom": formation_energy, "energy_per_atom": None}
     for name, bounds in ranges.items():
-        found = weigh(table, name, bounds)
-        if found is not None and found.per_cell:
+        evidence = weigh(table, name, bounds)
+        if evidence is not None and evidence.per_cell:
             raise LodestoneError(
-                f"{name} of the snapshot looks like eV per cell: {found}",
+                f"{name} of the snapshot looks like eV per cell: {evidence}",
                 f"eV per atom is expected: divide {name} by nsites where the snapshot is made",
             )
 

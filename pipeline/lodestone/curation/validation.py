@@ -1,4 +1,4 @@
-"""Checks of physics on a snapshot: each bad row with every reason, and what becomes of it."""
+"""Physics checks on a snapshot: every reason why a row is bad, and what happens to bad rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REJECTED = ("material_id", "formula_pretty", "reason")
 
 
 def check_rows(table: pl.DataFrame, params: ValidateParams) -> pl.DataFrame:
-    """Find the rows that break a law of physics, or contradict themselves.
+    """Find the rows that break a law of physics or contradict themselves.
 
     Args:
         table: Contract :class:`lodestone.schemas.Snapshot`.
@@ -48,27 +48,27 @@ def check_rows(table: pl.DataFrame, params: ValidateParams) -> pl.DataFrame:
 def validate_snapshot(
     table: pl.DataFrame, rejections: pl.DataFrame, params: ValidateParams, quarantine_path: Path
 ) -> pl.DataFrame:
-    """Check a snapshot and deal with its bad rows as ``validate.on_bad_rows`` says.
+    """Check a snapshot and handle its bad rows as ``validate.on_bad_rows`` demands.
 
     Args:
         table: Contract :class:`lodestone.schemas.Snapshot`.
         rejections: Rows that the snapshot stage could not read.
         params: Section ``validate``.
-        quarantine_path: Where the bad rows go; written in any case, since DVC expects it. If the stage fails, the full
-            list goes to ``offending_rows.csv`` beside it instead, which DVC does not remove.
+        quarantine_path: File for the bad rows; always written, since DVC expects it. If the stage fails, the full list
+            goes to ``offending_rows.csv`` beside it instead, which DVC does not remove.
 
     Returns:
         The good rows.
 
     Raises:
         LodestoneError: With a table of bad rows and reasons, if ``on_bad_rows`` is ``fail`` or no good row is left;
-            in any case where the table as a whole is no snapshot, see :func:`check_rows`.
+            always where the table as a whole is no snapshot, see :func:`check_rows`.
     """
-    told = _with_reasons(table, params)
-    bad = told.filter(pl.col("reason") != "").select(_REJECTED)
+    rows = _with_reasons(table, params)
+    bad = rows.filter(pl.col("reason") != "").select(_REJECTED)
     offenders = pl.concat([rejections, bad]).sort(_REJECTED)
     listing = quarantine_path.with_name("offending_rows.csv")
-    good = told.filter(pl.col("reason") == "").drop("reason")
+    good = rows.filter(pl.col("reason") == "").drop("reason")
     if len(offenders) and (params.on_bad_rows == "fail" or good.is_empty()):
         write_atomically(listing, offenders.write_csv)
         raise _bad_rows(offenders, len(table) + len(rejections), listing, params.on_bad_rows)
@@ -86,7 +86,7 @@ def _with_reasons(table: pl.DataFrame, params: ValidateParams) -> pl.DataFrame:
             )
     refuse_energies_per_cell(table, params.formation_energy)
     measured = table.with_columns(_measured(table, params.min_distance))
-    reasons = [pl.when(broken).then(told).otherwise(None) for broken, told in _rules(params)]
+    reasons = [pl.when(broken).then(reason).otherwise(None) for broken, reason in _rules(params)]
     joined = measured.select(pl.concat_str(reasons, separator="; ", ignore_nulls=True).alias("reason"))
     return table.hstack(joined)
 
@@ -100,9 +100,9 @@ def _rules(params: ValidateParams) -> Iterator[tuple[pl.Expr, pl.Expr]]:
     sound = col("sound") | unknown.is_not_null()
     yield ~sound, pl.lit("lattice, atomic numbers and positions do not make a crystal of finite size")
     for name in ("formula_pretty", "chemsys", "nsites"):
-        found = col(f"found_{name}")
-        told = pl.format("{} is {}, but the structure has {}", pl.lit(name), name, found)
-        yield col("sound") & (col(name) != found), told
+        actual = col(f"found_{name}")
+        reason = pl.format("{} is {}, but the structure has {}", pl.lit(name), name, actual)
+        yield col("sound") & (col(name) != actual), reason
     heaviest = col("atomic_numbers").list.max()
     symbol = heaviest.replace_strict(dict(enumerate(SYMBOLS)), default="?", return_dtype=pl.String)
     most = params.max_atomic_number
@@ -122,12 +122,12 @@ def _energy_rules(params: ValidateParams) -> Iterator[tuple[pl.Expr, pl.Expr]]:
     energy, hull = pl.col("formation_energy_per_atom"), pl.col("energy_above_hull")
     per_cell = (energy / pl.col("nsites")).is_between(low, high)
     hint = pl.when(per_cell).then(pl.lit(": looks like eV per cell; divide by nsites")).otherwise(pl.lit(""))
-    told = pl.format("formation energy {} eV/atom, outside {} to {}{}", energy.round(3), low, high, hint)
-    yield energy.is_finite() & ~energy.is_between(low, high), told
+    reason = pl.format("formation energy {} eV/atom, outside {} to {}{}", energy.round(3), low, high, hint)
+    yield energy.is_finite() & ~energy.is_between(low, high), reason
     yield hull.is_finite() & (hull < -ADDS_UP), pl.format("energy_above_hull is negative: {}", hull)
-    parts = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
+    terms = ("energy_per_atom", "uncorrected_energy_per_atom", "energy_correction_per_atom")
     gap = correction_gap()
-    yield gap.is_finite() & (gap.abs() > ADDS_UP), pl.format("energy_per_atom {} is not {} plus correction {}", *parts)
+    yield gap.is_finite() & (gap.abs() > ADDS_UP), pl.format("energy_per_atom {} is not {} plus correction {}", *terms)
 
 
 def _not_unique() -> pl.Expr:
@@ -138,20 +138,20 @@ def _not_unique() -> pl.Expr:
 
 
 def _unknown_element() -> pl.Expr:
-    """The atomic number of the first site that is no element; null where all are."""
+    """The first atomic number that is no element; null where all are elements."""
     numbers = pl.col("atomic_numbers")
     unknown = numbers.list.eval(pl.element().filter((pl.element() == 0) | (pl.element() >= len(SYMBOLS))))
     return unknown.list.first()
 
 
 def _measured(table: pl.DataFrame, min_distance: float) -> list[pl.Series]:
-    """What follows from each structure; null where it is no structure, and for distances that are long enough."""
+    """Columns computed from each structure; null where it is not one, and for distances that are long enough."""
     sound = _sound(table)
     crystals = iter(decode(table.filter(sound)))
-    found = [_facts(next(crystals), min_distance) if ok else (None,) * 5 for ok in sound]
+    facts = [_facts(next(crystals), min_distance) if ok else (None,) * 5 for ok in sound]
     names = ("found_formula_pretty", "found_chemsys", "found_nsites", "volume_per_atom", "distance")
     dtypes = (pl.String, pl.String, pl.Int32, pl.Float64, pl.Float64)
-    columns = zip(*found, strict=True) if found else ((),) * 5
+    columns = zip(*facts, strict=True) if facts else ((),) * 5
     return [sound, *(pl.Series(n, list(c), dtype=t) for n, c, t in zip(names, columns, dtypes, strict=True))]
 
 

@@ -1,19 +1,19 @@
-"""From the spread of an ensemble to errors that can be believed: intervals and probabilities, fitted on validation.
+"""Turn the spread of an ensemble into calibrated errors: intervals and probabilities, fitted on validation crystals.
 
 Three steps, each on the validation crystals alone:
 
-1. ``std² = floor² + (scale × spread)²``: members that agree may still be wrong together, so a spread of 0 is no
-   certainty. Fitted by the likelihood of a Laplace distribution, whose tails are closer to those of the errors.
+1. ``std² = floor² + (scale × spread)²``: members that agree may all be wrong, so a spread of 0 is no certainty.
+   Fitted by the likelihood of a Laplace distribution, whose tails are closer to those of the errors.
 2. Split-conformal: the 90 % quantile of ``|error| / std``, with the correction for a finite sample. Crystals of one
-   group (formula or chemical system, whatever the split deals) err together, so groups are what is counted, and each
-   has one vote (Lee, Barber & Willett, arXiv:2306.06342); with one crystal in each group that is the usual
+   group (formula or chemical system, whichever the split uses) err together, so groups are counted, with one vote
+   each (Lee, Barber & Willett, arXiv:2306.06342); with one crystal in each group that is the usual
    ``ceil((n + 1) 0.9)``-th smallest.
-3. The distribution of ``error / std``, as it is and not as a normal one, for the probability of lying below an energy.
+3. The empirical distribution of ``error / std``, not a normal one, for the probability of lying below an energy.
 
 Crystals unlike the training set (:mod:`lodestone.ensemble.out_of_distribution`) get their std widened by a factor: for
 each reason, how much larger the conformal quantile of such validation crystals is, where there are enough of them, else
-a :data:`WIDENING` measured once. The few numbers of step 1 are fitted on the crystals that step 2 counts, which costs
-less coverage than setting crystals aside for it.
+a factor of :data:`INFLATION`, measured once. The few numbers of step 1 are fitted on the crystals that step 2 counts,
+which costs less coverage than setting crystals aside for it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lodestone.errors import LodestoneError
 
 COVERAGE = 0.9
 ENOUGH = 30  # groups from which a quantile is taken
-# Where validation cannot tell (benchmarks/uncertainty.py measures them): factors on the std of flagged crystals.
+# Factors on the std of flagged crystals where validation has too few (benchmarks/uncertainty.py measures them).
 INFLATION: Mapping[str, float] = {"element": 2.0, "pair": 1.4, "system": 1.3, "latent": 2.0}
 
 _RATIOS = np.concatenate([[0.0], np.geomspace(1e-2, 1e2, 81)])  # of floor to scale, in typical spreads
@@ -66,7 +66,7 @@ class Calibration:
         Args:
             error: Label minus prediction, shape ``(n,)``, eV/atom.
             spread: Of the members, shape ``(n,)``, eV/atom.
-            groups: What is held out together: formula or chemical system of each crystal.
+            groups: Formula or chemical system of each crystal; crystals of one group are held out together.
             out_of_distribution: Reasons why each is out of distribution, joined by commas; empty if it is not.
 
         Raises:
@@ -82,7 +82,11 @@ class Calibration:
         quantile = conformal_quantile(score[base], named[base])
         inflation = {
             reason: _inflation(
-                reason, score, named, np.array([reason in told.split(",") for told in out_of_distribution]), quantile
+                reason,
+                score,
+                named,
+                np.array([reason in reasons.split(",") for reasons in out_of_distribution]),
+                quantile,
             )
             for reason in INFLATION
         }
@@ -98,7 +102,7 @@ class Calibration:
 
     @classmethod
     def none(cls) -> Calibration:
-        """The spread taken at its word: normal errors, nothing widened."""
+        """The spread taken as the error: normal errors, nothing widened."""
         from scipy.stats import norm
 
         nodes = norm.ppf(np.arange(1, _NODES + 1) / (_NODES + 1))
@@ -108,7 +112,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Calibration:
-        """What :meth:`as_dict` gave."""
+        """The inverse of :meth:`as_dict`."""
         return cls(**{**content, "errors": tuple(content["errors"])})
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,7 +129,7 @@ class Calibration:
         return mean - self.quantile * std, mean + self.quantile * std
 
     def probability_below(self, energy: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-        """P(label <= energy), shape ``(n,)``: between the errors seen by interpolation, beyond them by decay."""
+        """P(label <= energy), shape ``(n,)``: interpolated between the errors seen, decaying beyond them."""
         nodes = np.asarray(self.errors)
         probabilities = np.arange(1, len(nodes) + 1) / (len(nodes) + 1)
         z = (energy - mean) / std
@@ -141,20 +145,20 @@ def fit_std(error: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
     For a given ratio of the two the best scale has a closed form, so one search over the ratio finds the best of all.
     """
     typical = max(float(np.median(spread)), _SMALLEST)
-    found = []
+    fits = []
     for ratio in _RATIOS * typical:
         shape = np.maximum(np.sqrt(ratio**2 + spread**2), _SMALLEST)
         size = max(float(np.mean(np.abs(error) / shape)), _SMALLEST)
-        found.append((float(np.log(shape).mean() + np.log(size)), ratio, size / _LAPLACE))
-    _, ratio, scale = min(found)
+        fits.append((float(np.log(shape).mean() + np.log(size)), ratio, size / _LAPLACE))
+    _, ratio, scale = min(fits)
     return max(float(ratio * scale), _SMALLEST), float(scale)
 
 
 def conformal_quantile(score: np.ndarray, groups: np.ndarray, coverage: float = COVERAGE) -> float:
     """The score that a crystal of a new group stays below with a given probability.
 
-    Each of K groups has the weight 1 / (K + 1), its crystals share it, and the rest lies at infinity. Where that rest
-    is more than may stay out (fewer than nine groups), it is the largest score seen, which covers less.
+    Each of K groups has weight 1 / (K + 1), shared by its crystals; the rest lies at infinity. Where the rest is more
+    than may be left uncovered (fewer than nine groups), the result is the largest score seen, which covers less.
 
     Args:
         score: Shape ``(n,)``.
@@ -170,14 +174,14 @@ def conformal_quantile(score: np.ndarray, groups: np.ndarray, coverage: float = 
 def factors(out_of_distribution: Sequence[str], inflation: Mapping[str, float]) -> np.ndarray:
     """Largest factor among the reasons of each crystal, shape ``(n,)``; 1 without a reason."""
     return np.array(
-        [max([inflation[name] for name in told.split(",") if name], default=1.0) for told in out_of_distribution]
+        [max([inflation[name] for name in reasons.split(",") if name], default=1.0) for reasons in out_of_distribution]
     )
 
 
-def _inflation(reason: str, score: np.ndarray, groups: np.ndarray, mine: np.ndarray, quantile: float) -> float:
-    if len(set(groups[mine])) < ENOUGH:
+def _inflation(reason: str, score: np.ndarray, groups: np.ndarray, flagged: np.ndarray, quantile: float) -> float:
+    if len(set(groups[flagged])) < ENOUGH:
         return INFLATION[reason]
-    return max(1.0, conformal_quantile(score[mine], groups[mine]) / max(quantile, _SMALLEST))
+    return max(1.0, conformal_quantile(score[flagged], groups[flagged]) / max(quantile, _SMALLEST))
 
 
 def _votes(groups: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Predictions of many networks: the members of all views as one formation energy with a calibrated error."""
+"""Predict with many networks: the members of all views give one formation energy with a calibrated error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lodestone.tables.layout import RoundLayout
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Views, how they are combined for each input structure, and what they have seen: ready to predict."""
+    """Views, how they are combined for each input structure, and what they were trained on: ready to predict."""
 
     views: Mapping[str, SavedView]
     predictors: Mapping[str, EnsemblePredictor]
@@ -29,14 +29,14 @@ class Ensemble:
 
         Args:
             crystals: Relaxed or unrelaxed crystals.
-            input_structure: ``relaxed``, or ``unrelaxed`` for crystals that are predicted as what they would relax to.
+            input_structure: ``relaxed``, or ``unrelaxed`` to predict the energies that crystals would relax to.
 
         Raises:
-            LodestoneError: If one of them is no crystal, as validation of a snapshot would find, too.
+            LodestoneError: If one of them is not a valid crystal; validation of a snapshot checks the same.
         """
         refuse_unsound(crystals)
         inputs = {view: NetworkInputs.to(saved, crystals, input_structure) for view, saved in self.views.items()}
-        members, judge = {view: shown.members() for view, shown in inputs.items()}, latent_view(list(self.views))
+        members, judge = {view: one.members() for view, one in inputs.items()}, latent_view(list(self.views))
         latents = inputs[judge].latents() if judge else no_latents(len(crystals))
         reasons = self.seen.reasons(crystals, latents, input_structure)
         return self.predictors[input_structure].predict(members, reasons)

@@ -34,7 +34,7 @@ class Evaluation:
     """All views combined.
 
     Attributes:
-        predictor: How, with the calibration.
+        predictor: How they are combined, with the calibration.
         table: Contract :class:`lodestone.schemas.Predictions`.
         metrics: Errors, calibration and reliability on the validation and the test crystals.
     """
@@ -47,7 +47,7 @@ class Evaluation:
 def fit_out_of_distribution(
     saved: SavedView | None, crystals: pl.DataFrame, unrelaxed_structures: UnrelaxedStructures
 ) -> tuple[OutOfDistribution, Reasons]:
-    """What the training crystals were like, and which held-out crystals are unlike them.
+    """Describe the training crystals, and find the held-out crystals that are unlike them.
 
     Args:
         saved: Networks of the view whose latent vectors are compared; ``None`` compares chemistry only.
@@ -55,22 +55,22 @@ def fit_out_of_distribution(
         unrelaxed_structures: Those of validation and test crystals.
 
     Returns:
-        What was learned from, and by input structure the reasons of each held-out crystal.
+        A description of the training crystals, and the reasons of each held-out crystal by input structure.
     """
     held_out = subset(crystals, *HELD_OUT)
-    shown = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
+    structures = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
 
-    def vectors(of: Sequence[Crystal], input_structure: str) -> np.ndarray:
-        return latents(saved, of, input_structure) if saved else no_latents(len(of))
+    def vectors(inputs: Sequence[Crystal], input_structure: str) -> np.ndarray:
+        return latents(saved, inputs, input_structure) if saved else no_latents(len(inputs))
 
-    found = {name: vectors(held.crystals, name) for name, held in shown.items()}
+    points = {name: vectors(group.crystals, name) for name, group in structures.items()}
     train = decode(subset(crystals, "train"))
-    validating = {name: (held.table["split"] == "validation").to_numpy() for name, held in shown.items()}
+    validating = {name: (group.table["split"] == "validation").to_numpy() for name, group in structures.items()}
     out_of_distribution = OutOfDistribution.fit(
-        train, vectors(train, "relaxed"), {name: found[name][rows] for name, rows in validating.items()}
+        train, vectors(train, "relaxed"), {name: points[name][rows] for name, rows in validating.items()}
     )
     return out_of_distribution, {
-        name: out_of_distribution.reasons(held.crystals, found[name], name) for name, held in shown.items()
+        name: out_of_distribution.reasons(group.crystals, points[name], name) for name, group in structures.items()
     }
 
 
@@ -91,9 +91,9 @@ def evaluate_input_structures(
     with_unrelaxed = ~pl.col("split").is_in(HELD_OUT) | pl.col("material_id").is_in(
         unrelaxed_structures.table["material_id"].to_list()
     )
-    parts = {"relaxed": crystals, "unrelaxed": crystals.filter(with_unrelaxed)}
+    by_structure = {"relaxed": crystals, "unrelaxed": crystals.filter(with_unrelaxed)}
     evaluations: dict[str, Evaluation] = {}
-    for input_structure, known in parts.items():
+    for input_structure, known in by_structure.items():
         few = int((known["split"] == "validation").sum()) < ENOUGH
         predictor = evaluations["relaxed"].predictor if few and evaluations else None
         evaluations[input_structure] = evaluate_views(
@@ -125,15 +125,15 @@ def evaluate_views(
         crystals: Known crystals with their labels.
         out_of_distribution: Why validation and test crystals, sorted by ``material_id``, are out of distribution.
         strategy: A name in :data:`lodestone.config.registry.AGGREGATIONS`, or that of a view.
-        group: Column that says which crystals are held out together.
-        input_structure: What views that see atoms were shown: ``relaxed`` or ``unrelaxed``.
-        predictor: Use this one and fit none.
+        group: Column whose equal values mark crystals that are held out together.
+        input_structure: Input of the views that see atoms: ``relaxed`` or ``unrelaxed``.
+        predictor: Use this one instead of fitting one.
 
     Raises:
         LodestoneError: If there are no validation crystals.
     """
     held_out = subset(crystals, *HELD_OUT)
-    arrays = {view: _matrix(_shown(table, input_structure), held_out) for view, table in members.items()}
+    arrays = {view: _matrix(_for_structure(table, input_structure), held_out) for view, table in members.items()}
     predictor = predictor or _fitted(arrays, held_out, out_of_distribution, strategy, group)
     prediction = predictor.predict(arrays, out_of_distribution)
     is_validation = (held_out["split"] == "validation").to_numpy()
@@ -159,7 +159,7 @@ def _fitted(
     strategy: str,
     group: str,
 ) -> EnsemblePredictor:
-    """Weights and calibration by the validation crystals among the unseen."""
+    """Weights and calibration, fitted on the validation crystals among the held-out ones."""
     true, is_validation = held_out[_ENERGY].to_numpy(), (held_out["split"] == "validation").to_numpy()
     watched = {view: one[:, is_validation] for view, one in members.items()}
     aggregation = Aggregation.fit(strategy, watched, true[is_validation])
@@ -173,10 +173,10 @@ def _fitted(
     return EnsemblePredictor(aggregation, calibration)
 
 
-def _shown(predictions: pl.DataFrame, input_structure: str) -> pl.DataFrame:
+def _for_structure(predictions: pl.DataFrame, input_structure: str) -> pl.DataFrame:
     """Predictions for an input structure; a view that sees no atoms makes them once, for relaxed crystals."""
-    found = predictions.filter(pl.col("input_structure") == input_structure)
-    return predictions.filter(pl.col("input_structure") == "relaxed") if found.is_empty() else found
+    rows = predictions.filter(pl.col("input_structure") == input_structure)
+    return predictions.filter(pl.col("input_structure") == "relaxed") if rows.is_empty() else rows
 
 
 def _matrix(predictions: pl.DataFrame, labels: pl.DataFrame) -> np.ndarray:
@@ -194,22 +194,22 @@ def _table(prediction: Prediction, held_out: pl.DataFrame, input_structure: str)
 
 
 def _metrics(prediction: Prediction, held_out: pl.DataFrame, crystals: pl.DataFrame) -> dict[str, Any]:
-    """Per part: errors of each view and of the ensemble, uncertainty, and stability against the other crystals.
+    """Per split: errors of each view and of the ensemble, uncertainty, and stability against the other crystals.
 
-    The hull is that of all crystals but these, as it is for a candidate, and is taken as exact.
+    The hull is that of all other crystals, as it is for a candidate, and is taken as exact.
     """
     others = crystals.filter(~pl.col("split").is_in(HELD_OUT))
     hull = ConvexHull(atomic_fractions(others["atomic_numbers"].to_list()), others[_ENERGY].to_numpy())
     floor = hull.hull_energies(atomic_fractions(held_out["atomic_numbers"].to_list()))
-    return {part: _scores(prediction, held_out, floor, part) for part in HELD_OUT}
+    return {split: _scores(prediction, held_out, floor, split) for split in HELD_OUT}
 
 
-def _scores(prediction: Prediction, held_out: pl.DataFrame, hull: np.ndarray, part: str) -> dict[str, Any]:
-    rows = (held_out["split"] == part).to_numpy()
-    mine, floor = prediction.of(rows), hull[rows]
+def _scores(prediction: Prediction, held_out: pl.DataFrame, hull: np.ndarray, split: str) -> dict[str, Any]:
+    rows = (held_out["split"] == split).to_numpy()
+    chosen, floor = prediction.of(rows), hull[rows]
     true = held_out[_ENERGY].to_numpy()[rows]
-    means = {**mine.views, "ensemble": mine.mean}
-    stability = stability_scores(mine.mean - floor, true - floor)
-    stability |= probability_scores(mine.probability_below(floor), true <= floor)
+    means = {**chosen.views, "ensemble": chosen.mean}
+    stability = stability_scores(chosen.mean - floor, true - floor)
+    stability |= probability_scores(chosen.probability_below(floor), true <= floor)
     scores = {view: errors(mean, true) for view, mean in means.items()}
-    return scores | {"uncertainty": uncertainty_scores(mine, true), "stability": stability}
+    return scores | {"uncertainty": uncertainty_scores(chosen, true), "stability": stability}

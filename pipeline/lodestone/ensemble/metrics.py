@@ -1,4 +1,4 @@
-"""Metrics as small pure functions."""
+"""Metrics, as small pure functions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def wilson_proportion(hits: int, n: int) -> dict[str, Any]:
 
 
 def stability_scores(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
-    """How well predicted hull distances tell stable from unstable; a low MAE alone does not (Bartel et al. 2020).
+    """How well predicted hull distances separate stable from unstable; a low MAE does not suffice (Bartel et al. 2020).
 
     Args:
         predicted: Predicted energies above hull, shape ``(n,)``, eV/atom.
@@ -43,9 +43,9 @@ def stability_scores(predicted: np.ndarray, true: np.ndarray) -> dict[str, Any]:
     Returns:
         ``n``, ``n_stable``, ``precision``, ``recall``, ``f1`` (0 where undefined).
     """
-    found, stable = np.asarray(predicted) <= 0, np.asarray(true) <= 0
-    hits = int((found & stable).sum())
-    precision = hits / int(found.sum()) if found.any() else 0.0
+    predicted_stable, stable = np.asarray(predicted) <= 0, np.asarray(true) <= 0
+    hits = int((predicted_stable & stable).sum())
+    precision = hits / int(predicted_stable.sum()) if predicted_stable.any() else 0.0
     recall = hits / int(stable.sum()) if stable.any() else 0.0
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0
     return {"n": len(stable), "n_stable": int(stable.sum()), "precision": precision, "recall": recall, "f1": f1}

@@ -1,10 +1,10 @@
-"""Whether a crystal is unlike all that was learned from, and why.
+"""Whether a crystal is unlike all training crystals, and why.
 
-Reasons, of which the first three exclude each other, the strongest first:
+The reasons; the first three exclude each other, strongest first:
 
 - ``element``: an element that no training crystal has;
 - ``pair``: two elements that no training crystal has together;
-- ``system``: a chemical system of which there is no training crystal, though each pair of its elements occurs;
+- ``system``: a chemical system without a training crystal, though each pair of its elements occurs;
 - ``latent``: in the latent space of one view, the last one listed that has latent vectors, the nearest training
   crystals are further than they are for 99 % of the validation crystals.
 """
@@ -26,7 +26,7 @@ from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_atomically
 
 _KEPT = 2000  # training crystals whose latent vectors are kept
-_NEIGHBOR = 5  # the distance is that to the fifth nearest: one twin does not make a crystal familiar
+_NEIGHBOR = 5  # distance to the fifth nearest: a single twin does not make a crystal familiar
 _QUANTILE = 0.99
 _CHUNK = 2048  # rows of distances held at once
 
@@ -40,7 +40,7 @@ class OutOfDistribution:
     Attributes:
         systems: Chemical systems as ascending atomic numbers; elements and pairs follow from them.
         latents: Latent vectors of some training crystals, shape ``(k, width)``, float32.
-        thresholds: Distance beyond which a crystal is far from them, by geometry.
+        thresholds: Distance beyond which a crystal is far from them, by input structure.
     """
 
     systems: frozenset[Elements]
@@ -56,12 +56,12 @@ class OutOfDistribution:
         Args:
             train: All of them; at most 2,000 latent vectors, evenly spaced in their order, are kept.
             latents: Their latent vectors, shape ``(n, width)``.
-            validation_latents: Those of the validation crystals, shape ``(m, width)``, by geometry; they say what is
-                far.
+            validation_latents: Those of the validation crystals, shape ``(m, width)``, by input
+                structure; they set the thresholds.
         """
         rows = np.unique(np.linspace(0, len(train) - 1, min(_KEPT, len(train))).round().astype(int))
         kept = np.ascontiguousarray(latents[rows], dtype=np.float32)
-        thresholds = {input_structure: _threshold(found, kept) for input_structure, found in validation_latents.items()}
+        thresholds = {structure: _threshold(vectors, kept) for structure, vectors in validation_latents.items()}
         return cls(frozenset(system_of(crystal) for crystal in train), kept, thresholds)
 
     def reasons(self, crystals: Sequence[Crystal], latents: np.ndarray, input_structure: str = "relaxed") -> list[str]:
@@ -83,11 +83,11 @@ class OutOfDistribution:
             return "" if system in self.systems else "system"
 
         far = neighbor_distances(latents, self.latents) > self.thresholds[input_structure]
-        told = [
+        named = [
             (chemistry(system_of(crystal)), "latent" if is_far else "")
             for crystal, is_far in zip(crystals, far, strict=True)
         ]
-        return [",".join(filter(None, reasons)) for reasons in told]
+        return [",".join(filter(None, reasons)) for reasons in named]
 
     def save(self, path: Path) -> None:
         """Write safetensors: equal training sets give equal bytes."""
@@ -138,7 +138,7 @@ def system_of(crystal: Crystal) -> Elements:
 def neighbor_distances(points: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Euclidean distance of each point, shape ``(n, width)``, to its fifth nearest of ``known``, shape ``(k, width)``.
 
-    The last there is, where there are fewer; infinite where there is none.
+    To the farthest of them where there are fewer; infinite where there are none.
     """
     if len(known) == 0 or len(points) == 0:
         return np.full(len(points), np.inf)

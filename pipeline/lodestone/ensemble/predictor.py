@@ -1,4 +1,4 @@
-"""From the members of all views to predictions with errors that can be believed."""
+"""From the members of all views to predictions with calibrated errors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,9 @@ class Prediction:
             views={view: values[rows] for view, values in self.views.items()},
             spread=self.spread[rows],
             weights={view: values[rows] for view, values in self.weights.items()},
-            out_of_distribution=[reasons for reasons, mine in zip(self.out_of_distribution, rows, strict=True) if mine],
+            out_of_distribution=[
+                reasons for reasons, chosen in zip(self.out_of_distribution, rows, strict=True) if chosen
+            ],
         )
 
 
@@ -92,7 +94,7 @@ class Aggregation:
     Attributes:
         strategy: A name in :data:`lodestone.config.registry.AGGREGATIONS`, or that of a view.
         views: The views, in the order in which `params.yaml` lists them.
-        parameters: What was fitted for it.
+        parameters: Its fitted parameters.
     """
 
     strategy: str
@@ -132,13 +134,17 @@ class EnsemblePredictor:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        own = self.aggregation
-        aggregation = {"strategy": own.strategy, "views": list(own.views), "parameters": dict(own.parameters)}
+        combined = self.aggregation
+        aggregation = {
+            "strategy": combined.strategy,
+            "views": list(combined.views),
+            "parameters": dict(combined.parameters),
+        }
         return {"aggregation": aggregation, "calibration": self.calibration.as_dict()}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> EnsemblePredictor:
-        """What :meth:`as_dict` gave."""
+        """The inverse of :meth:`as_dict`."""
         aggregation = Aggregation(**content["aggregation"] | {"views": tuple(content["aggregation"]["views"])})
         strategy(aggregation.strategy, aggregation.views)
         return cls(aggregation, Calibration.from_dict(content["calibration"]))

@@ -16,7 +16,7 @@ _IN_DISTRIBUTION = "in_distribution"
 
 
 def uncertainty_scores(prediction: Prediction, true: np.ndarray) -> dict[str, Any]:
-    """How far the predicted errors agree with the true ones.
+    """How well the predicted errors agree with the true ones.
 
     Args:
         prediction: Of ``n`` crystals.
@@ -63,7 +63,7 @@ def miscalibration_area(observed: Sequence[float]) -> float:
 
 
 def probability_scores(probability: np.ndarray, outcome: np.ndarray) -> dict[str, Any]:
-    """How far probabilities agree with how often it happened.
+    """How well probabilities agree with observed frequencies.
 
     Args:
         probability: Predicted, shape ``(n,)``.
@@ -72,14 +72,14 @@ def probability_scores(probability: np.ndarray, outcome: np.ndarray) -> dict[str
     Returns:
         ``brier``, the mean squared difference; ``calibration_error`` (expected calibration error): the difference of
         mean probability and rate in ten bins of equal width, averaged over the crystals; ``claimed``, the mean
-        probability; and ``bins`` that hold anything, each with its ``claimed`` and the keys of
+        probability; and ``bins``, those that are not empty, each with its ``claimed`` and the keys of
         :func:`lodestone.ensemble.metrics.wilson_proportion`.
     """
     place = np.minimum((probability * _BINS).astype(int), _BINS - 1)
     bins = [
-        {"claimed": float(probability[mine].mean()), **wilson_proportion(int(outcome[mine].sum()), int(mine.sum()))}
-        for mine in (place == number for number in range(_BINS))
-        if mine.any()
+        {"claimed": float(probability[mask].mean()), **wilson_proportion(int(outcome[mask].sum()), int(mask.sum()))}
+        for mask in (place == number for number in range(_BINS))
+        if mask.any()
     ]
     gaps = [row["n"] * abs(row["claimed"] - row["rate"]) for row in bins]
     return {
@@ -91,10 +91,10 @@ def probability_scores(probability: np.ndarray, outcome: np.ndarray) -> dict[str
 
 
 def _by_reason(inside: np.ndarray, out_of_distribution: Sequence[str]) -> dict[str, Any]:
-    named = [told.split(",") if told else [_IN_DISTRIBUTION] for told in out_of_distribution]
-    reasons = sorted({_IN_DISTRIBUTION} | {reason for told in named for reason in told})
-    rows = {reason: np.array([reason in told for told in named], dtype=bool) for reason in reasons}
-    return {reason: wilson_proportion(int(inside[mine].sum()), int(mine.sum())) for reason, mine in rows.items()}
+    named = [text.split(",") if text else [_IN_DISTRIBUTION] for text in out_of_distribution]
+    reasons = sorted({_IN_DISTRIBUTION} | {reason for names in named for reason in names})
+    masks = {reason: np.array([reason in names for names in named], dtype=bool) for reason in reasons}
+    return {reason: wilson_proportion(int(inside[mask].sum()), int(mask.sum())) for reason, mask in masks.items()}
 
 
 def _mean(values: np.ndarray) -> float | None:

@@ -1,4 +1,4 @@
-"""What a way to combine the views is, and what all of them are made of; each lives in a file of `aggregations/`.
+"""The protocol of strategies that combine the views, and their building blocks; each has a file in `aggregations/`.
 
 All but the median are weighted averages of the views, and their spread is that of the mixture of all members: it grows
 where the members of a view disagree, and where the views disagree with each other.
@@ -51,7 +51,7 @@ class Strategy(Protocol):
     """
 
     def fit(self, members: Members, true: np.ndarray) -> Parameters:
-        """What is to be fitted, ready for JSON.
+        """The fitted parameters, ready for JSON.
 
         Args:
             members: Predictions of the members of each view, shapes ``(m, n)``, eV/atom.
@@ -64,7 +64,7 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True)
 class OneView:
-    """One view alone; goes by the name of the view."""
+    """One view alone, named after the view."""
 
     view: str
 
@@ -73,7 +73,7 @@ class OneView:
         return {}
 
     def aggregate(self, members: Members, _parameters: Parameters) -> Aggregate:
-        """What this view says."""
+        """The prediction of this view."""
         return fixed(members, {view: float(view == self.view) for view in members})
 
 
@@ -81,10 +81,10 @@ def strategy(name: str, views: Collection[str]) -> Strategy:
     """A strategy by its name, which may be that of a view.
 
     Raises:
-        ValueError: Names those there are.
+        ValueError: If there is none of this name; lists the names.
     """
-    found: Strategy = OneView(name) if name in views else AGGREGATIONS.make(name)
-    return found
+    chosen: Strategy = OneView(name) if name in views else AGGREGATIONS.make(name)
+    return chosen
 
 
 def fixed(members: Members, weights: Mapping[str, float]) -> Aggregate:

@@ -1,4 +1,4 @@
-"""What a view is: a dataset and a network, in one file of this room, which registers itself under the view's name."""
+"""A view: a dataset and a network, in one file of this package, which registers itself under the view's name."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from lodestone.models.layers import Ragged
 class ViewDataset:
     """Crystals as a network sees them.
 
-    All attributes are tensors or :class:`lodestone.models.layers.Ragged` arrays, so that the processes which train the
+    All attributes are tensors or :class:`lodestone.models.layers.Ragged` arrays, so that the processes that train the
     networks can share one file. A subclass takes crystals, the parameters of its view, and which of the crystals are
-    unrelaxed, shape ``(n,)``; it has a length, and makes batches.
+    unrelaxed, shape ``(n,)``; it has a length and makes batches.
     """
 
     def __init__(self, crystals: Sequence[Crystal], params: Any, unrelaxed: Sequence[bool]) -> None:
@@ -30,30 +30,30 @@ class ViewDataset:
         raise NotImplementedError
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that it holds, by name."""
-        held = {
+        """All its tensors, by name."""
+        groups = {
             name: value.tensors() if isinstance(value, Ragged) else {"": value} for name, value in vars(self).items()
         }
-        return {f"{name}/{part}": value for name, parts in held.items() for part, value in parts.items()}
+        return {f"{name}/{key}": value for name, arrays in groups.items() for key, value in arrays.items()}
 
     @classmethod
     def restored(cls, tensors: Mapping[str, Tensor]) -> Self:
-        """What :meth:`tensors` gave."""
-        held: dict[str, dict[str, Tensor]] = {}
+        """The inverse of :meth:`tensors`."""
+        groups: dict[str, dict[str, Tensor]] = {}
         for name, value in tensors.items():
-            attribute, _, part = name.partition("/")
-            held.setdefault(attribute, {})[part] = value
+            attribute, _, key = name.partition("/")
+            groups.setdefault(attribute, {})[key] = value
         dataset = cls.__new__(cls)
-        for attribute, parts in held.items():
-            setattr(dataset, attribute, parts[""] if "" in parts else Ragged.restored(parts))
+        for attribute, arrays in groups.items():
+            setattr(dataset, attribute, arrays[""] if "" in arrays else Ragged.restored(arrays))
         return dataset
 
 
 class ViewNetwork(nn.Module):
     """Crystals to one number each; the class is what a view registers, with the model of its parameters.
 
-    A network that also has ``latent(batch)``, vectors of shape ``(b, k)``, can tell which crystals are unlike the
-    training crystals.
+    A network that also has ``latent(batch)``, vectors of shape ``(b, k)``, can detect crystals that are unlike
+    the training crystals.
 
     Examples:
         The whole of a view is one file, ``models/density.py``, where the network also has a line above it:

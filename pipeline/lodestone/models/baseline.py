@@ -1,4 +1,4 @@
-"""What a sum over elements already explains; the networks learn the rest."""
+"""A sum over elements, fitted to the energies; the networks learn the residual."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def _every_element() -> np.ndarray:
 
 @dataclass(frozen=True)
 class ElementBaseline:
-    """A linear function of composition, and the spread of what it leaves.
+    """A linear function of composition, and the spread of its residuals.
 
     Attributes:
         coefficients: Contribution per element, shape ``(N_ELEMENTS,)``, eV/atom; 0 for elements never seen.
         scale: Root mean square of the residual, eV/atom.
-        seen: Which elements were learned from, shape ``(N_ELEMENTS,)``, bool.
+        seen: Which elements occur in the training data, shape ``(N_ELEMENTS,)``, bool.
     """
 
     coefficients: np.ndarray
@@ -31,19 +31,19 @@ class ElementBaseline:
     def fit(cls, fractions: np.ndarray, energies: np.ndarray, ridge: float = 1.0) -> ElementBaseline:
         """Ridge regression of energies, shape ``(n,)``, on atomic fractions, shape ``(n, N_ELEMENTS)``."""
         gram = fractions.T @ fractions + ridge * np.eye(fractions.shape[1])
-        # Rounded far below any meaning: the last bits of products of matrices depend on the processor.
+        # Rounded far below physical meaning: the last bits of matrix products depend on the processor.
         coefficients = np.round(np.linalg.solve(gram, fractions.T @ energies), 9)
         residual = energies - weighted_sums(fractions, coefficients)
-        # About zero and not about its mean: a single crystal leaves a residual, too, which has no spread.
+        # About zero, not about the mean: the residual of a single crystal has a size but no spread.
         scale = float(np.sqrt(np.mean(residual**2))) if len(residual) else 1.0
         return cls(coefficients, max(round(scale, 9), 1e-6), np.asarray((fractions > 0).any(axis=0)))
 
     def including(self, fractions: np.ndarray) -> ElementBaseline:
-        """The same function, its networks trained on further compositions, shape ``(n, N_ELEMENTS)``."""
+        """The same function, with further compositions counted as seen, shape ``(n, N_ELEMENTS)``."""
         return replace(self, seen=self.seen | (fractions > 0).any(axis=0))
 
     def knows(self, fractions: np.ndarray) -> np.ndarray:
-        """Whether every element of each composition was learned from, shape ``(n,)``, bool."""
+        """Whether every element of each composition was seen, shape ``(n,)``, bool."""
         return np.asarray(~(fractions[:, ~self.seen] > 0).any(axis=1))
 
     def standardize(self, fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:

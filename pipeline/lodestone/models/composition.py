@@ -21,7 +21,7 @@ from lodestone.models.geometric import Data, scatter
 from lodestone.models.layers import Ragged, Residual, gaussians
 
 _N_AMOUNTS = 20
-_TINY = 1e-16  # against a division by zero
+_TINY = 1e-16  # avoids a division by zero
 
 
 class CompositionDataset(ViewDataset):
@@ -58,7 +58,7 @@ class CompositionDataset(ViewDataset):
 
 
 class SetAttention(nn.Module):
-    """One layer: messages from pairs of elements, gathered by learned attention times amounts, then each by itself.
+    """One layer: messages from pairs of elements, gathered by learned attention times amounts, then each on its own.
 
     Args:
         width: Features per element; a multiple of 4, the number of heads.
@@ -114,7 +114,7 @@ class CompositionNetwork(ViewNetwork):
         return self.head(self.latent(batch))[:, 0]
 
     def latent(self, batch: Data) -> Tensor:
-        """What the network makes of each composition before it names an energy, shape ``(b, width)``."""
+        """The features of each composition from which the energy is computed, shape ``(b, width)``."""
         x = self.embedding(batch.z) + self.amount(gaussians(batch.fraction, self.amounts))
         for layer in self.layers:
             x = layer(x, batch.edge_index, batch.fraction)

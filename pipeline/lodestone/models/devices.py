@@ -1,4 +1,4 @@
-"""On what the networks run, and how batches are made to fit there. Changes results by rounding only."""
+"""The device that networks run on, and batches that fit its memory. Changes results by rounding only."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ def chosen_device(number: int = 0) -> torch.device:
     """The device named by ``$LODESTONE_DEVICE``: ``auto`` (the default: CUDA, then MPS, then CPU) or one by name.
 
     Args:
-        number: Members and ranks are dealt to the GPUs by their number.
+        number: Members and ranks are distributed over the GPUs by their number.
 
     Raises:
-        LodestoneError: If there is no such device; names those there are.
+        LodestoneError: If there is no such device; lists those there are.
     """
-    wanted, available = os.environ.get(DEVICE_VARIABLE) or "auto", available_devices()
-    if wanted not in ("auto", *available):
+    requested, available = os.environ.get(DEVICE_VARIABLE) or "auto", available_devices()
+    if requested not in ("auto", *available):
         raise LodestoneError(
-            f"{DEVICE_VARIABLE} is {wanted!r}, which this machine or this build of torch does not have",
+            f"{DEVICE_VARIABLE} is {requested!r}, which this machine or this build of torch does not have",
             f"set it to one of {', '.join(('auto', *available))}, or unset it",
         )
-    kind = available[0] if wanted == "auto" else wanted
+    kind = available[0] if requested == "auto" else requested
     return torch.device(kind, number % torch.cuda.device_count()) if kind == "cuda" else torch.device(kind)
 
 
@@ -51,23 +51,23 @@ def compiling() -> bool:
 
 
 class FittingBatches:
-    """Splits batches into parts that fit into the memory of the device, and remembers their size.
+    """Splits batches into pieces that fit into the memory of the device, and remembers their size.
 
     Args:
-        size: Crystals in a part to begin with; halved as often as needed.
+        size: Crystals in a piece to begin with; halved as often as needed.
     """
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._told = False
+        self._warned = False
 
-    def run(self, rows: Tensor, part: Callable[[Tensor], T], reset: Callable[[], None] | None = None) -> list[T]:
-        """Apply a function to each part of a batch; from the start, with smaller parts, where memory runs out.
+    def run(self, rows: Tensor, function: Callable[[Tensor], T], reset: Callable[[], None] | None = None) -> list[T]:
+        """Apply a function to each piece of a batch; restarts with smaller pieces where memory runs out.
 
         Args:
             rows: The batch.
-            part: Called with the rows of one part.
-            reset: Undoes what earlier parts left behind, e.g. their gradients; called before the first part.
+            function: Called with the rows of one piece.
+            reset: Undoes what earlier pieces left behind, e.g. gradients; called before the first piece.
 
         Raises:
             LodestoneError: If not even one crystal fits.
@@ -76,10 +76,10 @@ class FittingBatches:
             if reset is not None:
                 reset()
             try:
-                return [part(piece) for piece in rows.split(self.size) if len(piece)]
+                return [function(piece) for piece in rows.split(self.size) if len(piece)]
             except RuntimeError as error:
                 self._shrink(len(rows), error)
-            self._tell()  # out of the handler, whose traceback keeps the tensors of the failed attempt alive
+            self._warn()  # out of the handler, whose traceback keeps the tensors of the failed attempt alive
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 
@@ -93,14 +93,14 @@ class FittingBatches:
             ) from error
         self.size = math.ceil(min(self.size, n_rows) / 2)
 
-    def _tell(self) -> None:
-        if not self._told:
-            say("out of memory on the device: batches are worked through in smaller parts, to the same result")
-        self._told = True
+    def _warn(self) -> None:
+        if not self._warned:
+            print_line("out of memory on the device: batches are worked through in smaller parts, to the same result")
+        self._warned = True
 
 
-def say(text: str) -> None:
-    """One line on stderr that leaves progress bars whole."""
+def print_line(text: str) -> None:
+    """Print one line to stderr without breaking progress bars."""
     from tqdm import tqdm
 
     tqdm.write(text, file=sys.stderr)

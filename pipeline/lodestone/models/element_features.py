@@ -1,4 +1,4 @@
-"""What views know of an element before they learn: its place in the periodic table and measured properties."""
+"""Features of an element before any training: its place in the periodic table and measured properties."""
 
 from __future__ import annotations
 

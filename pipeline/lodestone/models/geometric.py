@@ -1,7 +1,7 @@
-"""What the views use of torch-geometric.
+"""The names of torch-geometric that the views use.
 
-Its package imports torch's compiler, data sets and a profiler, too, which takes longer than torch itself. They are
-loaded when somebody uses them.
+Its package also imports torch's compiler, data sets and a profiler, which takes longer than torch itself. They are
+loaded on first use.
 """
 
 from lodestone.runtime.imports import deferred

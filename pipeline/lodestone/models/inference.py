@@ -33,7 +33,7 @@ def in_batches(
     batch_size: int = 256,
     rows: torch.Tensor | None = None,
 ) -> np.ndarray:
-    """A function of batches for a whole dataset, in smaller batches where memory runs out.
+    """Apply a function of batches to a whole dataset, in smaller batches where memory runs out.
 
     Args:
         function: From a batch of ``b`` crystals to a tensor of shape ``(b, ...)``, e.g. ``network.latent``.
@@ -47,18 +47,18 @@ def in_batches(
     """
     memory, rows = FittingBatches(batch_size), torch.arange(len(dataset)) if rows is None else rows
 
-    def part(piece: torch.Tensor) -> np.ndarray:
+    def evaluated(piece: torch.Tensor) -> np.ndarray:
         return function(dataset.batch(piece).to(device)).cpu().double().numpy()
 
     with _one_thread():
-        batches = [memory.run(batch, part) for batch in rows.split(batch_size)]
+        batches = [memory.run(batch, evaluated) for batch in rows.split(batch_size)]
     pieces = [piece for batch in batches for piece in batch]
     return np.concatenate(pieces) if pieces else np.empty(0)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Sums over several threads depend on their number, and the predictions must not."""
+    """Use one thread: sums over several threads depend on their number, and predictions must not."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -69,7 +69,7 @@ def _one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class NetworkInputs:
-    """Crystals as a view sees them: their graphs are built once, whatever is asked of the networks."""
+    """Crystals as a view sees them: their graphs are built once, for predictions and latent vectors."""
 
     saved: SavedView
     crystals: Sequence[Crystal]
@@ -77,7 +77,7 @@ class NetworkInputs:
 
     @classmethod
     def to(cls, saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> NetworkInputs:
-        """Show crystals to a view, as ``relaxed`` or as ``unrelaxed`` ones."""
+        """Prepare crystals for a view, as ``relaxed`` or as ``unrelaxed`` ones."""
         unrelaxed = [input_structure == "unrelaxed"] * len(crystals)
         return cls(saved, crystals, make_dataset(saved.view, crystals, saved.params, unrelaxed))
 
@@ -91,8 +91,8 @@ class NetworkInputs:
         """Latent vectors in the first member, shape ``(n, width)``, float32."""
         network, device = next(_networks(self.saved))
         network.eval()
-        found = in_batches(cast(Any, network).latent, self.dataset, device)
-        return found.reshape(len(self.crystals), -1).astype(np.float32)
+        vectors = in_batches(cast(Any, network).latent, self.dataset, device)
+        return vectors.reshape(len(self.crystals), -1).astype(np.float32)
 
 
 def predict_members(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Parts that views are made of."""
+"""Building blocks of the views."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-_FAR = 50.0  # keeps products clear of denormal numbers, which cost a processor many times more
+_FAR = 50.0  # keeps products clear of denormal numbers, which are many times slower
 
 
 class Ragged:
@@ -31,19 +31,19 @@ class Ragged:
         return self.values[offset + torch.arange(len(offset))]
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that it holds, by name."""
+        """All its tensors, by name."""
         return {"values": self.values, "sizes": self.sizes, "starts": self.starts}
 
     @classmethod
     def restored(cls, tensors: Mapping[str, Tensor]) -> Self:
-        """What :meth:`tensors` gave."""
+        """The inverse of :meth:`tensors`."""
         ragged = cls([])
         ragged.values, ragged.sizes, ragged.starts = (tensors[name] for name in ("values", "sizes", "starts"))
         return ragged
 
 
 class Residual(nn.Module):
-    """A perceptron added to what it is given, row by row.
+    """A perceptron whose output is added to its input, row by row.
 
     Args:
         width: Features.
@@ -62,6 +62,6 @@ class Residual(nn.Module):
 
 
 def gaussians(values: Tensor, centers: Tensor) -> Tensor:
-    """Values, ``(n,)``, by their nearness to evenly spaced centers, ``(k,)``: shape ``(n, k)``."""
+    """Gaussians of values, ``(n,)``, around evenly spaced centers, ``(k,)``: shape ``(n, k)``."""
     squares = ((values[:, None] - centers) / (centers[1] - centers[0])).square()
     return torch.exp(-0.5 * squares.clamp(max=_FAR))

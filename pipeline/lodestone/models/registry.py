@@ -1,4 +1,4 @@
-"""Which dataset and network belong to a view: what its file registers, see :mod:`lodestone.models.base`."""
+"""The dataset and network of a view, as registered by its file; see :mod:`lodestone.models.base`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def dataset_class(view: str) -> type[ViewDataset]:
 
 
 def latent_view(views: Sequence[str]) -> str | None:
-    """The view whose latent vectors say what is out of distribution: the last one listed that has any."""
+    """The view whose latent vectors decide what is out of distribution: the last one listed that has any."""
     return next((view for view in reversed(views) if has_latent(VIEWS[view].make)), None)  # type: ignore[arg-type]
 
 

@@ -1,8 +1,8 @@
-"""A crystal as a structure: a periodic graph of atoms and distances, one node for all atoms that symmetry makes equal.
+"""A crystal as a structure: a periodic graph of atoms and distances, one node for all atoms equal by symmetry.
 
 Gated message passing on atoms and bonds, after CGCNN (Xie & Grossman, PRL 120, 145301 (2018)) with a perceptron per
-message, and bonds that learn, too, as in MEGNet (Chen et al., Chem. Mater. 31, 3564 (2019)). The energy is the mean
-over all atoms, so that supercells give the same answer.
+message, and bonds that are updated too, as in MEGNet (Chen et al., Chem. Mater. 31, 3564 (2019)). The energy is the
+mean over all atoms, so that supercells give the same answer.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class StructureDataset(ViewDataset):
 
 
 class BondFeatures(nn.Module):
-    """What is told of a bond: its length, in Å and in sums of covalent radii.
+    """Features of a bond: its length, in Å and in sums of covalent radii.
 
-    The relative length means the same for bonds of all elements, so that what is learned of one pair holds for others.
+    The relative length means the same for all elements, so that what is learned from one pair holds for others.
 
     Args:
         cutoff: Longest bond, Å.
@@ -97,7 +97,7 @@ class BondFeatures(nn.Module):
 
 
 class GatedConvolution(MessagePassing):  # type: ignore[misc]
-    """One layer: messages from both atoms and their bond, gathered by the atoms, then each atom by itself.
+    """One layer: messages from both atoms and their bond, gathered by the atoms, then each atom on its own.
 
     The first products of weights and atoms are taken per atom, before they are gathered on edges: with several edges
     per atom that is a fraction of the work of a matrix product per edge. Atoms get the mean and the sum over their
@@ -105,7 +105,7 @@ class GatedConvolution(MessagePassing):  # type: ignore[misc]
 
     Args:
         width: Features per atom and per edge.
-        last: Nobody reads the bonds after the last layer, so it does not refine them.
+        last: Nothing reads the bonds after the last layer, so it does not refine them.
     """
 
     def __init__(self, width: int, last: bool) -> None:
@@ -162,7 +162,7 @@ class StructureNetwork(ViewNetwork):
         return _mean_over_atoms(self.head(self._atoms(batch)), batch)[:, 0]
 
     def latent(self, batch: Data) -> Tensor:
-        """What the network makes of each crystal before it names an energy, shape ``(b, width)``."""
+        """The features of each crystal from which the energy is computed, shape ``(b, width)``."""
         return _mean_over_atoms(self._atoms(batch), batch)
 
     def _atoms(self, batch: Data) -> Tensor:
@@ -174,9 +174,9 @@ class StructureNetwork(ViewNetwork):
 
 
 def _mean_over_atoms(values: Tensor, batch: Data) -> Tensor:
-    """Mean over the atoms of each crystal of what each orbit has, ``(o, k)``: shape ``(b, k)``."""
+    """Mean over the atoms of each crystal of values per orbit, ``(o, k)``: shape ``(b, k)``."""
     atoms = batch.atoms[:, None]
     total, number = (
-        scatter(part, batch.batch, dim_size=batch.n_crystals, reduce="sum") for part in (values * atoms, atoms)
+        scatter(terms, batch.batch, dim_size=batch.n_crystals, reduce="sum") for terms in (values * atoms, atoms)
     )
     return total / number

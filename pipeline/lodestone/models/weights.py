@@ -27,7 +27,7 @@ class SavedView:
     Attributes:
         view: Name of the view.
         params: Parameters the networks were built with.
-        baseline: Linear part.
+        baseline: Linear function of composition that the networks correct.
         members: Weights of each member.
     """
 
@@ -59,7 +59,7 @@ def save_view(saved: SavedView, folder: Path) -> None:
 
 
 def load_view(folder: str | Path) -> SavedView:
-    """Read what :func:`save_view` wrote. Nothing in the folder is run, whoever made it.
+    """Read what :func:`save_view` wrote. Nothing in the folder is executed, whoever wrote it.
 
     Raises:
         LodestoneError: If files are missing, damaged, of another version, or do not belong together.
@@ -81,16 +81,16 @@ def load_view(folder: str | Path) -> SavedView:
 
 
 def read_versioned(path: Path, version: int) -> dict[str, Any]:
-    """Read JSON that says in ``format_version`` which version it is of.
+    """Read JSON whose version is in ``format_version``.
 
     Raises:
         LodestoneError: If the file is missing, no JSON or of another version.
     """
     content = read_json(path)
-    found = content.get("format_version") if isinstance(content, dict) else None
-    if found != version:
+    actual = content.get("format_version") if isinstance(content, dict) else None
+    if actual != version:
         raise LodestoneError(
-            f"{path} has format {found}, this version reads {version}",
+            f"{path} has format {actual}, this version reads {version}",
             "make it again with this version: `dvc repro`, or install the version that wrote it",
         )
     return dict(content)
@@ -112,10 +112,10 @@ def check_weights(weights: Weights, view: str, params: ViewParams, path: Path) -
 
     expected = {name: tuple(value.shape) for name, value in make_network(view, params).state_dict().items()}
     for name in sorted(expected.keys() | weights.keys()):
-        found = weights[name].shape if name in weights else "missing"
-        if found != expected.get(name):
+        shape = weights[name].shape if name in weights else "missing"
+        if shape != expected.get(name):
             raise LodestoneError(
-                f"{path} does not fit its parameters: {name} is {found}, should be {expected.get(name, 'absent')}",
+                f"{path} does not fit its parameters: {name} is {shape}, should be {expected.get(name, 'absent')}",
                 "weights and parameters are of different networks or versions: train again with these parameters",
             )
         if not np.isfinite(weights[name]).all():

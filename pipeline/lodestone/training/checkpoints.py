@@ -1,6 +1,6 @@
-"""Where training goes on after a kill: everything that changes while a member is fitted, in one file per member.
+"""Checkpoints to resume training after a kill: everything that changes while a member is fitted, one file per member.
 
-One safetensors file whose header holds the rest as JSON, so that a checkpoint is whole or not there, and reading one
+One safetensors file whose header holds the rest as JSON, so that a checkpoint is complete or absent, and reading one
 runs no code. It lives outside DVC and is removed when the view is trained.
 """
 
@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lodestone.models.devices import say
+from lodestone.models.devices import print_line
 from lodestone.tables.files import write_atomically
 
 CHECKPOINTS_VARIABLE = "LODESTONE_CHECKPOINTS"
 CHECKPOINT_VERSION = 1
 _HEADER = "lodestone_checkpoint"
-_SECONDS = 60.0  # more often would cost time, less often more of it after a kill
+_SECONDS = 60.0  # more often costs time, less often loses more after a kill
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Checkpoint:
 
     Attributes:
         tensors: Weights, averaged weights, moments of the optimizer, states of the random generators, by name.
-        facts: Step, history, best epoch so far and the like, as JSON has it.
+        facts: Step, history, best epoch so far and the like, as JSON values.
     """
 
     tensors: Mapping[str, Tensor]
@@ -45,11 +45,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Scratch:
-    """Files that the processes training one view share while they do.
+    """Files shared by the processes that train one view.
 
     Attributes:
         folder: Removed when the view is trained.
-        seconds: A checkpoint is written at the end of an epoch if the last one is so old.
+        seconds: A checkpoint is written at the end of an epoch if the last one is this old.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class Scratch:
 
     @property
     def progress(self) -> Path:
-        """How far each member is."""
+        """Progress of each member."""
         return self.folder / "progress.jsonl"
 
     def checkpoint(self, member: int) -> Path:
@@ -77,8 +77,8 @@ class Scratch:
 def scratch_of(view: str, seed: int, digest: str) -> Scratch:
     """Below ``$LODESTONE_CHECKPOINTS``, or ``.lodestone/checkpoints`` under the working directory.
 
-    Each training has a place of its own: the seed of a view differs from round to round, and the digest of the data
-    between trainings with the same seed.
+    Each training has its own folder: the seed of a view differs between rounds, and the digest of the data between
+    trainings with the same seed.
     """
     root = Path(os.environ.get(CHECKPOINTS_VARIABLE) or ".lodestone/checkpoints")
     return Scratch(root / f"{view}-{seed:08x}-{digest[:12]}")
@@ -89,8 +89,8 @@ class CheckpointFile:
     """The checkpoint of one fit.
 
     Attributes:
-        path: Where it lies; ``None`` keeps none.
-        digest: Hash of all that decides the outcome of the fit; a checkpoint with another one is left alone.
+        path: The file; ``None`` keeps no checkpoint.
+        digest: Hash of everything that decides the result of the fit; a checkpoint with another digest is not used.
         seconds: Least time between two checkpoints.
     """
 
@@ -116,22 +116,22 @@ class CheckpointFile:
             self._last = time.monotonic()
 
     def load(self) -> Checkpoint | None:
-        """The checkpoint, or ``None`` where there is none for this fit; says why one that is there is not used."""
+        """The checkpoint, or ``None`` if this fit has none; prints why an existing one is not used."""
         if self.path is None or not self.path.is_file():
             return None
         try:
             header, tensors = _read(self.path)
         except Exception as error:  # any damage: training then starts afresh, which is slow but right
-            say(f"{self.path} is no readable checkpoint ({error}): training starts afresh")
+            print_line(f"{self.path} is no readable checkpoint ({error}): training starts afresh")
             return None
         if header["version"] != CHECKPOINT_VERSION or header["digest"] != self.digest:
-            say(f"{self.path} belongs to other parameters, crystals or code: training starts afresh")
+            print_line(f"{self.path} belongs to other parameters, crystals or code: training starts afresh")
             return None
         return Checkpoint(tensors, header["facts"])
 
 
 def digest_of(weights: Mapping[str, np.ndarray] | None, *facts: object) -> str:
-    """Hash of start weights, of facts by their text, and of the code and the torch that turn them into a result."""
+    """Hash of start weights, of the text of the facts, and of the code and torch version that produce the result."""
     digest = hashlib.blake2b(repr((facts, torch.__version__, _code_digest())).encode(), digest_size=16)
     for name, value in sorted((weights or {}).items()):
         digest.update(name.encode() + value.tobytes())
@@ -140,7 +140,7 @@ def digest_of(weights: Mapping[str, np.ndarray] | None, *facts: object) -> str:
 
 @cache
 def _code_digest() -> str:
-    """Hash of the modules that decide what training does; DVC trains again when they change, and must not go on."""
+    """Hash of the modules that define training; when they change, DVC trains again and must not resume."""
     root = Path(__file__).parents[1]
     files = sorted(
         path for room in ("crystals", "models", "substitution", "training") for path in (root / room).rglob("*.py")

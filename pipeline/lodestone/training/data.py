@@ -26,7 +26,7 @@ class LabelledCrystals:
     Attributes:
         crystals: Relaxed.
         energies: Their formation energies, shape ``(n,)``, eV/atom.
-        unrelaxed_structures: Each of them as it would be guessed, or ``None``; may be left out.
+        unrelaxed_structures: The unrelaxed structure of each, as substitution would guess it, or ``None``; optional.
     """
 
     crystals: Sequence[Crystal]
@@ -40,7 +40,7 @@ class LabelledCrystals:
 
 @dataclass(frozen=True)
 class Examples:
-    """A dataset and what a network should say of it.
+    """A dataset and the outputs a network should learn for it.
 
     Attributes:
         dataset: Relaxed crystals, then unrelaxed structures.
@@ -62,25 +62,25 @@ class Examples:
         return torch.arange(len(self), len(self.target))
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that it holds, by name."""
-        own = {"target": self.target, "unrelaxed_structure": self.unrelaxed_structure}
-        return own | {f"dataset/{name}": value for name, value in self.dataset.tensors().items()}
+        """All its tensors, by name."""
+        arrays = {"target": self.target, "unrelaxed_structure": self.unrelaxed_structure}
+        return arrays | {f"dataset/{name}": value for name, value in self.dataset.tensors().items()}
 
     @classmethod
     def restored(cls, kind: type[ViewDataset], tensors: Mapping[str, Tensor]) -> Examples:
-        """What :meth:`tensors` gave, with a dataset of some kind."""
+        """The inverse of :meth:`tensors`, for a class of datasets."""
         return cls(
             dataset=kind.restored(tensors_below("dataset", tensors)),
             target=tensors["target"],
             unrelaxed_structure=tensors["unrelaxed_structure"],
         )
 
-    def shown(self, rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
-        """Rows of relaxed crystals, a share of them, drawn anew at each call, replaced by the unrelaxed structures."""
+    def with_unrelaxed(self, rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
+        """Rows of relaxed crystals, with a random share of them replaced by the unrelaxed structures."""
         if share == 0:
             return rows
-        unrelaxed_structure = torch.rand(len(rows), generator=generator) < share
-        return torch.where(unrelaxed_structure, self.unrelaxed_structure[rows], rows)
+        replaced = torch.rand(len(rows), generator=generator) < share
+        return torch.where(replaced, self.unrelaxed_structure[rows], rows)
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ class TrainingData:
         """Build the datasets of a view.
 
         Raises:
-            LodestoneError: If a part is empty, or a label is no number.
+            LodestoneError: If a split is empty, or a label is not finite.
         """
-        for name, part in (("train", train), ("validation", validation)):
-            _refuse_unusable(name, part)
+        for name, labelled in (("train", train), ("validation", validation)):
+            _refuse_unusable(name, labelled)
         return cls(
             view=view,
             train=_examples(view, params, train, baseline),
@@ -130,18 +130,18 @@ class TrainingData:
         return self
 
 
-def tensors_below(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a part, by their names within it."""
-    return {name.removeprefix(f"{part}/"): value for name, value in tensors.items() if name.startswith(f"{part}/")}
+def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with a prefix and a slash, by the rest of their names."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def _examples(view: str, params: ViewParams, part: LabelledCrystals, baseline: ElementBaseline) -> Examples:
-    rows = [row for row, crystal in enumerate(part.unrelaxed_structures) if crystal is not None]
-    known, n = np.array(rows, dtype=np.intp), len(part.crystals)
+def _examples(view: str, params: ViewParams, labelled: LabelledCrystals, baseline: ElementBaseline) -> Examples:
+    rows = [row for row, crystal in enumerate(labelled.unrelaxed_structures) if crystal is not None]
+    known, n = np.array(rows, dtype=np.intp), len(labelled.crystals)
     unrelaxed_structure = np.arange(n)
     unrelaxed_structure[known] = n + np.arange(len(known))
-    crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
-    target = baseline.standardize(part.fractions(), part.energies)
+    crystals = [*labelled.crystals, *(crystal for crystal in labelled.unrelaxed_structures if crystal is not None)]
+    target = baseline.standardize(labelled.fractions(), labelled.energies)
     return Examples(
         dataset=make_dataset(view, crystals, params, [row >= n for row in range(len(crystals))]),
         target=torch.from_numpy(np.concatenate([target, target[known]])).float(),
@@ -149,27 +149,27 @@ def _examples(view: str, params: ViewParams, part: LabelledCrystals, baseline: E
     )
 
 
-def _refuse_unusable(name: str, part: LabelledCrystals) -> None:
-    if not len(part.crystals):
+def _refuse_unusable(name: str, labelled: LabelledCrystals) -> None:
+    if not len(labelled.crystals):
         raise LodestoneError(
             f"no crystal is in the part {name!r} of the split",
             f"training needs at least one: change split.{'validation' if name == 'validation' else 'test'} in "
             "params.yaml, loosen snapshot.filters, or take a larger snapshot",
         )
-    wrong = np.flatnonzero(~np.isfinite(part.energies))
+    wrong = np.flatnonzero(~np.isfinite(labelled.energies))
     if len(wrong):
-        crystal = "".join(part.crystals[wrong[0]].species)[:40]
+        crystal = "".join(labelled.crystals[wrong[0]].species)[:40]
         raise LodestoneError(
-            f"the formation energy of {crystal} (row {wrong[0]} of the part {name!r}) is {part.energies[wrong[0]]}",
+            f"the formation energy of {crystal} (row {wrong[0]} of the part {name!r}) is {labelled.energies[wrong[0]]}",
             "training needs finite labels: remove this crystal or correct its energy",
         )
 
 
-def _digest(view: str, params: ViewParams, parts: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
+def _digest(view: str, params: ViewParams, splits: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
     digest = hashlib.blake2b(f"{view} {params.model_dump_json()}".encode(), digest_size=16)
     digest.update(baseline.coefficients.tobytes() + np.float64(baseline.scale).tobytes())
-    for part in parts:
-        crystals = [*part.crystals, *(crystal for crystal in part.unrelaxed_structures if crystal is not None)]
+    for labelled in splits:
+        crystals = [*labelled.crystals, *(crystal for crystal in labelled.unrelaxed_structures if crystal is not None)]
         digest.update("".join(crystal.digest() for crystal in crystals).encode())
-        digest.update(np.asarray(part.energies, dtype=np.float64).tobytes())
+        digest.update(np.asarray(labelled.energies, dtype=np.float64).tobytes())
     return digest.hexdigest()

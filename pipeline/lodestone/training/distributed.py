@@ -1,8 +1,8 @@
-"""Data parallel training: the processes of a launcher share every batch and take the same step.
+"""Data-parallel training: the processes of a launcher share every batch and take the same step.
 
 `torchrun --nproc-per-node 2 stages/train.py VIEW ROUND`. The networks are so small that one sum over all gradients per
-step costs little; taken by hand instead of by `DistributedDataParallel`, ranks may split their share of a batch into
-different numbers of parts when memory runs out, and weights keep their names.
+step costs little. Without `DistributedDataParallel`, ranks may split their share of a batch into different numbers of
+pieces when memory runs out, and weights keep their names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Ranks:
 
     Attributes:
         rank: Its number; number 0 writes.
-        size: How many there are.
+        size: Number of processes.
         local: Its number on this machine.
     """
 
@@ -41,11 +41,11 @@ class Ranks:
         return self.rank == 0
 
     def share(self, rows: Tensor) -> Tensor:
-        """This process's part of a batch: every ``size``-th row; empty where there are fewer rows than processes."""
+        """This process's share of a batch: every ``size``-th row; empty where there are fewer rows than processes."""
         return rows[self.rank :: self.size]
 
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter], loss: Tensor) -> Tensor:
-        """Replace each gradient by its sum over all processes; returns that of the losses."""
+        """Replace each gradient by its sum over all processes; returns the sum of the losses."""
         if self.size == 1:
             return loss
         owners = list(parameters)
@@ -66,13 +66,13 @@ class Ranks:
         return float(total)
 
     def from_first(self, value: T) -> T:
-        """What process 0 has, in every process."""
+        """The value of process 0, in every process."""
         if self.size == 1:
             return value
-        kept: list[Any] = [value if self.writes else None]
-        distributed.broadcast_object_list(kept)
-        found: T = kept[0]
-        return found
+        values: list[Any] = [value if self.writes else None]
+        distributed.broadcast_object_list(values)
+        received: T = values[0]
+        return received
 
 
 def ranks() -> Ranks:
@@ -94,6 +94,6 @@ def process_group() -> Iterator[Ranks]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield ranks()
-        distributed.barrier()  # none leaves while another still needs it, e.g. process 0, which writes
+        distributed.barrier()  # no process leaves while another needs it, e.g. process 0, which writes
     finally:
         distributed.destroy_process_group()

@@ -1,4 +1,4 @@
-"""Training data in one file that the processes which train a view share: safetensors, never a pickle."""
+"""Training data in one file, shared by the processes that train a view: safetensors, never a pickle."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SharedData:
                 "let no other program write there: set LODESTONE_CHECKPOINTS to a folder of its own",
             )
         kind, scale = dataset_class(facts["view"]), float(tensors.pop("scale"))
-        train, validation = (Examples.restored(kind, tensors_below(part, tensors)) for part in ("train", "validation"))
+        train, validation = (Examples.restored(kind, tensors_below(name, tensors)) for name in ("train", "validation"))
         return TrainingData(view=facts["view"], train=train, validation=validation, scale=scale, digest=self.digest)
 
 
@@ -56,8 +56,8 @@ def share(data: TrainingData, path: Path) -> SharedData:
     """Write the arrays to a file that other processes map into memory."""
     from safetensors.torch import save_file
 
-    parts = {"train": data.train.tensors(), "validation": data.validation.tensors()}
-    tensors = {f"{part}/{name}": value for part, held in parts.items() for name, value in held.items()}
+    splits = {"train": data.train.tensors(), "validation": data.validation.tensors()}
+    tensors = {f"{split}/{name}": value for split, arrays in splits.items() for name, value in arrays.items()}
     tensors["scale"] = torch.tensor(data.scale, dtype=torch.float64)
     write_atomically(path, partial(save_file, tensors, metadata={"digest": data.digest, "view": data.view}))
     return SharedData(path=path, digest=data.digest)

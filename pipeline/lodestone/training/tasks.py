@@ -1,4 +1,4 @@
-"""What it takes to fit one member of an ensemble, and what comes out."""
+"""Input and result of fitting one member of an ensemble."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FitTask:
         params: Parameters of the view.
         member: Number of the member.
         seed: Its own seed.
-        data: What to learn from and to watch, or the file that holds it.
+        data: Training and validation data, or the file that holds them.
         start: Weights to fine-tune, or ``None`` to start afresh.
         scratch: Where checkpoints and progress are written; ``None`` writes neither.
     """
@@ -35,7 +35,7 @@ class FitTask:
 
     @property
     def epochs(self) -> int:
-        """Epochs at most."""
+        """Largest number of epochs."""
         return self.params.epochs if self.start is None else self.params.fine_tune_epochs
 
     @property
@@ -45,7 +45,7 @@ class FitTask:
 
     @property
     def unrelaxed(self) -> float:
-        """Share of the crystals that are shown as unrelaxed structures."""
+        """Share of the crystals that are replaced by unrelaxed structures."""
         return self.params.unrelaxed if isinstance(self.params, GeometryParams) else 0.0
 
     @property

@@ -29,7 +29,7 @@ from lodestone.training.progress_bar import reported
 from lodestone.training.shared import share
 from lodestone.training.tasks import FitResult, FitTask
 
-_MODULES = ("torch._dynamo", "pymatgen.core")  # which optimizers and features of elements import on first use
+_MODULES = ("torch._dynamo", "pymatgen.core")  # imported on first use by optimizers and element features
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def train_view(
     *,
     structures_seed: int | None = None,
 ) -> TrainedView:
-    """Fit every member, on all cores, and predict the validation and test crystals and unrelaxed structures of them.
+    """Fit every member, on all cores, and predict validation and test crystals and their unrelaxed structures.
 
     Args:
         view: See :func:`fit_view`, as for the next four.
@@ -67,8 +67,8 @@ def train_view(
         crystals: Known crystals.
         warm_start: Networks of the previous round.
         seed: Seed of this view in this round.
-        structures_seed: Draws the unrelaxed structures that are predicted; give all views of a round the same. That of
-            the view by default.
+        structures_seed: Seed of the unrelaxed structures that are predicted, the same for all views of a round; by
+            default that of the view.
     """
     held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
     fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out)
@@ -85,13 +85,13 @@ def train_view(
 def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: Path | None, seed: int) -> SavedView:
     """Fit every member, on all cores.
 
-    Called again after a kill, it goes on from checkpoints (``$LODESTONE_CHECKPOINTS``), to the same result.
+    Called again after a kill, it resumes from checkpoints (``$LODESTONE_CHECKPOINTS``), to the same result.
 
     Args:
         view: Name of the view.
         params: Parameters of the view.
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`); those of split ``train`` are
-            learned from.
+            trained on.
         warm_start: Networks of the previous round to fine-tune, or ``None``.
         seed: Seed of this view in this round; each member has its own child.
     """
@@ -102,14 +102,14 @@ def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: 
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Networks, the curves of their fits, and the files that the fits have left."""
+    """Networks, their learning curves, and the files that the fits left."""
 
     saved: SavedView
     results: list[FitResult]
     scratch: Scratch
 
     def clean_up(self) -> None:
-        """Remove the files; only now, so that what comes after the fits can be tried again."""
+        """Remove the files; not earlier, so that what follows the fits can be tried again."""
         if ranks().writes:
             self.scratch.remove()
 
@@ -123,13 +123,15 @@ def _fit_view(
     *,
     held_out: UnrelaxedStructures | None,
 ) -> _Fitted:
-    parts = {part: _part(crystals, part) for part in ("train", "validation")}
+    splits = {split: _labelled(crystals, split) for split in ("train", "validation")}
     if isinstance(params, GeometryParams) and params.unrelaxed > 0:
-        parts["train"] = replace(parts["train"], unrelaxed_structures=unrelaxed_to_train_on(crystals, seed))
-        parts["validation"] = replace(parts["validation"], unrelaxed_structures=_of_part(crystals, held_out))
+        splits["train"] = replace(splits["train"], unrelaxed_structures=unrelaxed_to_train_on(crystals, seed))
+        splits["validation"] = replace(
+            splits["validation"], unrelaxed_structures=_validation_structures(crystals, held_out)
+        )
     start = _start(warm_start, view, params)
-    baseline = start.baseline.including(parts["train"].fractions()) if start else _baseline(parts["train"])
-    data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
+    baseline = start.baseline.including(splits["train"].fractions()) if start else _baseline(splits["train"])
+    data = TrainingData.prepare(view, params, splits["train"], splits["validation"], baseline)
     scratch = scratch_of(view, seed, data.digest)
     tasks = [
         FitTask(
@@ -153,7 +155,7 @@ def _unrelaxed_held_out(params: ViewParams, crystals: pl.DataFrame, seed: int) -
     return unrelaxed_held_out(crystals, seed) if isinstance(params, GeometryParams) else None
 
 
-def _of_part(crystals: pl.DataFrame, held_out: UnrelaxedStructures | None) -> list[Crystal | None]:
+def _validation_structures(crystals: pl.DataFrame, held_out: UnrelaxedStructures | None) -> list[Crystal | None]:
     """The unrelaxed structure of each validation crystal, or ``None``."""
     known = dict(zip(held_out.table["material_id"], held_out.crystals, strict=True)) if held_out else {}
     return [known.get(name) for name in subset(crystals, "validation")["material_id"]]
@@ -165,7 +167,7 @@ def _fit_all(tasks: list[FitTask], data: TrainingData, scratch: Scratch, title: 
     if ranks().size > 1:
         with reported(scratch.progress, total, title) if ranks().writes else nullcontext():
             return [fit_member(task) for task in tasks]
-    shared = share(data, scratch.data)  # else every process would get, and keep, a copy of its own
+    shared = share(data, scratch.data)  # otherwise every process would hold its own copy
     by_member = {str(task.member): replace(task, data=shared) for task in tasks}
     with reported(scratch.progress, total, title):
         results = dict(process_all(fit_member, by_member, (type(data.train.dataset).__module__, *_MODULES)))
@@ -186,8 +188,8 @@ def _start(folder: Path | None, view: str, params: ViewParams) -> SavedView | No
     return saved
 
 
-def _part(crystals: pl.DataFrame, part: str) -> LabelledCrystals:
-    rows = subset(crystals, part)
+def _labelled(crystals: pl.DataFrame, split: str) -> LabelledCrystals:
+    rows = subset(crystals, split)
     return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
 

@@ -1,4 +1,4 @@
-"""The state of one fit and its two moves: a step on a batch, and an epoch on all of them."""
+"""The state of one fit and how it advances: a step on a batch, and an epoch over all batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lodestone.training.distributed import Ranks
 from lodestone.training.tasks import FitTask
 
 _WARM_UP = 0.1
-_AVERAGED = 0.05  # of all steps: how far the average of the weights looks back
+_AVERAGED = 0.05  # share of all steps over which the weights are averaged
 _FEWEST_AVERAGED = 20  # steps
 _CLIP = 1.0
 
@@ -29,8 +29,8 @@ _CLIP = 1.0
 class Trainer:
     """Network, averaged weights, optimizer, schedule, random numbers and history of one fit.
 
-    AdamW, a cosine schedule with warm-up, clipped gradients, and an exponential average of the weights, which is what
-    is validated and kept.
+    AdamW, a cosine schedule with warm-up, clipped gradients, and an exponential average of the weights, which is
+    validated and kept.
 
     Args:
         task: What to fit.
@@ -70,7 +70,7 @@ class Trainer:
 
     @property
     def done(self) -> bool:
-        """Whether all epochs have run, or too many went by without a better validation error."""
+        """Whether all epochs have run, or too many have passed without a better validation error."""
         patience, since = self.task.params.patience, len(self.history) - self._best_epoch()
         return len(self.history) >= self.task.epochs or (patience is not None and since >= patience)
 
@@ -80,7 +80,7 @@ class Trainer:
         return self.best or weights
 
     def run_epoch(self) -> None:
-        """One pass over the training set and one look at the validation set.
+        """One pass over the training set and one over the validation set.
 
         Raises:
             LodestoneError: If the loss is not a number.
@@ -89,7 +89,7 @@ class Trainer:
         train_error = self._train()
         self.seconds += time.perf_counter() - began
         validation_errors = self._validate()
-        for error in (train_error, *validation_errors.values()):  # only the latter see what the last step did
+        for error in (train_error, *validation_errors.values()):  # only the validation errors see the last step
             self._refuse_divergence(error)
         self.history.append(
             {
@@ -105,29 +105,31 @@ class Trainer:
     def state(self) -> Checkpoint:
         """Everything that later epochs depend on."""
         moments = self.optimizer.state_dict()["state"]
-        parts: dict[str, Mapping[str, Tensor]] = {
+        groups: dict[str, Mapping[str, Tensor]] = {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "best": self.best,
             "random": {"order": self.generator.get_state(), **_random_states(self.device)},
             **{f"optimizer.{number}": values for number, values in moments.items()},
         }
-        tensors = {f"{part}/{name}": _own(value) for part, values in parts.items() for name, value in values.items()}
+        tensors = {
+            f"{group}/{name}": _copied(value) for group, values in groups.items() for name, value in values.items()
+        }
         return Checkpoint(tensors, {"steps": self.steps, "seconds": self.seconds, "history": [*self.history]})
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a state of the same task."""
-        parts: dict[str, dict[str, Tensor]] = {"best": {}}
+        """Continue from a state of the same task."""
+        groups: dict[str, dict[str, Tensor]] = {"best": {}}
         for name, value in checkpoint.tensors.items():
-            part, _, rest = name.partition("/")
-            parts.setdefault(part, {})[rest] = value
-        self.network.load_state_dict(parts["network"])
-        self.averaged.load_state_dict(parts["averaged"])
-        moments = {int(part.split(".")[1]): parts[part] for part in parts if part.startswith("optimizer.")}
+            group, _, rest = name.partition("/")
+            groups.setdefault(group, {})[rest] = value
+        self.network.load_state_dict(groups["network"])
+        self.averaged.load_state_dict(groups["averaged"])
+        moments = {int(group.split(".")[1]): groups[group] for group in groups if group.startswith("optimizer.")}
         self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
-        self.best = parts["best"]
-        self.generator.set_state(parts["random"]["order"])
-        _set_random_states(parts["random"], self.device)
+        self.best = groups["best"]
+        self.generator.set_state(groups["random"]["order"])
+        _set_random_states(groups["random"], self.device)
         facts: Mapping[str, Any] = checkpoint.facts
         self.steps, self.seconds, self.history = facts["steps"], facts["seconds"], list(facts["history"])
 
@@ -135,33 +137,33 @@ class Trainer:
         """One pass over the training set; returns the mean absolute error of the standardized outputs."""
         self.network.train()
         order = torch.randperm(len(self.data.train), generator=self.generator)
-        shown = self.data.train.shown(order, self.task.unrelaxed, self.generator)
-        batches = shown.split(self.task.params.batch_size)
+        inputs = self.data.train.with_unrelaxed(order, self.task.unrelaxed, self.generator)
+        batches = inputs.split(self.task.params.batch_size)
         losses = torch.stack([self.step(rows) for rows in batches]).cpu().double()  # read at once: the GPU never waits
         return float((losses * torch.tensor([float(len(rows)) for rows in batches])).sum()) / len(order)
 
     def _validate(self) -> dict[str, float]:
         """Mean absolute errors of the averaged weights on the validation set, standardized.
 
-        On relaxed crystals, and where there are any on unrelaxed structures, which is what screening sees.
+        On relaxed crystals and, where there are any, on unrelaxed structures, which are what screening sees.
         """
         known = self.data.validation
         seen = {"validation_mae": torch.arange(len(known)), "validation_mae_unrelaxed": known.unrelaxed_rows}
         return {name: self._mae(known, rows) for name, rows in seen.items() if len(rows)}
 
     def _mae(self, examples: Examples, rows: Tensor) -> float:
-        mine = self.ranks.share(rows)
-        outputs = in_batches(self.averaged.module.eval(), examples.dataset, self.device, rows=mine)
-        error = float(np.abs(outputs - examples.target[mine].numpy()).sum())
+        own = self.ranks.share(rows)
+        outputs = in_batches(self.averaged.module.eval(), examples.dataset, self.device, rows=own)
+        error = float(np.abs(outputs - examples.target[own].numpy()).sum())
         return self.ranks.sum(error, self.device) / len(rows)
 
     def step(self, rows: Tensor) -> Tensor:
-        """One step of the optimizer on a batch, in as many parts as memory needs; returns its mean absolute error."""
+        """One optimizer step on a batch, in as many pieces as memory needs; returns its mean absolute error."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
 
-        def backward(part: Tensor) -> Tensor:
-            loss = self._error(self.data.train, part) / len(rows)
+        def backward(piece: Tensor) -> Tensor:
+            loss = self._error(self.data.train, piece) / len(rows)
             loss.backward()
             return loss.detach()
 
@@ -186,7 +188,7 @@ class Trainer:
         return min(((self._judged(row), int(row["epoch"])) for row in self.history), default=(0.0, 0))[1]
 
     def _judged(self, row: Mapping[str, float]) -> float:
-        """Validation error, with the share of unrelaxed structures that training has; eV/atom."""
+        """Validation error, weighted by the share of unrelaxed structures in training; eV/atom."""
         relaxed, share = row["validation_mae"], self.task.unrelaxed
         unrelaxed = row.get("validation_mae_unrelaxed", relaxed)
         return relaxed if unrelaxed == relaxed else (1 - share) * relaxed + share * unrelaxed
@@ -209,13 +211,13 @@ def rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
 
 
-def _own(value: Tensor) -> Tensor:
+def _copied(value: Tensor) -> Tensor:
     """A copy in main memory that shares nothing with other tensors."""
     return value.detach().to("cpu", copy=True).contiguous()
 
 
 def _random_states(device: torch.device) -> dict[str, Tensor]:
-    """Of the generators that networks with random parts would draw from."""
+    """States of the generators that networks with random layers would use."""
     cuda = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
     return {"cpu": torch.get_rng_state(), **cuda}
 

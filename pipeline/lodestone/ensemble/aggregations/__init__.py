@@ -1,1 +1,1 @@
-"""Ways to make one prediction of the members of all views, one file each."""
+"""Ways to combine the members of all views into one prediction, one file each."""

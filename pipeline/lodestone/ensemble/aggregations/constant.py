@@ -12,7 +12,7 @@ _STEPS = 100  # weights are hundredths
 
 @AGGREGATIONS.register("constant")
 class Constant:
-    """The weights with the least MAE: for two views the best of a grid, for more the best of all."""
+    """The weights with the least MAE: for two views the best of a grid, for more the exact optimum."""
 
     def fit(self, members: Members, true: np.ndarray) -> Parameters:
         """One weight per view, in hundredths."""
@@ -48,12 +48,12 @@ def _least_deviations(errors: np.ndarray) -> np.ndarray:
     from scipy.sparse import bmat, csr_array, eye_array
 
     k, n = errors.shape
-    own, each = csr_array(errors.T), eye_array(n)  # beside the weights one variable for the |error| of each crystal
+    own, each = csr_array(errors.T), eye_array(n)  # besides the weights, one variable per crystal for its |error|
     above = bmat([[own, -each], [-own, -each]], format="csr")
     total = np.concatenate([np.ones(k), np.zeros(n)])[None]
     cost = np.concatenate([np.zeros(k), np.full(n, 1 / n)])
-    found = linprog(cost, A_ub=above, b_ub=np.zeros(2 * n), A_eq=total, b_eq=[1.0], method="highs").x[:k]
-    return _in_hundredths(np.clip(found, 0, 1))
+    weights = linprog(cost, A_ub=above, b_ub=np.zeros(2 * n), A_eq=total, b_eq=[1.0], method="highs").x[:k]
+    return _in_hundredths(np.clip(weights, 0, 1))
 
 
 def _in_hundredths(weights: np.ndarray) -> np.ndarray:

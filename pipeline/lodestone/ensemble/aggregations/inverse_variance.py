@@ -9,16 +9,16 @@ import numpy as np
 from lodestone.config.registry import AGGREGATIONS
 from lodestone.ensemble.strategies import Aggregate, Members, Parameters, mixture
 
-_LOG_ERRORS = np.log(np.geomspace(0.003, 1.0, 11))  # eV/atom: what the members of a view may get wrong together
+_LOG_ERRORS = np.log(np.geomspace(0.003, 1.0, 11))  # eV/atom: errors that the members of a view share
 _MOST = 2000  # points of the grid at which the search begins
 
 
 @AGGREGATIONS.register("inverse_variance")
 class InverseVariance:
-    """A variance is that of the members, and of what all members of a view get wrong together, which is fitted."""
+    """The variance of a view is that of its members plus that of the error they share, which is fitted."""
 
     def fit(self, members: Members, true: np.ndarray) -> Parameters:
-        """The errors of the views, hidden from their spreads, for which the MAE is least: a grid, then a simplex."""
+        """The shared errors of the views, hidden from their spreads, with the least MAE: a grid, then a simplex."""
         from scipy.optimize import minimize
 
         def hidden(logs: np.ndarray) -> dict[str, float]:
@@ -28,8 +28,8 @@ class InverseVariance:
             return float(np.abs(self.aggregate(members, {"errors": hidden(logs)}).mean - true).mean())
 
         start = min((np.array(point) for point in product(_grid(len(members)), repeat=len(members))), key=mae)
-        found = minimize(mae, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}).x
-        return {"errors": hidden(found)}
+        best = minimize(mae, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}).x
+        return {"errors": hidden(best)}
 
     def aggregate(self, members: Members, parameters: Parameters) -> Aggregate:
         """The average by these weights."""

@@ -1,4 +1,4 @@
-"""All views count the same."""
+"""Equal weights for all views."""
 
 from __future__ import annotations
 
