@@ -1,8 +1,8 @@
 """Linear algebra of many small matrices in plain arithmetic: the same bits on every processor.
 
-BLAS, LAPACK and ``einsum`` choose a kernel by the processor, and with it the order of their sums and whether a product
-is rounded before it is added. numpy's elementwise operations are rounded one by one, as IEEE 754 says, whatever the
-kernel. All that is stored before a network is trained is computed with these.
+BLAS, LAPACK and ``einsum`` choose a kernel by processor, and with it the order of sums and whether a product is rounded
+before it is added. numpy's elementwise operations are rounded one by one, as IEEE 754 requires, whatever the kernel.
+Everything stored before a network is trained is computed with these functions.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def dot(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Sum of products over the last axis, one after another.
+    """Sum of products over the last axis, added one by one.
 
     Args:
         first: Shape ``(..., k)``.

@@ -31,7 +31,7 @@ def atomic_fractions(atomic_numbers: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def fractions_of_formulas(formulas: Iterable[str]) -> np.ndarray:
-    """Atomic fractions of each formula, shape ``(n, N_ELEMENTS)``, indexed by atomic number; equal ones are read once.
+    """Atomic fractions of each formula, shape ``(n, N_ELEMENTS)``, indexed by atomic number; equal ones parsed once.
 
     Raises:
         ValueError: If a formula cannot be read, or names an element that does not exist.
@@ -47,7 +47,7 @@ def fractions_of_formulas(formulas: Iterable[str]) -> np.ndarray:
 
 
 def without_zeros(fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compositions by the elements they have.
+    """Compositions as lists of the elements they contain.
 
     Args:
         fractions: Shape ``(n, N_ELEMENTS)``.
@@ -56,7 +56,7 @@ def without_zeros(fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         Atomic numbers, ascending, then 0, and atomic fractions of these, both of shape ``(n, most elements)``.
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the shape is different.
     """
     if fractions.shape[1] != N_ELEMENTS:
         raise ValueError(f"compositions have {fractions.shape[1]} columns, not {N_ELEMENTS}")
@@ -84,10 +84,10 @@ def weighted_sums(fractions: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def chemical_systems(elements: np.ndarray) -> tuple[list[Elements], np.ndarray]:
-    """The chemical systems that occur, and the number of the one that each composition belongs to.
+    """The distinct chemical systems, and the index of the system of each composition.
 
     Args:
-        elements: Atomic numbers as :func:`without_zeros` gives them.
+        elements: Atomic numbers as returned by :func:`without_zeros`.
     """
     order = np.lexsort(elements.T)
     first = np.ones(len(order), dtype=bool)
@@ -100,7 +100,7 @@ def chemical_systems(elements: np.ndarray) -> tuple[list[Elements], np.ndarray]:
 
 
 def rows_by_system(systems: list[Elements], numbers: np.ndarray, rows: np.ndarray) -> dict[Elements, np.ndarray]:
-    """Group some rows of what :func:`chemical_systems` was given by their system, in their order."""
+    """Group rows of the input of :func:`chemical_systems` by system, keeping their order."""
     order = np.argsort(numbers[rows], kind="stable")
     sizes = np.bincount(numbers[rows], minlength=len(systems))
     groups = np.split(rows[order], np.cumsum(sizes)[:-1]) if systems else []
@@ -108,18 +108,18 @@ def rows_by_system(systems: list[Elements], numbers: np.ndarray, rows: np.ndarra
 
 
 def subsystems(elements: Elements) -> Iterator[Elements]:
-    """The chemical system and all its parts, the large ones first."""
+    """The chemical system and all its subsystems, largest first."""
     return chain.from_iterable(combinations(elements, size) for size in range(len(elements), 0, -1))
 
 
 def lowest_of_equals(fractions: np.ndarray, energies: np.ndarray) -> np.ndarray:
-    """The row of least energy, and of equals the first, of each composition, ascending.
+    """The row with the lowest energy for each composition (the first of a tie), ascending.
 
     Args:
         fractions: Shape ``(n, N_ELEMENTS)``.
         energies: Shape ``(n,)``.
     """
-    direction = np.random.default_rng(0).random(N_ELEMENTS)  # makes a number of each composition, to sort by
+    direction = np.random.default_rng(0).random(N_ELEMENTS)  # maps each composition to a number to sort by
     names = np.round(weighted_sums(fractions, direction), 9)
     order = np.lexsort((np.arange(len(energies)), energies, names))
     first = np.ones(len(order), dtype=bool)

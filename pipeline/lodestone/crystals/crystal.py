@@ -70,8 +70,8 @@ class Crystal:
 
     def digest(self) -> str:
         """Content hash of the crystal, rounded to 1e-6, as 32 hex digits."""
-        parts = (np.round(self.lattice, 6) + 0.0, self.atomic_numbers, np.round(self.frac_coords, 6) + 0.0)
-        return hashlib.blake2b(b"".join(part.tobytes() for part in parts), digest_size=16).hexdigest()
+        arrays = (np.round(self.lattice, 6) + 0.0, self.atomic_numbers, np.round(self.frac_coords, 6) + 0.0)
+        return hashlib.blake2b(b"".join(array.tobytes() for array in arrays), digest_size=16).hexdigest()
 
     def to_pymatgen(self) -> Structure:
         """Convert to a pymatgen ``Structure``."""

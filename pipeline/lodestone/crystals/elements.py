@@ -1,4 +1,4 @@
-"""Element symbols by atomic number; they stand in :mod:`lodestone.config.elements`, since parameters name them, too."""
+"""Element symbols by atomic number; defined in :mod:`lodestone.config.elements`, as parameters use them too."""
 
 from lodestone.config.elements import ATOMIC_NUMBERS, SYMBOLS
 

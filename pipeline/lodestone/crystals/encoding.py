@@ -43,7 +43,7 @@ def decode(table: pl.DataFrame) -> list[Crystal]:
 
 
 def describe(crystals: Sequence[Crystal]) -> pl.DataFrame:
-    """Encoding plus everything that follows from the crystal: formula, chemical system, symmetry, prototype."""
+    """Encoding plus everything derived from the crystal: formula, chemical system, symmetry, prototype."""
     symmetries = [symmetry_of(crystal) for crystal in crystals]
     derived = pl.DataFrame(
         {

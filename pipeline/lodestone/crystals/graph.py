@@ -1,4 +1,4 @@
-"""Periodic neighbor graphs, and what is left of them when symmetry is taken out."""
+"""Periodic neighbor graphs, and their reduction by symmetry."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ class Graph:
 class OrbitGraph:
     """A periodic crystal with one node per orbit of equivalent atoms and one edge per kind of bond between orbits.
 
-    Equivalent atoms see the same neighbors at the same distances, so a network on this graph knows as much as one on
-    all atoms, at a fraction of the work.
+    Equivalent atoms have the same neighbors at the same distances, so a network on this graph has the same information
+    as one on all atoms, at a fraction of the cost.
 
     Attributes:
         atomic_numbers: Shape ``(o,)``.
-        atoms: How many atoms of the cell each orbit has, shape ``(o,)``.
+        atoms: Number of atoms of the cell in each orbit, shape ``(o,)``.
         source: Orbit each edge comes from, shape ``(e,)``.
         target: Orbit each edge ends at, shape ``(e,)``, ascending.
         distance: Mean length of these bonds, shape ``(e,)``, Å.
-        bonds: How many of them end at each atom, on average, shape ``(e,)``.
+        bonds: Mean number of them ending at each atom, shape ``(e,)``.
     """
 
     atomic_numbers: np.ndarray
@@ -60,7 +60,7 @@ class OrbitGraph:
 def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
     """Reduce the neighbor graph by the symmetry of the crystal; see :func:`neighbor_graph`.
 
-    Bonds are averaged over all atoms of an orbit, so that nothing depends on which atom would stand for the others.
+    Bonds are averaged over all atoms of an orbit, so the result does not depend on a choice of representative atom.
     """
     graph, orbits = neighbor_graph(crystal, cutoff, neighbors), orbits_of(crystal)
     atoms = np.bincount(orbits)
@@ -84,13 +84,13 @@ def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
 
 
 def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
-    """Join each atom to its nearest neighbors, the last shell kept whole.
+    """Connect each atom to its nearest neighbors, keeping the last shell whole.
 
     Counting neighbors alone would cut through shells of equal distance, and the choice would depend on the cell.
 
     Args:
         crystal: Any cell.
-        cutoff: Longest edge, Å; widened for crystals in which an atom has no neighbor so near.
+        cutoff: Longest edge, Å; widened for crystals in which an atom has no neighbor within it.
         neighbors: Edges per atom, more where the last shell needs it, fewer where the cutoff ends first.
 
     Raises:

@@ -9,16 +9,16 @@ from lodestone.runtime.imports import without
 
 
 def pairs_within(crystal: Crystal, cutoff: float, quantities: str, *, both_ways: bool = True) -> tuple[np.ndarray, ...]:
-    """All pairs of atoms up to a distance, in no particular order; on one thread, as workers fill the other cores.
+    """All pairs of atoms up to a distance, in no particular order; on one thread, as workers use the other cores.
 
     Args:
         crystal: Any cell that is not flat.
         cutoff: Å.
         quantities: What to return, one letter each: ``i`` and ``j`` (the atoms, shape ``(p,)``), ``d`` (their
             distance, shape ``(p,)``, Å).
-        both_ways: Each pair twice, as (i, j) and as (j, i).
+        both_ways: Whether to return each pair twice, as (i, j) and (j, i).
     """
-    with without("torch"):  # it would be imported to see whether the coordinates are tensors
+    with without("torch"):  # vesin would import it to check for tensors
         import vesin
 
     search = vesin.NeighborList(cutoff=cutoff, full_list=both_ways, n_threads=1)

@@ -1,4 +1,4 @@
-"""Whether atoms in a cell can be a crystal at all: one check for what is learned from and for what is predicted."""
+"""Whether atoms in a cell can be a crystal at all: one check for training data and for predictions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def shortest_distance(crystal: Crystal, cutoff: float) -> float | None:
 def why_unsound(
     crystal: Crystal, *, min_distance: float = MIN_DISTANCE, volume_per_atom: tuple[float, float] = VOLUME_PER_ATOM
 ) -> str | None:
-    """Why atoms in a cell are no crystal, or ``None`` where they can be one.
+    """Why atoms in a cell cannot be a crystal, or ``None`` if they can.
 
     Args:
         crystal: Lattice, atoms and positions.
@@ -48,10 +48,10 @@ def why_unsound(
 
 
 def refuse_unsound(crystals: Sequence[Crystal]) -> None:
-    """Stop at the first that is no crystal: networks would answer all the same, and be confident.
+    """Stop at the first unsound crystal: networks would give confident predictions all the same.
 
     Raises:
-        LodestoneError: Names it by its place and its atoms, and says why.
+        LodestoneError: With the position, the atoms and the reason.
     """
     for place, crystal in enumerate(crystals):
         reason = why_unsound(crystal)

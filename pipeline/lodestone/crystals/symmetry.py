@@ -25,7 +25,7 @@ class Symmetry:
     Attributes:
         spacegroup_number: International number, 1 to 230.
         prototype: Label independent of the elements, e.g. ``AB_cF8_225_4:m-3m_4:m-3m``.
-        decorated: The same with the elements on their orbits: equal for equal composition and prototype.
+        decorated: The same with the elements on their orbits; equal if composition and prototype are equal.
     """
 
     spacegroup_number: int
@@ -42,7 +42,7 @@ def symmetry_of(crystal: Crystal, symprec: float = SYMPREC) -> Symmetry:
 
     Args:
         crystal: Any cell of the crystal, primitive or not.
-        symprec: Tolerance in Å; where moyopy finds no symmetry it is lowered tenfold, then P1 is assumed.
+        symprec: Tolerance in Å; lowered tenfold, twice, where moyopy fails; then P1 is assumed.
     """
     data = _dataset(crystal, symprec)
     if data is not None:
@@ -56,22 +56,22 @@ def orbits_of(crystal: Crystal, symprec: float = ORBIT_SYMPREC) -> np.ndarray:
 
     Args:
         crystal: Any cell of the crystal, primitive or not.
-        symprec: Tolerance in Å; where moyopy finds no symmetry, each atom is an orbit of its own.
+        symprec: Tolerance in Å; where moyopy fails, each atom is its own orbit.
 
     Returns:
-        Shape ``(n,)``, from 0 on; atoms of one orbit are equivalent.
+        Shape ``(n,)``, starting at 0; atoms of one orbit are equivalent.
     """
     data = _dataset(crystal, symprec)
     return np.arange(len(crystal)) if data is None else np.unique(data.orbits, return_inverse=True)[1]
 
 
 def orbits_by_element(decorated: str) -> dict[int, str]:
-    """What a decorated label says of each element: its share of the formula and the orbits it stands on.
+    """Parse a decorated label: share of the formula and orbits of each element.
 
     Returns:
-        By atomic number; two elements with equal entries can change places.
+        By atomic number; two elements with equal entries can be swapped.
     """
-    heads = (part.split("=", 1) for part in decorated.split("_")[2:])
+    heads = (entry.split("=", 1) for entry in decorated.split("_")[2:])
     split = ((head.rstrip("0123456789"), head, orbits) for head, orbits in heads)
     return {ATOMIC_NUMBERS[symbol]: f"{head[len(symbol) :]}={orbits}" for symbol, head, orbits in split}
 
@@ -79,7 +79,7 @@ def orbits_by_element(decorated: str) -> dict[int, str]:
 def _dataset(crystal: Crystal, symprec: float) -> Any:
     import moyopy
 
-    # It warns of every cell whose symmetry is higher than its lattice's.
+    # It warns about every cell whose symmetry is higher than its lattice's.
     logging.getLogger("moyo").setLevel(logging.ERROR)
     cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
     for precision in (symprec, symprec / 10, symprec / 100):
@@ -101,9 +101,9 @@ def _symmetry(data: Any, crystal: Crystal) -> Symmetry:
 
 
 def _labels(number: int, pearson: str, orbits: dict[int, list[tuple[int, str]]]) -> Symmetry:
-    counts = {z: sum(multiplicity for multiplicity, _ in found) for z, found in orbits.items()}
+    counts = {z: sum(multiplicity for multiplicity, _ in sites) for z, sites in orbits.items()}
     divisor = gcd(*counts.values())
-    named = {z: "+".join(f"{m}:{symbol}" for m, symbol in sorted(found)) for z, found in orbits.items()}
+    named = {z: "+".join(f"{m}:{symbol}" for m, symbol in sorted(sites)) for z, sites in orbits.items()}
     order = sorted(named, key=lambda z: (counts[z], named[z]))
     anonymous = "".join(f"{ascii_uppercase[i]}{_count(counts[z] // divisor)}" for i, z in enumerate(order))
     prototype = "_".join([anonymous, pearson, str(number), *(named[z] for z in order)])

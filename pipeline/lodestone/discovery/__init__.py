@@ -1,1 +1,1 @@
-"""One round of discovery: propose, screen, choose, verify, hand on the state."""
+"""One round of discovery: propose, screen, choose, verify, pass on the state."""

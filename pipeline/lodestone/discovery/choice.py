@@ -1,4 +1,4 @@
-"""Choose which of the screened candidates the oracle shall see."""
+"""Choose which of the screened candidates go to the oracle."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lodestone.config.rounds import RoundParams
 def choose(
     candidates: pl.DataFrame, params: DiscoveryParams, budget: RoundParams, generator: np.random.Generator
 ) -> pl.DataFrame:
-    """Choose candidates for the oracle: the acquisition's, and a random baseline from all that were proposed.
+    """Choose candidates for the oracle: by the acquisition, and a random baseline from all proposals.
 
     Args:
         candidates: Output of :func:`screen`.
-        params: Ranking, threshold and limit per chemical system, which binds both choices alike.
-        budget: How many of each.
-        generator: Decides the baseline (and the ranking, where that is random).
+        params: Ranking, threshold and limit per chemical system; the limit applies to both choices.
+        budget: Size of each choice.
+        generator: Source of randomness for the baseline (and for a random ranking).
 
     Returns:
         The candidates with ``acquired_by`` set; the two choices share no candidate.
@@ -36,7 +36,7 @@ def choose(
 
 
 def _spread(ranked: pl.DataFrame, per_chemsys: int, budget: int) -> set[str]:
-    """The first of a ranking, with no chemical system taking more than its share."""
+    """The first of a ranking, with at most so many from each chemical system."""
     taken: Counter[str] = Counter()
     chosen: set[str] = set()
     for material_id, chemsys in ranked.select("material_id", "chemsys").iter_rows():

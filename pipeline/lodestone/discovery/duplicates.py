@@ -1,8 +1,8 @@
-"""Which verified crystals are new, and which are one and the same.
+"""Which verified crystals are new, and which are duplicates.
 
-Labels of prototypes tell crystals apart quickly, but a label changes where atoms move by a few hundredths of an Å. So
-crystals of one formula are compared atom by atom, too, with tolerances well below what tells distorted polymorphs
-from their parents.
+Prototype labels tell crystals apart quickly, but a label changes when atoms move by a few hundredths of an Å. So
+crystals with the same formula are also compared atom by atom, with tolerances well below the distortions that separate
+polymorphs from their parents.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ class _One:
     structure: Structure
 
 
-def same_as(found: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
-    """What each of the verified crystals is that is not new.
+def same_as(verified: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
+    """Verified crystals that are not new, and the crystals they are identical to.
 
     Args:
-        found: Columns ``material_id``, ``formula_pretty``, ``decorated_prototype``, ``energy_per_atom`` and a crystal;
-            their order does not matter.
-        known: Likewise.
+        verified: Columns ``material_id``, ``formula_pretty``, ``decorated_prototype``, ``energy_per_atom`` and those of
+            a crystal, in any order.
+        known: The same columns.
 
     Returns:
-        By identifier, the lowest known crystal that it is, or else the lowest of the others in ``found``.
+        For each identifier that is not new, the lowest identical crystal in ``known``, or else in ``verified``.
     """
-    compared = _by_formula(known.filter(pl.col("formula_pretty").is_in(found["formula_pretty"].unique().implode())))
+    compared = _by_formula(known.filter(pl.col("formula_pretty").is_in(verified["formula_pretty"].unique().implode())))
     matcher, twins = _matcher(), {}
-    for formula, crystals in _by_formula(found).items():
+    for formula, crystals in _by_formula(verified).items():
         for one in crystals:
             twin = next((other for other in compared[formula] if _are_same(one, other, matcher)), None)
             if twin is None:

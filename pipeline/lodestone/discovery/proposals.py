@@ -1,4 +1,4 @@
-"""What every generator must obey, whoever it is; and generators taking turns."""
+"""Rules that every generator must obey, and generators taking turns."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Rules:
     Attributes:
         known: Labels of known crystals.
         tried: Labels of candidates already given to the oracle.
-        elements: Elements that have a reference energy.
+        elements: Elements with a reference energy.
         filters: Chemistry of the snapshot.
-        max_sites: Largest cell.
-        max_elements: Most elements; a single one is never proposed.
+        max_sites: Maximum number of sites in the cell.
+        max_elements: Maximum number of elements; pure elements are never proposed.
         charge_balance: Whether compounds with anions must be neutral.
     """
 
@@ -43,7 +43,7 @@ class Rules:
     charge_balance: bool = True
 
     def objection(self, proposal: Proposal, seen: Set[str]) -> str | None:
-        """The first word of :data:`DROPPED` that is true of a proposal, given the labels proposed before."""
+        """The first word of :data:`DROPPED` that applies to a proposal, given the labels proposed before."""
         for word, labels in (("known", self.known), ("tried", self.tried), ("repeated", seen)):
             if proposal.label in labels:
                 return word
@@ -56,7 +56,7 @@ class Rules:
         elements = set(proposal.crystal.species)
         sizes = len(proposal.crystal) <= self.max_sites and 1 < len(elements) <= self.max_elements
         allowed = sizes and elements <= self.elements and is_allowed(elements, self.filters)
-        return allowed and why_unsound(proposal.crystal) is None  # what is no crystal would not be predicted either
+        return allowed and why_unsound(proposal.crystal) is None  # the ensemble would refuse to predict it
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Proposals:
     """What a round proposes.
 
     Attributes:
-        items: Name of the generator and proposal.
-        dropped: How many proposals were dropped, by the words of :data:`DROPPED`.
+        items: Pairs of generator name and proposal.
+        dropped: Number of dropped proposals, by the words of :data:`DROPPED`.
     """
 
     items: list[tuple[str, Proposal]]
@@ -73,13 +73,13 @@ class Proposals:
 
 
 def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filters, seed: int) -> Proposals:
-    """Let the generators of a campaign propose.
+    """Collect proposals from the generators of a campaign.
 
     Args:
-        name: Name of the round; with the seed it decides all draws, whatever other generators there are.
-        state: What is known.
+        name: Name of the round; with the seed it fixes each generator's draws, independent of the other generators.
+        state: Known crystals, attempts and references.
         params: The generators and their limits.
-        filters: Chemistry of the snapshot; outside of it the competing phases are not known.
+        filters: Chemistry of the snapshot; outside it the competing phases are unknown.
         seed: Root seed.
     """
     elements = frozenset(state.references["element"])
@@ -96,25 +96,25 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
     generators: dict[str, Generator] = {
         section.name: GENERATORS.make(section.name, section) for section in params.generators
     }
-    drawn = {
+    sources = {
         label: generator.propose(known, child_generator(seed, name, "propose"), params.max_proposals)
         for label, generator in generators.items()
     }
-    return collect(drawn, rules, params.max_proposals)
+    return collect(sources, rules, params.max_proposals)
 
 
-def collect(drawn: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int) -> Proposals:
-    """Take proposals that obey the rules, from one generator after the other, until there are enough or none is left.
+def collect(sources: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int) -> Proposals:
+    """Take proposals that obey the rules, from the generators in turn, until there are enough or none are left.
 
     Args:
-        drawn: By the name of the generator.
-        rules: What they must obey.
-        limit: Most proposals to keep.
+        sources: Proposals by name of the generator.
+        rules: Rules they must obey.
+        limit: Maximum number of proposals to keep.
     """
     seen: set[str] = set()
     dropped = Counter(dict.fromkeys(DROPPED, 0))
 
-    def kept(name: str, proposals: Iterator[Proposal]) -> Iterator[tuple[str, Proposal]]:
+    def accepted(name: str, proposals: Iterator[Proposal]) -> Iterator[tuple[str, Proposal]]:
         for proposal in proposals:
             objection = rules.objection(proposal, seen)
             if objection is None:
@@ -123,16 +123,16 @@ def collect(drawn: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int) -
             else:
                 dropped[objection] += 1
 
-    items = list(islice(_in_turns([kept(name, proposals) for name, proposals in drawn.items()]), limit))
+    items = list(islice(_in_turns([accepted(name, proposals) for name, proposals in sources.items()]), limit))
     return Proposals(items, dict(dropped))
 
 
 def _in_turns(sources: list[Iterator[tuple[str, Proposal]]]) -> Iterator[tuple[str, Proposal]]:
     while sources:
-        left = []
+        remaining = []
         for source in sources:
             item = next(source, None)
             if item is not None:
-                left.append(source)
+                remaining.append(source)
                 yield item
-        sources = left
+        sources = remaining

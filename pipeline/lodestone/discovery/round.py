@@ -27,17 +27,17 @@ from lodestone.stability.hull import ConvexHull
 def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, label: Labeller) -> RoundResult:
     """Propose, screen, verify, update the hull.
 
-    A round may end empty: where all is known, or nothing is predicted near the hull, the state is handed on as it is.
+    A round may end empty: if everything is known, or nothing is predicted near the hull, the state passes on unchanged.
 
     Args:
         name: Name of the round; its random choices depend on it and on the root seed only.
-        state: What is known.
+        state: Where the round starts.
         ensemble: Models of this round.
         params: Parameters of the campaign.
         label: The oracle.
 
     Raises:
-        LodestoneError: If the oracle fails on all candidates, and they were many.
+        LodestoneError: If the oracle fails on all of many candidates.
     """
     hull = state.hull()
     candidates, counts = _candidates(name, state, ensemble, hull, params)
@@ -70,7 +70,7 @@ def _candidates(
 
 
 def _predicted(proposals: Proposals, ensemble: Ensemble, known: pl.DataFrame) -> Prediction:
-    """Predictions of the proposals; where there are none, those of no crystal, which have the same columns."""
+    """Predictions for the proposals; without proposals, an empty prediction with the same columns."""
     if proposals.items:
         return ensemble.predict([proposal.crystal for _, proposal in proposals.items], "unrelaxed")
     return ensemble.predict(decode(known.head(1)), "unrelaxed").of(np.zeros(1, dtype=bool))
@@ -99,9 +99,9 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
 
 
 def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
-    """Hits over all candidates given to the oracle, refused ones included: each has cost its share of the budget.
+    """Hits over all candidates given to the oracle, rejected ones included, as each used up budget.
 
-    A crystal that both choosers came upon is a hit of both, and one of each only.
+    A crystal found by both choices counts as one hit for each.
     """
     chosen = verifications.filter(pl.col("acquired_by") == how)
     crystals = chosen.select(pl.coalesce("same_as", "material_id")).to_series().unique()
@@ -110,7 +110,7 @@ def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
 
 
 def _predicted_hit_rate(verifications: pl.DataFrame, how: str) -> float | None:
-    """Mean P(stable) of the chosen: the hit rate they promised, before some turn out known or cannot be relaxed."""
+    """Mean P(stable) of the chosen: the expected hit rate before some turn out known or fail to relax."""
     chosen = verifications.filter(pl.col("acquired_by") == how)["stability_probability"].to_numpy()
     return float(chosen.mean()) if len(chosen) else None
 

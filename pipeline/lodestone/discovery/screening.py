@@ -1,4 +1,4 @@
-"""Screen candidates with the ensemble against the current hull, and choose which the oracle shall see."""
+"""Screen candidates: predict with the ensemble how far each lies from the current hull."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def screen(
 
     Args:
         proposals: Candidates, each with the name of its generator.
-        prediction: Predicted formation energies of the candidates; P(stable) is that of lying on or below the hull.
-        hull: Hull at the start of the round, taken as exact: what it may lack is not in the probability.
+        prediction: Predicted formation energies of the candidates; P(stable) is the probability of lying on
+            or below the hull.
+        hull: Hull at the start of the round, taken as exact: P(stable) ignores phases it may lack.
         round_name: Prefix of the new identifiers.
 
     Returns:
@@ -50,5 +51,5 @@ def screen(
 
 
 def candidate_id(round_name: str, decorated_prototype: str) -> str:
-    """An identifier that follows from what the candidate is."""
+    """An identifier determined by the round and the label of the candidate."""
     return f"{round_name}-{hashlib.blake2b(decorated_prototype.encode(), digest_size=5).hexdigest()}"

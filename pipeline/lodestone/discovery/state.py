@@ -1,4 +1,4 @@
-"""What a round starts from and what it leaves behind."""
+"""Input and output of a round."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lodestone.stability.hull import ConvexHull
 
 @dataclass(frozen=True)
 class RoundState:
-    """What a round starts from.
+    """Input of a round.
 
     Attributes:
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
         attempts: Candidates already given to the oracle (contract :class:`lodestone.schemas.Attempts`).
-        references: Elemental references (contract :class:`lodestone.schemas.References`); they stay as they are.
+        references: Elemental references (contract :class:`lodestone.schemas.References`); never changed.
     """
 
     crystals: pl.DataFrame
@@ -37,7 +37,7 @@ class RoundState:
 
 @dataclass(frozen=True)
 class RoundResult:
-    """What a round leaves behind.
+    """Output of a round.
 
     Attributes:
         candidates: Contract :class:`lodestone.schemas.Candidates`.
@@ -55,7 +55,7 @@ class RoundResult:
 def next_state(
     name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params
 ) -> RoundState:
-    """Add what was verified: new crystals, on a new hull, and the candidates that were tried."""
+    """Add the results of a round: new crystals on a new hull, and the candidates that were tried."""
     tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
         verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"
     )
@@ -74,7 +74,7 @@ def _with_new(name: str, known: pl.DataFrame, verified: pl.DataFrame, params: Pa
         pl.lit("train").alias("split"),
     )
     columns = list(Crystals.to_schema().columns)
-    dealt = split_verified(new, known, params.split)
-    merged = pl.concat([known.select(columns), dealt.select(columns)])
+    split = split_verified(new, known, params.split)
+    merged = pl.concat([known.select(columns), split.select(columns)])
     hull = energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy())
     return merged.with_columns(hull).sort("material_id")

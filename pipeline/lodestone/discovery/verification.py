@@ -31,21 +31,20 @@ _PREDICTED = [
     "stability_probability",
 ]
 
-
-ENOUGH = 10  # failures in a row that are the oracle's fault and not the candidates'
+ENOUGH = 10  # with so many candidates and no success, the oracle is at fault, not the candidates
 
 
 def refuse_if_all_failed(name: str, labels: Sequence[Label], enough: int = ENOUGH) -> None:
-    """Stop where not one of many candidates could be labelled: then the oracle is at fault, not the candidates.
+    """Stop if none of many candidates could be labelled: then the oracle is at fault, not the candidates.
 
     Raises:
-        LodestoneError: Says how they failed.
+        LodestoneError: With the most common reasons.
     """
     if len(labels) >= enough and not any(label.ok for label in labels):
         reasons = Counter(label.status for label in labels)
-        told = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
+        summary = ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(3))
         raise LodestoneError(
-            f"{name}: the oracle failed on all {len(labels)} candidates ({told})",
+            f"{name}: the oracle failed on all {len(labels)} candidates ({summary})",
             "check oracle.max_steps, oracle.fmax and the installation of the oracle; failures are kept in the "
             "label store, so delete it after repairing the oracle",
         )
@@ -66,14 +65,14 @@ def verify(
     Args:
         name: Name of the round.
         acquired: Candidates given to the oracle.
-        labels: What it said, in their order.
-        state: What is known.
-        hull: Of what is known.
-        plausible: Formation energies outside of this range, eV/atom, are artifacts of the oracle and refused.
-        tolerance: How far below the best crystal of a known formula another one must lie to count as stable, eV/atom.
+        labels: The oracle's labels, in the same order.
+        state: Where the round started.
+        hull: Hull of the known crystals.
+        plausible: Range of formation energies, eV/atom; values outside are artifacts of the oracle and rejected.
+        tolerance: How far below the best known crystal of its formula a crystal must lie to count as stable, eV/atom.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]
-    asked = acquired.select(
+    candidates = acquired.select(
         "material_id",
         pl.lit(name).alias("round"),
         "acquired_by",
@@ -87,17 +86,17 @@ def verify(
         pl.Series("n_steps", [label.n_steps for label in judged], dtype=pl.Int32),
     )
     good = {name: label for name, label in zip(acquired["material_id"], judged, strict=True) if label.ok}
-    found = describe([label.crystal for label in good.values() if label.crystal is not None]).with_columns(
+    relaxed = describe([label.crystal for label in good.values() if label.crystal is not None]).with_columns(
         pl.Series("material_id", list(good), dtype=pl.String),
         pl.Series("energy_per_atom", [label.energy_per_atom for label in good.values()], dtype=pl.Float64),
     )
-    found = _against_hull(found, state, hull, tolerance).drop("formula_pretty", "chemsys", "nsites")
-    table = asked.join(found, on="material_id", how="left", maintain_order="left")
+    relaxed = _against_hull(relaxed, state, hull, tolerance).drop("formula_pretty", "chemsys", "nsites")
+    table = candidates.join(relaxed, on="material_id", how="left", maintain_order="left")
     return table.with_columns(pl.col("is_new", "is_stable").fill_null(value=False))
 
 
 def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, float]) -> Label:
-    """The label, or the verdict that its energy cannot be."""
+    """The label, or one with status ``implausible`` if its energy is out of range."""
     if label.crystal is None or label.energy_per_atom is None:
         return label
     fractions = atomic_fractions([label.crystal.atomic_numbers])
@@ -108,25 +107,25 @@ def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, floa
     return replace(label, status=status, energy_per_atom=None, crystal=None)
 
 
-def _against_hull(found: pl.DataFrame, state: RoundState, hull: ConvexHull, tolerance: float) -> pl.DataFrame:
-    fractions = atomic_fractions(found["atomic_numbers"].to_list())
-    energies = formation_energies(fractions, found["energy_per_atom"].to_numpy(), state.references)
+def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, tolerance: float) -> pl.DataFrame:
+    fractions = atomic_fractions(relaxed["atomic_numbers"].to_list())
+    energies = formation_energies(fractions, relaxed["energy_per_atom"].to_numpy(), state.references)
     formulas = state.crystals["formula_pretty"].to_list()
     decompositions = [describe_decomposition(phases, formulas) for phases in hull.decompositions(fractions)]
-    twins = same_as(found, state.crystals)
-    return found.with_columns(
+    twins = same_as(relaxed, state.crystals)
+    return relaxed.with_columns(
         pl.Series("formation_energy_per_atom", energies, dtype=pl.Float64),
         pl.Series("energy_above_hull", hull.energies_above_hull(fractions, energies), dtype=pl.Float64),
         pl.Series("decomposition", decompositions, dtype=pl.String),
-        pl.Series("same_as", [twins.get(name) for name in found["material_id"]], dtype=pl.String),
-        pl.Series("stable_below", _limits(found, state.crystals, tolerance), dtype=pl.Float64),
+        pl.Series("same_as", [twins.get(name) for name in relaxed["material_id"]], dtype=pl.String),
+        pl.Series("stable_below", _limits(relaxed, state.crystals, tolerance), dtype=pl.Float64),
     ).with_columns(
         is_new=pl.col("same_as").is_null(),
         is_stable=pl.col("same_as").is_null() & (pl.col("energy_above_hull") <= pl.col("stable_below")),
     )
 
 
-def _limits(found: pl.DataFrame, known: pl.DataFrame, tolerance: float) -> list[float]:
-    """Distance to the hull at which each crystal counts as stable: 0, or what a known formula's best asks for."""
+def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, tolerance: float) -> list[float]:
+    """Largest energy above hull at which each counts as stable: 0, or below the best known crystal of its formula."""
     best = dict(known.group_by("formula_pretty").agg(pl.col("energy_above_hull").min()).iter_rows())
-    return [min(0.0, best[formula] - tolerance) if formula in best else 0.0 for formula in found["formula_pretty"]]
+    return [min(0.0, best[formula] - tolerance) if formula in best else 0.0 for formula in relaxed["formula_pretty"]]

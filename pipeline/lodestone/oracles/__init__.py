@@ -1,1 +1,1 @@
-"""Oracles: whatever can say what the energy of a crystal really is, and the store of what they said."""
+"""Oracles, which compute the energies of crystals, and the store of their labels."""

@@ -1,4 +1,4 @@
-"""One crystal, one label: what an oracle raises becomes the reason why there is none, and time is limited."""
+"""One label for one crystal: an oracle's exceptions become the reason for a missing label, and time is limited."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lodestone.oracles.base import OUT_OF_MEMORY, TIMED_OUT, Label, Oracle
 from lodestone.runtime.memory import is_out_of_memory
 
 _LONGEST_REASON = 200  # characters
-_SHORTEST_LIMIT = 1e-3  # seconds; a timer set to zero never rings
+_SHORTEST_LIMIT = 1e-3  # seconds; a timer set to zero never fires
 
 
 class TimeIsUp(BaseException):
-    """The time limit is over. No ``Exception``, so that no oracle's ``except Exception`` goes on past it."""
+    """The time limit has passed. Not an ``Exception``, so that an oracle's ``except Exception`` cannot swallow it."""
 
 
 def label_one(oracle: Oracle, crystal: Crystal) -> Label:
@@ -33,45 +33,45 @@ def label_one(oracle: Oracle, crystal: Crystal) -> Label:
         The oracle's label; or one whose status is ``timed_out``, ``out_of_memory``, or ``failed: Type: message``.
 
     Raises:
-        LodestoneError: As the oracle raised it: the installation is at fault, not the crystal.
+        LodestoneError: Passed on from the oracle: the installation is at fault, not the crystal.
     """
     began = time.perf_counter()
     try:
-        found = [label for _, label in labels_of(oracle, [crystal])]
-        label = found[0] if found else Label("failed: the oracle gave no label")
+        labels = [label for _, label in labels_of(oracle, [crystal])]
+        label = labels[0] if labels else Label("failed: the oracle gave no label")
     except LodestoneError:
         raise
-    except (Exception, TimeIsUp) as error:  # of an oracle we know nothing
+    except (Exception, TimeIsUp) as error:  # an oracle may raise anything
         label = Label(reason(error))
     return replace(label, seconds=time.perf_counter() - began)
 
 
 def labels_of(oracle: Oracle, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
-    """What an oracle yields in one call, which may take its time limit for each crystal in all.
+    """Labels from one call of an oracle, within its time limit times the number of crystals.
 
     Args:
         oracle: Any oracle.
-        crystals: What it labels.
+        crystals: Crystals to label.
 
     Raises:
-        TimeIsUp: If it takes longer; the time in which nobody asks for the next label does not count.
+        TimeIsUp: If it takes longer; time between requests for labels does not count.
     """
     limit = oracle.settings.max_seconds
-    left = None if limit is None else limit * len(crystals)
+    remaining = None if limit is None else limit * len(crystals)
     labels = iter(oracle.label(crystals))
     while True:
         began = time.perf_counter()
-        with time_limit(left):
+        with time_limit(remaining):
             item = next(labels, None)
         if item is None:
             return
         seconds = time.perf_counter() - began
-        left = None if left is None else max(left - seconds, _SHORTEST_LIMIT)
+        remaining = None if remaining is None else max(remaining - seconds, _SHORTEST_LIMIT)
         yield item[0], replace(item[1], seconds=seconds)
 
 
 def reason(error: BaseException) -> str:
-    """Status of a label that an error has prevented."""
+    """Status of a label for which an error was raised."""
     if isinstance(error, TimeIsUp):
         return TIMED_OUT
     if is_out_of_memory(error):
@@ -81,10 +81,10 @@ def reason(error: BaseException) -> str:
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise :class:`TimeIsUp` in the block after so many seconds, at the next line of Python.
+    """Raise :class:`TimeIsUp` in the block once the limit has passed, at the next line of Python.
 
     Args:
-        seconds: The limit; ``None`` for no limit. There is none either outside the main thread, which gets no signals.
+        seconds: The limit; ``None`` for no limit. Outside the main thread there is none, as signals do not reach it.
     """
     if seconds is None or threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What an oracle is: crystals in, labels out as they arrive. docs/how-to/add-an-oracle.md adds one in one file."""
+"""The interface of oracles: crystals in, labels out as they arrive (see docs/how-to/add-an-oracle.md)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ TIMED_OUT = "timed_out"
 
 @dataclass(frozen=True)
 class Label:
-    """What an oracle said about one crystal.
+    """An oracle's result for one crystal.
 
     Attributes:
-        status: ``"ok"`` or the reason why there is no result, as ``reason`` or ``reason: details``.
+        status: ``"ok"``, or why there is no result, as ``reason`` or ``reason: details``.
         energy_per_atom: Total energy of the relaxed crystal, eV/atom; ``None`` unless ok.
         crystal: The relaxed crystal; ``None`` unless ok.
         n_steps: Relaxation steps taken.
-        seconds: Wall-clock time, measured by the pool; kept out of every versioned table.
+        seconds: Wall-clock time, measured by the pool; not in any versioned table.
 
     Raises:
-        ValueError: If the label is ok and has no finite energy or no crystal.
+        ValueError: If the label is ok but lacks a finite energy or a crystal.
     """
 
     status: str
@@ -46,37 +46,37 @@ class Label:
 
     @property
     def ok(self) -> bool:
-        """Whether the relaxation ended in a crystal that can be believed."""
+        """Whether the relaxation ended in a sound crystal."""
         return self.status == "ok"
 
     @property
     def needs_another_try(self) -> bool:
-        """Whether memory was short, so that the crystal may fare better alone."""
+        """Whether memory ran out, so that the crystal may succeed alone."""
         return self.status in (OUT_OF_MEMORY, WORKER_DIED)
 
     @property
     def is_passing(self) -> bool:
-        """Whether the fault is the machine's and not the crystal's: such a label is never stored."""
+        """Whether the machine is at fault, not the crystal; such labels are never stored."""
         return self.needs_another_try or self.status == TIMED_OUT
 
 
 class Oracle(ABC):
     """A source of labels.
 
-    An oracle is small and picklable: it is sent to worker processes, and loads its model when it labels for the first
-    time. Whatever it raises becomes a label with the reason, except a
-    :class:`~lodestone.errors.LodestoneError`, which stops the campaign: raise one where the installation is at fault.
+    An oracle is small and picklable: it is sent to worker processes and loads its model when it first labels. Any
+    exception becomes a label with the reason, except a :class:`~lodestone.errors.LodestoneError`, which stops the
+    campaign: raise one if the installation is at fault.
 
     Args:
-        settings: Instance of the model that it was registered with.
+        settings: Instance of the settings model it was registered with.
 
     Attributes:
         settings: The same.
-        packages: Distributions whose versions make its numbers; another version is another label.
-        modules: What it imports when it labels for the first time; imported once, for all worker processes.
+        packages: Distributions that determine its numbers; another version gives another label.
+        modules: Modules it imports when it first labels; imported once for all worker processes.
         caveat: Sentences that the report prints about its labels.
-        one_process: Whether it labels all crystals in one call in the stage's own process, as a GPU or a cluster
-            wants it. Else each core labels one crystal at a time in a single-threaded process.
+        one_process: Whether it labels all crystals in one call in the stage's own process, as suits a GPU or a cluster.
+            Otherwise each core labels one crystal at a time in a single-threaded process.
 
     Examples:
         >>> import numpy as np
@@ -106,20 +106,20 @@ class Oracle(ABC):
         """Label crystals.
 
         Args:
-            crystals: Any number of them; one, where the oracle does not want one process for all.
+            crystals: Any number; just one unless ``one_process``.
 
         Yields:
-            Index of a crystal and its label, in any order, as soon as it is known. Those left out count as failed.
+            Index of a crystal and its label, in any order, as soon as it is known. Missing ones count as failed.
         """
 
     @property
     @abstractmethod
     def caveat(self) -> str:
-        """What must be said about its labels, in whole sentences; a class attribute will do."""
+        """Limitations of its labels, in whole sentences; a class attribute is enough."""
 
     @property
     def name(self) -> str:
-        """Name and version, as it stands in ``label_method``."""
+        """Name and version, as in ``label_method``."""
         return self.settings.name
 
     @property
@@ -129,19 +129,19 @@ class Oracle(ABC):
 
     @cached_property
     def versions(self) -> Mapping[str, str]:
-        """Version of each of its packages. Builds for other processors (``2.13.0+cpu``) count as the same."""
+        """Version of each of its packages. Builds for different processors (``2.13.0+cpu``) count as the same."""
         return {package: version(package).split("+")[0] for package in sorted(self.packages)}
 
     def label_settings(self) -> dict[str, Any]:
-        """Settings that change a label; an oracle leaves out those of its own that do not (a queue, a host)."""
+        """Settings that change a label; an oracle leaves out its settings that do not (a queue, a host)."""
         return self.settings.model_dump(mode="json", exclude={"name", "max_seconds"})
 
     def facts(self) -> dict[str, Any]:
-        """What the report says about it."""
+        """Identity and caveat, for the report."""
         return {**self.identity(), "caveat": self.caveat}
 
     def identity(self) -> dict[str, Any]:
-        """All of the oracle that changes a label."""
+        """Everything about the oracle that changes a label."""
         return {"name": self.name, "settings": self.label_settings(), "versions": dict(self.versions)}
 
 

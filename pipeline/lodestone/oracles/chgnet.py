@@ -32,8 +32,8 @@ class CHGNetSettings(OracleParams):
 class CHGNetOracle(Oracle):
     """Relaxes cell and positions with CHGNet, BFGS and the Frechet cell filter of ASE.
 
-    On the CPU, one crystal to a core, unless ``LODESTONE_DEVICE`` names another device (``auto`` does not): labels
-    then do not depend on whether a machine has a GPU.
+    Runs on the CPU, one crystal per core, unless ``LODESTONE_DEVICE`` names another device (``auto`` does not), so that
+    labels do not depend on whether a machine has a GPU.
     """
 
     settings: CHGNetSettings
@@ -46,7 +46,7 @@ class CHGNetOracle(Oracle):
 
     @property
     def one_process(self) -> bool:
-        """On a GPU, which processes would fight for."""
+        """On a GPU, which worker processes would compete for."""
         return _device() != "cpu"
 
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
@@ -79,14 +79,14 @@ def _relax(crystal: Crystal, settings: CHGNetSettings) -> Label:
 
 
 def _device() -> str:
-    """``$LODESTONE_DEVICE``; the CPU where that is unset or ``auto``."""
-    wanted = os.environ.get("LODESTONE_DEVICE", "")
-    return "cpu" if wanted in ("", "auto") else wanted
+    """``$LODESTONE_DEVICE``; the CPU if that is unset or ``auto``."""
+    device = os.environ.get("LODESTONE_DEVICE", "")
+    return "cpu" if device in ("", "auto") else device
 
 
 @lru_cache(maxsize=1)
 def _calculator(device: str) -> Any:
-    """The model, loaded once per process; one thread, so that labels do not depend on the number of cores."""
+    """The model, loaded once per process, on one thread so that labels do not depend on the number of cores."""
     import torch
     from chgnet.model import CHGNet
     from chgnet.model.dynamics import CHGNetCalculator

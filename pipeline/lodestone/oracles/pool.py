@@ -1,4 +1,4 @@
-"""Labels for many crystals, stored one by one as they arrive, whatever befalls the processes that make them."""
+"""Labels for many crystals, stored one by one as they arrive, even if worker processes die."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from lodestone.oracles.store import LabelStore, label_key
 from lodestone.runtime.parallel import WorkerDiedError, process_all, process_each
 from lodestone.runtime.progress import track
 
-_HOPELESS = 3  # deaths without a label in between: not a crystal is at fault but the machine or the installation
+_HOPELESS = 3  # deaths without a label in between: the machine or the installation is at fault, not a crystal
 
 
 def label_all(oracle: Oracle, crystals: Sequence[Crystal], store: LabelStore, title: str) -> list[Label]:
-    """Label crystals, asking the oracle only about those the store does not know.
+    """Label crystals, calling the oracle only for those missing from the store.
 
-    A fault that is the machine's (memory, time) is not stored: whoever asks again gets another try.
+    Failures of the machine (memory, time) are not stored, so the next call tries again.
 
     Args:
         oracle: Picklable oracle.
-        crystals: What to label; equal crystals are labelled once.
-        store: Where labels are kept as soon as each exists.
+        crystals: Crystals to label; equal ones are labelled once.
+        store: Where each label is kept as soon as it exists.
         title: Text of the progress bar.
 
     Returns:
-        One label per crystal, in the order given.
+        One label per crystal, in the same order.
 
     Raises:
         LodestoneError: If the oracle raises one, or worker processes keep dying.
@@ -47,18 +47,18 @@ def label_all(oracle: Oracle, crystals: Sequence[Crystal], store: LabelStore, ti
 
 
 def _fresh(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
-    """Labels as they arrive; crystals that got none, or for which memory was short, come last and each alone."""
-    left = dict(crystals)
-    deal, alone = (_in_one_call, label_one) if oracle.one_process else (_on_all_cores, _alone)
-    for key, label in deal(oracle, crystals):
-        if not label.needs_another_try and left.pop(key, None) is not None:
+    """Labels as they arrive; crystals without one, or short of memory, come last, each alone."""
+    unlabelled = dict(crystals)
+    label_many, alone = (_in_one_call, label_one) if oracle.one_process else (_on_all_cores, _alone)
+    for key, label in label_many(oracle, crystals):
+        if not label.needs_another_try and unlabelled.pop(key, None) is not None:
             yield key, label
-    for key, crystal in left.items():
+    for key, crystal in unlabelled.items():
         yield key, alone(oracle, crystal)
 
 
 def _on_all_cores(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
-    """One crystal at a time to each core. A worker that dies leaves one crystal without a label."""
+    """One crystal at a time on each core. A worker that dies leaves one crystal without a label."""
     deaths = 0
     for outcome in process_each(partial(label_one, oracle), crystals, _modules(oracle)):
         if isinstance(outcome.error, WorkerDiedError):
@@ -71,7 +71,7 @@ def _on_all_cores(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[t
 
 
 def _alone(oracle: Oracle, crystal: Crystal) -> Label:
-    """The label of one crystal in a process that has the machine to itself."""
+    """The label of one crystal, in a process with the machine to itself."""
     try:
         [(_, label)] = process_all(partial(label_one, oracle), {"alone": crystal}, _modules(oracle))
     except WorkerDiedError:
@@ -80,29 +80,29 @@ def _alone(oracle: Oracle, crystal: Crystal) -> Label:
 
 
 def _modules(oracle: Oracle) -> tuple[str, ...]:
-    """What workers need: the oracle's own module, and what that imports when it is called."""
+    """Modules workers need: the oracle's own, and those it imports when called."""
     return (type(oracle).__module__, *oracle.modules)
 
 
 def _in_one_call(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
-    """All crystals in one call in this process. If it fails, those left get no label."""
+    """All crystals in one call in this process. If it fails, the remaining ones get no label."""
     keys = dict(enumerate(crystals))
     try:
         for index, label in labels_of(oracle, list(crystals.values())) if keys else ():
             yield keys[index], label
     except LodestoneError:
         raise
-    except (Exception, TimeIsUp) as error:  # of an oracle we know nothing
-        _say(f"{oracle.name}: {reason(error)}; the crystals left are tried one by one")
+    except (Exception, TimeIsUp) as error:  # an oracle may raise anything
+        _log(f"{oracle.name}: {reason(error)}; the crystals left are tried one by one")
 
 
 def _warn(passing: Sequence[Label]) -> None:
-    """Tell which crystals have no label although nothing is wrong with them."""
+    """Report labels missing for lack of memory or time."""
     if passing:
         counts = sorted(Counter(label.status for label in passing).items())
         text = ", ".join(f"{count} {status}" for status, count in counts)
-        _say(f"no label for lack of memory or time: {text}; they are not stored, and tried again when this stage runs")
+        _log(f"no label for lack of memory or time: {text}; they are not stored, and tried again when this stage runs")
 
 
-def _say(text: str) -> None:
+def _log(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The oracle that the parameters name."""
+"""The oracle named in the parameters."""
 
 from lodestone.config.registry import ORACLES
 from lodestone.config.sections import OracleParams

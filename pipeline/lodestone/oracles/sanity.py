@@ -1,4 +1,4 @@
-"""Checks of physics on a relaxation: an explosion or a collapse is never a discovery."""
+"""Physical checks of a relaxation: an explosion or a collapse is never a discovery."""
 
 import numpy as np
 
@@ -30,13 +30,13 @@ def fault(
     min_distance_ratio: float = 0.5,
     min_energy_per_atom: float = -15.0,
 ) -> str | None:
-    """The reason why a relaxed crystal cannot be believed, or ``None``.
+    """Why a relaxed crystal is not credible, or ``None``.
 
     Args:
         initial: The crystal before its relaxation.
-        current: The crystal as it is now.
+        current: The crystal at the current step.
         energy_per_atom: Its energy, eV/atom.
-        max_volume_change: Largest allowed ratio of the two volumes, either way.
+        max_volume_change: Largest allowed ratio of the two volumes, in either direction.
         min_distance_ratio: Smallest allowed distance over the sum of the covalent radii of two atoms.
         min_energy_per_atom: Lower energies are artifacts of a potential, eV/atom.
     """

@@ -1,4 +1,4 @@
-"""The label store: each verification is kept the moment it exists, so none is ever paid for twice."""
+"""The label store: each label is kept as soon as it exists, so none is ever computed twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS labels (
     energy_per_atom REAL, crystal TEXT, n_steps INTEGER NOT NULL, seconds REAL NOT NULL, versions TEXT)
 """
 _COLUMNS = ("key", "oracle", "settings", "versions", "status", "energy_per_atom", "crystal", "n_steps", "seconds")
-_INSERT = f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608  # noqa: S608  # noqa: S608
+_INSERT = f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _SAFE_TO_DELETE = (
     "it may be deleted without harm (its labels are then computed again, which costs time only), or "
     "point LODESTONE_LABELS to another file"
@@ -44,7 +44,7 @@ class LabelStore:
         path: The file; its folder is created.
 
     Raises:
-        LodestoneError: If the file cannot be opened or is no sqlite database.
+        LodestoneError: If the file cannot be opened or is not a sqlite database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,7 +107,7 @@ class LabelStore:
             ) from error
 
     def _add_versions(self) -> None:
-        """A store of before the versions were kept gets their column; its labels stay, under keys nobody looks for."""
+        """Add the column of versions to an older store; its labels stay, under keys no longer used."""
         if "versions" not in {row[1] for row in self._connection.execute("PRAGMA table_info(labels)")}:
             with self._connection:
                 self._connection.execute("ALTER TABLE labels ADD COLUMN versions TEXT")

@@ -1,4 +1,4 @@
-"""Which phases are offered to which composition: problems of equal shape, many at a time."""
+"""Which phases compete at each composition, in batches of problems with equal shape."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from lodestone.crystals.arithmetic import dot
 from lodestone.crystals.compositions import N_ELEMENTS, SAME_FRACTIONS, Elements
 
-_NONE = -1_000_000  # no phase: elements without one go by minus their atomic number
-_CELLS = 60_000  # phases offered in one go: their fractions stay in the cache of the processor
+_NONE = -1_000_000  # no phase; elements without one are numbered by minus their atomic number
+_CELLS = 60_000  # phases offered at once: their fractions stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class Phases:
-    """All phases there are; compositions without the elements that they lack.
+    """All phases; each composition lists only the elements it contains.
 
     Attributes:
         elements: Atomic numbers, ascending, then 0, shape ``(n, most)``.
         amounts: Atomic fractions of these, shape ``(n, most)``.
         energies: Shape ``(n,)``, eV/atom.
-        corners: Index of the lowest phase of each pure element, minus the atomic number where it is the reference
-            itself, shape ``(N_ELEMENTS,)``.
+        corners: Index of the lowest phase of each pure element, or minus the atomic number where that is the
+            reference, shape ``(N_ELEMENTS,)``.
         corner_energies: Energies of these, shape ``(N_ELEMENTS,)``, at most 0.
     """
 
@@ -40,7 +40,7 @@ class Phases:
         return cls(empty.astype(np.uint8), empty, empty[:, 0], -np.arange(N_ELEMENTS), np.zeros(N_ELEMENTS))
 
     def joined(self, elements: np.ndarray, amounts: np.ndarray, energies: np.ndarray) -> Phases:
-        """These and more."""
+        """These phases followed by more."""
         return replace(
             self,
             elements=stacked(self.elements, elements),
@@ -49,7 +49,7 @@ class Phases:
         )
 
     def with_corners(self, phases: Sequence[int]) -> Phases:
-        """The same with some phases of pure elements in the place of those that were lowest."""
+        """The same, with these phases of pure elements as the lowest ones."""
         corners, energies = self.corners.copy(), self.corner_energies.copy()
         for phase in phases:
             element = self.elements[phase, 0]
@@ -59,12 +59,12 @@ class Phases:
 
 @dataclass(frozen=True)
 class CompetingPhases:
-    """Phases offered to ``q`` compositions of ``k`` elements, to be mixed.
+    """Phases to be mixed at ``q`` compositions of ``k`` elements.
 
     Attributes:
-        rows: Which compositions these are, shape ``(q,)``.
+        rows: Row of each composition, shape ``(q,)``.
         targets: Their atomic fractions, shape ``(q, k)``.
-        phases: Index of the phases, first the pure elements, shape ``(q, n)``.
+        phases: Indices of the phases, pure elements first, shape ``(q, n)``.
         points: Atomic fractions of the phases, shape ``(q, n, k)``.
         energies: Energies of the phases, shape ``(q, n)``, eV/atom; infinite where there are fewer than ``n``.
     """
@@ -80,18 +80,18 @@ class CompetingPhases:
         return self.energies - dot(self.points, planes[:, None])
 
     def without_own(self) -> CompetingPhases:
-        """The same without compounds of the very composition."""
+        """The same without compounds that have the composition itself."""
         own = self.is_own()
         own[:, : self.targets.shape[1]] = False
         return replace(self, energies=np.where(own, np.inf, self.energies))
 
     def is_own(self) -> np.ndarray:
-        """Which phases have the very composition they are offered to, shape ``(q, n)``."""
+        """Which phases have the composition they are offered to, shape ``(q, n)``."""
         return np.asarray((np.abs(self.points - self.targets[:, None]) < SAME_FRACTIONS).all(axis=2))
 
 
 def stacked(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Two arrays of rows, one above the other; zeros fill the shorter rows."""
+    """Two arrays of rows, one on top of the other, with shorter rows padded by zeros."""
     result = np.zeros((len(first) + len(second), max(first.shape[1], second.shape[1])), dtype=first.dtype)
     result[: len(first), : first.shape[1]] = first
     result[len(first) :, : second.shape[1]] = second
@@ -105,16 +105,16 @@ def competing_phases(
     offered: Sequence[np.ndarray],
     known: Phases,
 ) -> Iterator[CompetingPhases]:
-    """Offer phases to compositions, those of similar size together.
+    """Offer phases to compositions, batching problems of similar size.
 
     Args:
         targets: The compositions, atomic fractions of the elements of their system, shape ``(m, most elements)``.
         systems: Their chemical systems.
-        numbers: Which of these each composition belongs to, shape ``(m,)``.
-        offered: Index of the compounds offered in each system.
+        numbers: Index of the system of each composition, shape ``(m,)``.
+        offered: Indices of the compounds offered in each system.
         known: All phases.
     """
-    sizes = np.array([(len(x), len(found)) for x, found in zip(systems, offered, strict=True)]).reshape(-1, 2)[numbers]
+    sizes = np.array([(len(x), len(rows)) for x, rows in zip(systems, offered, strict=True)]).reshape(-1, 2)[numbers]
     order = np.lexsort((numbers, sizes[:, 1], sizes[:, 0]))
     for rows in _batches(order, sizes[order]):
         chosen, local = np.unique(numbers[rows], return_inverse=True)
@@ -124,34 +124,34 @@ def competing_phases(
 
 
 def _table(elements: np.ndarray, compounds: np.ndarray, known: Phases) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Index, composition and energy of the phases of some systems, shape ``(s, k)``, of compounds, ``(s, c)``."""
+    """Indices, compositions and energies of the phases of ``s`` systems, elements ``(s, k)``, compounds ``(s, c)``."""
     count, k = elements.shape
     missing = compounds == _NONE
     indices = np.where(missing, 0, compounds)
-    places = np.full((count, N_ELEMENTS), k)  # the last column takes what is no element
+    places = np.full((count, N_ELEMENTS), k)  # the last column collects the padding
     places[np.arange(count)[:, None], elements] = np.arange(k)
     points = np.zeros((count, k + compounds.shape[1], k + 1))
     points[:, :k, :k] = np.eye(k)
     energies = np.empty(points.shape[:2])
     energies[:, :k] = known.corner_energies[elements]
     if compounds.shape[1]:
-        found = known.elements[indices, :k]
+        atomic_numbers = known.elements[indices, :k]
         np.put_along_axis(
-            points[:, k:], places[np.arange(count)[:, None, None], found], known.amounts[indices, :k], axis=2
+            points[:, k:], places[np.arange(count)[:, None, None], atomic_numbers], known.amounts[indices, :k], axis=2
         )
         energies[:, k:] = np.where(missing, np.inf, known.energies[indices])
     return np.hstack([known.corners[elements], compounds]), points[:, :, :k], energies
 
 
 def _padded(lists: Sequence[np.ndarray]) -> np.ndarray:
-    lengths = np.array([len(found) for found in lists])
+    lengths = np.array([len(row) for row in lists])
     padded = np.full((len(lists), lengths.max()), _NONE)
     padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(lists)
     return padded
 
 
 def _batches(order: np.ndarray, sizes: np.ndarray) -> Iterator[np.ndarray]:
-    """Cut where the number of elements changes, or enough cells are together; sizes ascend."""
+    """Split where the number of elements changes or a batch has enough cells; sizes ascend."""
     start = 0
     while start < len(order):
         k = sizes[start, 0]

@@ -1,8 +1,8 @@
 """The convex hull of formation energies over composition.
 
 The hull energy of a composition is that of the best mixture of phases (:mod:`lodestone.stability.simplex`), and these
-phases are its decomposition products. Only phases on the hull of their own chemical system can take part in it, so
-systems are gone through from the small to the large, and each is offered what the smaller ones have left.
+phases are its decomposition products. Only phases on the hull of their own chemical system can be among them, so
+systems are processed from small to large, and each is offered the stable phases of the smaller ones.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ BySystem = Mapping[Elements, np.ndarray]
 
 
 class ConvexHull:
-    """Hull of a set of phases, the pure elements always included at 0.
+    """Hull of a set of phases; the pure elements are always included at 0.
 
-    A crystal of a pure element below 0 (found after the references were fixed) counts like any other phase. A hull is
-    never changed; :meth:`with_phases` gives another.
+    A crystal of a pure element below 0 (found after the references were fixed) counts like any other phase. A hull
+    never changes; :meth:`with_phases` returns another.
 
     Args:
         fractions: Atomic fractions of the phases, shape ``(n, N_ELEMENTS)``.
@@ -51,15 +51,15 @@ class ConvexHull:
     def __init__(self, fractions: np.ndarray, formation_energies: np.ndarray) -> None:
         self._phases = Phases.none()
         self._members: BySystem = {}  # all phases
-        self._systems: Mapping[int, set[Elements]] = {}  # that hold each element
-        self._compounds: BySystem = {}  # the lowest of each composition, where below the elements
-        self._stable: BySystem = {}  # of these, the ones on the hull
-        self._planes = np.empty((0, 1))  # that touch the hull at the phases
+        self._systems: Mapping[int, set[Elements]] = {}  # those containing each element
+        self._compounds: BySystem = {}  # the lowest of each composition, if below the elements
+        self._stable: BySystem = {}  # those of them on the hull
+        self._planes = np.empty((0, 1))  # touching the hull at the phases
         self.distances = np.empty(0)
         self._add(np.asarray(fractions, dtype=float), np.asarray(formation_energies, dtype=float))
 
     def with_phases(self, fractions: np.ndarray, formation_energies: np.ndarray) -> ConvexHull:
-        """The hull of these phases and more; only what the new ones change is computed.
+        """The hull with more phases added; only what they change is recomputed.
 
         Args:
             fractions: Atomic fractions of the new phases, shape ``(m, N_ELEMENTS)``; they are numbered from ``n`` on.
@@ -73,8 +73,8 @@ class ConvexHull:
     def hull_energies(self, fractions: np.ndarray) -> np.ndarray:
         """Energy of the hull at each composition, shape ``(n,)``, eV/atom."""
         energies = np.zeros(len(fractions))
-        for offer, found in self._mixtures(_grouped(fractions), self._stable):
-            energies[offer.rows] = found.energies
+        for offer, mixtures in self._mixtures(_grouped(fractions), self._stable):
+            energies[offer.rows] = mixtures.energies
         return energies
 
     def energies_above_hull(self, fractions: np.ndarray, formation_energies: np.ndarray) -> np.ndarray:
@@ -84,37 +84,37 @@ class ConvexHull:
     def decomposition_energies(self, fractions: np.ndarray, formation_energies: np.ndarray) -> np.ndarray:
         """Distance of each composition and energy to the hull of all *other* compositions, shape ``(n,)``, eV/atom.
 
-        Negative for stable phases: so far they are below the hull of the others (Bartel et al., npj Comput. Mater. 6,
-        97 (2020)). Not a number for pure elements, which have no others.
+        Negative for stable phases: how far they lie below the hull of the others (Bartel et al., npj Comput. Mater. 6,
+        97 (2020)). NaN for pure elements, which have no others.
         """
         energies = np.full(len(fractions), np.nan)
-        for offer, found in self._mixtures(_grouped(fractions), self._compounds, others_only=True):
-            energies[offer.rows] = found.energies if offer.targets.shape[1] > 1 else np.nan
+        for offer, mixtures in self._mixtures(_grouped(fractions), self._compounds, others_only=True):
+            energies[offer.rows] = mixtures.energies if offer.targets.shape[1] > 1 else np.nan
         return _cleaned(formation_energies - energies)
 
     def decompositions(self, fractions: np.ndarray) -> list[Decomposition]:
-        """Phases of the hull at each composition.
+        """The decomposition products at each composition.
 
         Returns:
-            For each composition, pairs of phase index (minus the atomic number for a pure element that no phase is
-            lower than) and atomic fraction of the mixture, largest first; they sum to 1. The energy of the reaction to
-            them is the energy above hull, with the sign reversed.
+            For each composition, pairs of a phase index (minus the atomic number for a pure element below which no
+            phase lies) and its atomic fraction in the mixture, largest first; fractions sum to 1. The energy of the
+            reaction to them is minus the energy above hull.
         """
         result: list[Decomposition] = [[] for _ in fractions]
-        for offer, found in self._mixtures(_grouped(fractions), self._stable):
-            for row, decomposition in zip(offer.rows, _mixed(offer, found), strict=True):
+        for offer, mixtures in self._mixtures(_grouped(fractions), self._stable):
+            for row, decomposition in zip(offer.rows, _mixed(offer, mixtures), strict=True):
                 result[row] = decomposition
         return result
 
     def _mixtures(
         self, compositions: Compositions, own: BySystem, others_only: bool = False
     ) -> Iterator[tuple[CompetingPhases, Decompositions]]:
-        """The best mixtures, some compositions at a time.
+        """The best mixtures, in batches of compositions.
 
         Args:
             compositions: What to mix.
-            own: The phases offered of the very system; of its subsystems, stable ones are.
-            others_only: Do not offer compounds of the very composition.
+            own: Phases offered from each composition's own system; from subsystems, the stable phases are offered.
+            others_only: Do not offer compounds that have the composition itself.
         """
         offered = [self._offered(elements, own) for elements in compositions.systems]
         for phases in competing_phases(*compositions, offered, self._phases):
@@ -123,8 +123,8 @@ class ConvexHull:
 
     def _offered(self, elements: Elements, own: BySystem) -> np.ndarray:
         stable = self._stable
-        parts = [stable[part] for part in subsystems(elements) if part in stable and part != elements]
-        return np.concatenate([own.get(elements, _NOTHING), *parts])
+        smaller = [stable[system] for system in subsystems(elements) if system in stable and system != elements]
+        return np.concatenate([own.get(elements, _NOTHING), *smaller])
 
     def _add(self, fractions: np.ndarray, energies: np.ndarray) -> None:
         start = len(self.distances)
@@ -134,7 +134,7 @@ class ConvexHull:
         low = lowest[energies[lowest] < -_ON_HULL]
 
         def by_system(rows: np.ndarray) -> BySystem:
-            return {name: start + found for name, found in rows_by_system(systems, numbers, rows).items()}
+            return {name: start + group for name, group in rows_by_system(systems, numbers, rows).items()}
 
         self._phases = self._phases.joined(elements, amounts, energies)
         self._planes = stacked(self._planes, np.zeros_like(amounts))
@@ -150,23 +150,23 @@ class ConvexHull:
         self._settle(self._outdated(lowering) if start else self._members)
 
     def _outdated(self, lowering: BySystem) -> BySystem:
-        """Phases that have a lowering phase below the plane that touched the hull there."""
+        """Phases whose tangent plane of the hull now has a new phase below it."""
         affected: dict[Elements, list[np.ndarray]] = defaultdict(list)
-        for part, phases in lowering.items():
-            for name in set.intersection(*sorted((self._systems[element] for element in part), key=len)):
+        for system, phases in lowering.items():
+            for name in set.intersection(*sorted((self._systems[element] for element in system), key=len)):
                 affected[name].append(phases)
         compositions, phases = self._gathered(list(affected), self._members)
         below = np.zeros(len(phases), dtype=bool)
         for offer in competing_phases(
-            *compositions, [np.concatenate(found) for found in affected.values()], self._phases
+            *compositions, [np.concatenate(offered) for offered in affected.values()], self._phases
         ):
             planes = self._planes[phases[offer.rows], : offer.targets.shape[1]]
             below[offer.rows] = (offer.gaps(planes) < -_ON_HULL).any(axis=1)
-        found = rows_by_system(compositions.systems, compositions.numbers, np.flatnonzero(below))
-        return {name: phases[rows] for name, rows in found.items()}
+        outdated = rows_by_system(compositions.systems, compositions.numbers, np.flatnonzero(below))
+        return {name: phases[rows] for name, rows in outdated.items()}
 
     def _settle(self, outdated: BySystem) -> None:
-        """Distances of some phases, and which of them are stable, from the small systems to the large."""
+        """Update distances and stability of some phases, from small systems to large."""
         self._stable = dict(self._stable)
         for _, level in groupby(sorted(outdated, key=len), key=len):
             names = list(level)
@@ -176,21 +176,21 @@ class ConvexHull:
                 self._stable[name] = compounds[self.distances[compounds] <= 0]
 
     def _gathered(self, names: list[Elements], groups: BySystem) -> tuple[Compositions, np.ndarray]:
-        """Compositions of the phases of some systems, and their numbers."""
+        """Compositions and indices of the phases of some systems."""
         phases = np.concatenate([_NOTHING, *(groups[name] for name in names)])
         numbers = np.repeat(np.arange(len(names)), [len(groups[name]) for name in names])
         return Compositions(self._phases.amounts[phases], names, numbers), phases
 
     def _measure(self, compositions: Compositions, phases: np.ndarray, own: BySystem) -> None:
-        """Distances of phases from the hull, and the planes that touch it there."""
-        for offer, found in self._mixtures(compositions, own):
+        """Update distances of phases from the hull and the planes that touch it there."""
+        for offer, mixtures in self._mixtures(compositions, own):
             rows = phases[offer.rows]
-            self.distances[rows] = _cleaned(self._phases.energies[rows] - found.energies)
-            self._planes[rows, : found.planes.shape[1]] = found.planes
+            self.distances[rows] = _cleaned(self._phases.energies[rows] - mixtures.energies)
+            self._planes[rows, : mixtures.planes.shape[1]] = mixtures.planes
 
 
 class Compositions(NamedTuple):
-    """Some compositions: what :func:`lodestone.stability.competing_phases.competing_phases` asks for first."""
+    """Compositions: the first arguments of :func:`lodestone.stability.competing_phases.competing_phases`."""
 
     targets: np.ndarray
     systems: list[Elements]
@@ -203,11 +203,11 @@ def describe_decomposition(decomposition: Sequence[tuple[int, float]], formulas:
     return " + ".join(f"{amount:.2f} {name}" for name, (_, amount) in zip(names, decomposition, strict=True))
 
 
-def _mixed(offer: CompetingPhases, found: Decompositions) -> Iterator[Decomposition]:
-    """The mixtures as lists; a phase of the very composition is preferred to a mixture of equal energy."""
-    whole = offer.is_own() & (offer.gaps(found.planes) < _ON_HULL)
-    chosen = np.take_along_axis(offer.phases, found.phases, axis=1)
-    for own, row, phases, amounts in zip(whole, offer.phases, chosen, found.amounts, strict=True):
+def _mixed(offer: CompetingPhases, mixtures: Decompositions) -> Iterator[Decomposition]:
+    """The mixtures as lists; a phase with the composition itself is preferred to a mixture of equal energy."""
+    whole = offer.is_own() & (offer.gaps(mixtures.planes) < _ON_HULL)
+    chosen = np.take_along_axis(offer.phases, mixtures.phases, axis=1)
+    for own, row, phases, amounts in zip(whole, offer.phases, chosen, mixtures.amounts, strict=True):
         if own.any():
             yield [(int(row[np.argmax(own)]), 1.0)]
             continue
@@ -225,11 +225,11 @@ def _merged(known: BySystem, new: BySystem) -> BySystem:
 
 
 def _indexed(known: Mapping[int, set[Elements]], new: Iterable[Elements]) -> dict[int, set[Elements]]:
-    found: dict[int, set[Elements]] = defaultdict(set)
+    added: dict[int, set[Elements]] = defaultdict(set)
     for name in new:
         for element in name:
-            found[element].add(name)
-    return {**known, **{element: known.get(element, set()) | names for element, names in found.items()}}
+            added[element].add(name)
+    return {**known, **{element: known.get(element, set()) | names for element, names in added.items()}}
 
 
 def _cleaned(distances: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
-"""The mixture of phases with the least energy at a composition: many small linear programs, solved side by side.
+"""The mixture of phases with the lowest energy at a composition: many small linear programs, solved in parallel.
 
-At the composition x, the hull energy is the least of ``sum(amount * energy)`` over mixtures of phases with
+At the composition x, the hull energy is the minimum of ``sum(amount * energy)`` over mixtures of phases with
 ``sum(amount * fractions) = x`` (compare Akbarzadeh, Ozoliņš, Wolverton, Adv. Mater. 19, 3233 (2007)). Its dual is the
 plane of chemical potentials that touches the hull there. The primal simplex method needs a few steps for each; numpy
-takes them for thousands of compositions at a time, where a hull code would be called thousands of times.
+takes them for thousands of compositions at once, where a hull code would be called thousands of times.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from lodestone.crystals.arithmetic import dot, inverse
 from lodestone.errors import LodestoneError
 
-_PRICE = 1e-11  # eV/atom: a phase so little below a plane is on it
+_PRICE = 1e-11  # eV/atom: a phase this little below a plane counts as on it
 _PIVOT = 1e-9  # smaller directions are rounding
-_GREEDY = 40  # steps to the steepest phase; then Bland's rule, which cannot run in circles
+_GREEDY = 40  # steps to the steepest phase; then Bland's rule, which cannot cycle
 _MOST = 2000
 
 
@@ -28,7 +28,7 @@ class Decompositions:
     Attributes:
         energies: Energy of each mixture, shape ``(q,)``, eV/atom.
         planes: Chemical potential of each element, shape ``(q, k)``, eV/atom; ``planes @ x`` is the energy at x.
-        phases: Position of the phases that are mixed, shape ``(q, k)``.
+        phases: Positions of the phases in the mixture, shape ``(q, k)``.
         amounts: Their atomic fractions, shape ``(q, k)``; they sum to 1.
     """
 
@@ -39,7 +39,7 @@ class Decompositions:
 
 
 def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.ndarray) -> Decompositions:
-    """Mix phases to each composition at the least energy.
+    """The mixture with the lowest energy at each composition.
 
     Args:
         points: Atomic fractions of the phases offered to each composition, shape ``(q, n, k)``. The first ``k`` are the
@@ -48,12 +48,12 @@ def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.
         targets: The compositions, shape ``(q, k)``.
 
     Raises:
-        LodestoneError: If no mixture can be shown to be optimal; no case is known.
+        LodestoneError: If no mixture can be proven optimal; no such case is known.
     """
     count, _, k = points.shape
     basis = np.tile(np.arange(k), (count, 1))
     open_ = np.arange(count)
-    for _attempt in range(4):  # rounding gathers in the steps: start again from where they led, until nothing changes
+    for _attempt in range(4):  # rounding errors add up: restart from the result until nothing changes
         basis[open_] = _pivot(points[open_], energies[open_], targets[open_], basis[open_])
         rows = np.arange(count)[:, None]
         corners, heights = points[rows, basis], energies[rows, basis]
@@ -71,7 +71,7 @@ def lowest_decompositions(points: np.ndarray, energies: np.ndarray, targets: np.
 
 
 def _pivot(points: np.ndarray, energies: np.ndarray, targets: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Phases of the optimal mixtures, by the revised simplex method from the mixtures of the phases ``start``."""
+    """Phases of the optimal mixtures, by the revised simplex method starting from the phases ``start``."""
     result = start.copy()
     where, basis = np.arange(len(start)), start.copy()
     inverted = inverse(points[where[:, None], basis].transpose(0, 2, 1))
@@ -97,9 +97,9 @@ def _pivot(points: np.ndarray, energies: np.ndarray, targets: np.ndarray, start:
 
 
 def _leaving(amounts: np.ndarray, change: np.ndarray, basis: np.ndarray) -> np.ndarray:
-    """Which phase is used up first; of several at once the one that stands first (Bland)."""
-    left = np.where(change > _PIVOT, np.maximum(amounts, 0.0) / np.maximum(change, _PIVOT), np.inf)
-    tied = left <= left.min(axis=1, keepdims=True) + 1e-14
+    """Which phase is used up first; in a tie, the one with the lowest index (Bland)."""
+    ratios = np.where(change > _PIVOT, np.maximum(amounts, 0.0) / np.maximum(change, _PIVOT), np.inf)
+    tied = ratios <= ratios.min(axis=1, keepdims=True) + 1e-14
     return np.asarray(np.argmin(np.where(tied, basis, np.iinfo(basis.dtype).max), axis=1))
 
 

@@ -1,7 +1,7 @@
-"""Draw substitutions without replacement, with their probabilities as weights, however many there are.
+"""Draw any number of substitutions without replacement, with their probabilities as weights.
 
-Gumbel's trick: in descending order of log-weight plus Gumbel noise, things are drawn without replacement. Only the head
-of that order is kept in memory; whoever reads beyond it has the same noise drawn again, for a longer head.
+Gumbel's trick: sorting by log-weight plus Gumbel noise, in descending order, draws without replacement. Only the head
+of that order is kept in memory; to read beyond it, the same noise is drawn again for a longer head.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Substitution:
     """One or two elements of a crystal replaced.
 
     Attributes:
-        parent: Number of the crystal.
+        parent: Index of the crystal.
         replacement: Pairs of atomic numbers, old and new.
         probability: Product of the conditional probabilities of the replacements.
     """
@@ -52,10 +52,10 @@ def draw_substitutions(
     """All substitutions of one or two elements, in an order drawn with their probabilities as weights.
 
     Args:
-        parents: Atomic numbers in each crystal, ascending, each once.
-        allowed: Atomic numbers that may be put in, ascending.
+        parents: Distinct atomic numbers of each crystal, ascending.
+        allowed: Atomic numbers that may replace others, ascending.
         rng: Decides the order.
-        least: Smallest probability; impossible replacements are left out whatever it is.
+        least: Smallest probability; impossible replacements are always left out.
         at_first: Length of the first head that is kept.
     """
     noise, read, length = rng.bit_generator.state, 0, at_first
@@ -88,8 +88,8 @@ def _head(
     return _first([kept, *waiting], length)
 
 
-def _first(parts: Sequence[np.ndarray], length: int) -> np.ndarray:
-    ideas = np.concatenate(parts)
+def _first(batches: Sequence[np.ndarray], length: int) -> np.ndarray:
+    ideas = np.concatenate(batches)
     return ideas[np.lexsort((ideas["number"], ideas["key"]))[:length]]
 
 
@@ -114,7 +114,7 @@ def _pairs(first: np.ndarray, second: np.ndarray, least: float) -> np.ndarray:
     unlike = first["new"][:, None, 0] != second["new"][None, :, 0]
     one, other = np.nonzero(unlike & (probability >= least))
     ideas = np.zeros(len(one), _IDEA)
-    for place, part in enumerate((first[one], second[other])):
-        ideas["old"][:, place], ideas["new"][:, place] = part["old"][:, 0], part["new"][:, 0]
+    for place, single in enumerate((first[one], second[other])):
+        ideas["old"][:, place], ideas["new"][:, place] = single["old"][:, 0], single["new"][:, 0]
     ideas["probability"] = probability[one, other]
     return ideas

@@ -1,4 +1,4 @@
-"""From which parent a generator of substitutions would have made a crystal: drawn by its own law."""
+"""The parent from which a substitution generator would have made a crystal, drawn by the generator's own rule."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Family:
     """Crystals of one prototype.
 
     Attributes:
-        rows: Where they stand in the table of parents, shape ``(p,)``.
-        orbits: Orbits of each element, ascending, so that those with equal orbits are neighbors.
+        rows: Their rows in the table of parents, shape ``(p,)``.
+        orbits: Orbits of each element, ascending, so that elements with equal orbits are adjacent.
         elements: Atomic numbers on these orbits, shape ``(p, k)``.
     """
 
@@ -31,24 +31,24 @@ class Family:
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """All orders of elements in which only those with equal orbits change places, shape ``(ways, k)``."""
+        """All permutations that swap only elements with equal orbits, shape ``(ways, k)``."""
         groups = [
             [place for place, _ in group] for _, group in groupby(enumerate(self.orbits), key=lambda item: item[1])
         ]
         ways = product(*(permutations(group) for group in groups))
-        return np.array([[place for part in way for place in part] for way in ways])
+        return np.array([[place for places in way for place in places] for way in ways])
 
-    def probabilities(self, wanted: np.ndarray, most: int = MOST_REPLACED) -> np.ndarray:
+    def probabilities(self, target: np.ndarray, most: int = MOST_REPLACED) -> np.ndarray:
         """Probability of the likeliest substitution that leads from each parent to a crystal.
 
         Args:
-            wanted: Its elements, in the order of ``orbits``.
-            most: Most elements that a generator replaces.
+            target: Elements of the crystal, in the order of ``orbits``.
+            most: Maximum number of elements that a generator replaces.
 
         Returns:
-            Shape ``(p,)``; 0 where more would have to be replaced, or none because the parent is that crystal.
+            Shape ``(p,)``; 0 where more would have to be replaced, or where the parent is the crystal itself.
         """
-        new = wanted[self.orders][:, None, :]
+        new = target[self.orders][:, None, :]
         kept = new == self.elements
         factors = np.where(kept, 1.0, substitution_probabilities()[new, self.elements])
         likely = np.where((~kept).sum(axis=2) <= most, factors.prod(axis=2), 0.0).max(axis=0)
@@ -60,20 +60,20 @@ def families(parents: pl.DataFrame, highest: float = MOST_ABOVE_HULL) -> dict[st
 
     Args:
         parents: Columns ``prototype``, ``decorated_prototype`` and ``energy_above_hull``.
-        highest: Parents further above the hull have no children, eV/atom.
+        highest: Largest energy above hull of a parent, eV/atom.
     """
-    found: defaultdict[str, list[tuple[int, tuple[str, ...], list[int]]]] = defaultdict(list)
+    by_prototype: defaultdict[str, list[tuple[int, tuple[str, ...], list[int]]]] = defaultdict(list)
     near = parents.with_row_index("row").filter(pl.col("energy_above_hull") <= highest)
     for row, prototype, label in near.select("row", "prototype", "decorated_prototype").iter_rows():
-        found[prototype].append((row, *sorted_elements(label)))
+        by_prototype[prototype].append((row, *sorted_elements(label)))
     return {
         prototype: Family(np.array([row for row, *_ in members]), members[0][1], np.array([z for *_, z in members]))
-        for prototype, members in found.items()
+        for prototype, members in by_prototype.items()
     }
 
 
 def sorted_elements(label: str) -> tuple[tuple[str, ...], list[int]]:
-    """Orbits of a decorated prototype in ascending order, and the elements on them."""
+    """Orbits of a decorated prototype in ascending order, and their elements."""
     pairs = sorted((orbits, z) for z, orbits in orbits_by_element(label).items())
     return tuple(orbits for orbits, _ in pairs), [z for _, z in pairs]
 
@@ -83,11 +83,11 @@ def draw_parent(
 ) -> int | None:
     """Draw a parent with the probability of its substitution as weight, as a generator of candidates does.
 
-    Of all substitutions that lead to one candidate a generator comes first upon one that is drawn so.
+    A generator's first way to reach a candidate, among all substitutions that lead to it, has the same distribution.
 
     Args:
         family: Parents of the prototype.
-        label: Decorated prototype of the crystal; nothing else of it is read.
+        label: Decorated prototype of the crystal; no other property is used.
         generator: Decides the draw.
         least: Smallest probability that a generator considers.
 

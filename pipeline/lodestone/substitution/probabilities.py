@@ -11,10 +11,10 @@ from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 
 @lru_cache(maxsize=1)
 def substitution_probabilities() -> np.ndarray:
-    """Conditional probability that the first element may stand where the second stood.
+    """Conditional probability that the first element can replace the second.
 
-    Equation 5 of the paper over ion pairs, with the weights floored at 0 as in GNoME, so that pairs that were never
-    seen stay possible; for two elements the likeliest pair of their ions counts.
+    Equation 5 of the paper over ion pairs, with the weights floored at 0 as in GNoME, so that pairs never seen
+    stay possible; for two elements, the likeliest pair of their ions counts.
 
     Returns:
         Shape ``(N, N)``, indexed by atomic number; entry ``[new, old]``; 0 on the diagonal and for elements

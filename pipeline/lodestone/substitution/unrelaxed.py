@@ -1,8 +1,8 @@
-"""Crystals as a campaign would propose them, before anybody has relaxed them.
+"""Crystals as a campaign would propose them, before relaxation.
 
-A model that screens candidates sees unrelaxed structures: another compound's, with other elements, at a guessed volume.
-Where the relaxed crystal is known, too, the unrelaxed one comes with the energy that it relaxes to: something to learn
-from, and to measure by.
+A model that screens candidates sees unrelaxed structures: those of another compound, with elements replaced, at a
+guessed volume. Where the relaxed crystal is known too, so is the energy that the unrelaxed one relaxes to, and the pair
+can serve for training and testing.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from lodestone.substitution.probabilities import substitution_probabilities
 from lodestone.substitution.volumes import AtomicVolumes
 from lodestone.tables.subsets import HELD_OUT, subset
 
-_MOST_PARENTS = 16  # looked at for each crystal: common prototypes have thousands
+_MOST_PARENTS = 16  # examined for each crystal; common prototypes have thousands
 
 
 def make_unrelaxed(
     targets: pl.DataFrame, parents: pl.DataFrame, generator: np.random.Generator
 ) -> list[Crystal | None]:
-    """Make each crystal anew from another one of its prototype, by the substitution that is likeliest.
+    """Rebuild each crystal from another one of its prototype, by the likeliest substitution.
 
     Args:
-        targets: Crystals with ``decorated_prototype`` and ``prototype``; only these labels are read, so that nothing of
-            their geometry can leak into the answer.
-        parents: Known crystals to make them from; those of the very composition are left out.
-        generator: Draws the parents that are looked at, where there are many.
+        targets: Crystals with ``decorated_prototype`` and ``prototype``; only these labels are read, so
+            their geometry cannot leak into the result.
+        parents: Known crystals to start from; those with the same decorated prototype are left out.
+        generator: Draws the parents to examine, where there are many.
 
     Returns:
-        For each target the parent with its elements replaced, at the volume that the new elements suggest, or ``None``
+        For each target the parent with its elements replaced, at the volume suggested by the new elements, or ``None``
         where no other crystal has the prototype.
     """
     if parents.is_empty():
@@ -49,33 +49,33 @@ def make_unrelaxed(
     rows: dict[str, list[int]] = defaultdict(list)
     for row, prototype in enumerate(parents["prototype"]):
         rows[prototype].append(row)
-    made: list[Crystal | None] = []
+    unrelaxed: list[Crystal | None] = []
     for prototype, label in targets.select("prototype", "decorated_prototype").iter_rows():
         known = [row for row in rows.get(prototype, []) if labels[row] != label]
-        drawn = generator.permutation(known)[:_MOST_PARENTS] if len(known) > _MOST_PARENTS else known
-        made.append(_likeliest(label, [int(row) for row in drawn], labels, crystals, volumes))
-    return made
+        sample = generator.permutation(known)[:_MOST_PARENTS] if len(known) > _MOST_PARENTS else known
+        unrelaxed.append(_likeliest(label, [int(row) for row in sample], labels, crystals, volumes))
+    return unrelaxed
 
 
 def draw_unrelaxed(
     targets: pl.DataFrame, parents: pl.DataFrame, generator: np.random.Generator
 ) -> list[Crystal | None]:
-    """Make each crystal anew as the generator of candidates would have: from a parent drawn by the generator's law.
+    """Rebuild each crystal as the candidate generator would: from a parent drawn by the generator's rule.
 
-    A parent lies near the hull, at most two of its elements are replaced, none improbably, and likelier ones are drawn
-    more often (:mod:`lodestone.substitution.parents`). What screening sees of candidates is drawn alike, so errors
-    measured here are those to expect there. The limits are the generator's defaults: those of a campaign are no
-    dependency of its networks.
+    A parent lies near the hull, at most two of its elements are replaced, no replacement is improbable, and likelier
+    ones are drawn more often (:mod:`lodestone.substitution.parents`). Candidates reach screening by the same rule, so
+    errors measured here are those to expect there. The limits are the generator's defaults: a campaign's networks do
+    not depend on its own limits.
 
-    On the reference set (714 held-out crystals, 3,228 to make them from, networks of two rounds) this draw reaches 479
-    crystals, the likeliest of 16 parents 703. On these 479 the networks err by 0.083 and 0.079 eV/atom, where the
-    likeliest parent gives 0.091 and 0.082, and on all 703 it gives 0.104 and 0.095: crystals that no substitution
-    leads to are the harder ones. Volumes are off by 11 % (mean of the logarithm) by either draw.
+    On the reference set (714 held-out crystals, 3,228 parents, networks of two rounds) this draw reaches 479 crystals;
+    taking the likeliest of 16 parents reaches 703. On these 479 the networks err by 0.083 and 0.079 eV/atom, where the
+    likeliest parent gives 0.091 and 0.082; on all 703 it gives 0.104 and 0.095, as crystals that no substitution leads
+    to are harder. Volumes are off by 11 % (mean of the logarithm) either way.
 
     Args:
-        targets: Crystals with ``decorated_prototype`` and ``prototype``; only these labels are read, so that nothing of
-            their geometry can leak into the answer.
-        parents: Known crystals to make them from, with ``energy_above_hull``.
+        targets: Crystals with ``decorated_prototype`` and ``prototype``; only these labels are read, so
+            their geometry cannot leak into the result.
+        parents: Known crystals to start from, with ``energy_above_hull``.
         generator: Draws the parents.
 
     Returns:
@@ -85,11 +85,11 @@ def draw_unrelaxed(
         return [None] * len(targets)
     crystals, labels = decode(parents), parents["decorated_prototype"].to_list()
     volumes, relatives = AtomicVolumes.fit(crystals), families(parents)
-    made: list[Crystal | None] = []
+    unrelaxed: list[Crystal | None] = []
     for prototype, label in targets.select("prototype", "decorated_prototype").iter_rows():
         row = draw_parent(relatives[prototype], label, generator) if prototype in relatives else None
-        made.append(None if row is None else _child(label, labels[row], crystals[row], volumes))
-    return made
+        unrelaxed.append(None if row is None else _child(label, labels[row], crystals[row], volumes))
+    return unrelaxed
 
 
 def _child(label: str, parent_label: str, parent: Crystal, volumes: AtomicVolumes) -> Crystal:
@@ -100,23 +100,23 @@ def _child(label: str, parent_label: str, parent: Crystal, volumes: AtomicVolume
 def _likeliest(
     label: str, rows: Sequence[int], labels: Sequence[str], crystals: Sequence[Crystal], volumes: AtomicVolumes
 ) -> Crystal | None:
-    wanted = orbits_by_element(label)
-    found = [(*replacement(orbits_by_element(labels[row]), wanted), row) for row in rows]
-    if not found:
+    target = orbits_by_element(label)
+    options = [(*replacement(orbits_by_element(labels[row]), target), row) for row in rows]
+    if not options:
         return None
-    probability, new, row = max(found, key=lambda item: item[0])
+    probability, new, row = max(options, key=lambda item: item[0])
     return volumes.rescale(crystals[row], crystals[row].with_elements(new)) if probability else None
 
 
 def replacement(old: Mapping[int, str], new: Mapping[int, str]) -> tuple[float, dict[int, int]]:
-    """The likeliest way to put new elements where the old ones stand.
+    """The likeliest way to replace old elements by new ones.
 
     Args:
         old: Orbits of each element, see :func:`lodestone.crystals.symmetry.orbits_by_element`.
-        new: Likewise, of the same prototype.
+        new: The same for the new elements, with the same prototype.
 
     Returns:
-        Product of the probabilities, an element that stays counting 1, and the new element for each old one.
+        Product of the probabilities (1 for an element that stays), and the new element for each old one.
     """
     table = substitution_probabilities()
     chosen: dict[int, int] = {}
@@ -134,11 +134,11 @@ def _probability(table: np.ndarray, way: Mapping[int, int]) -> float:
 
 @dataclass(frozen=True)
 class UnrelaxedStructures:
-    """Crystals that have an unrelaxed structure, and the unrelaxed structures.
+    """Crystals for which an unrelaxed structure exists, and these structures.
 
     Attributes:
         table: The relaxed crystals, sorted by ``material_id``.
-        crystals: Each of them as it would be guessed.
+        crystals: Unrelaxed structure of each.
     """
 
     table: pl.DataFrame
@@ -146,14 +146,14 @@ class UnrelaxedStructures:
 
 
 def unrelaxed_to_train_on(crystals: pl.DataFrame, seed: int) -> list[Crystal | None]:
-    """The training crystals, sorted by ``material_id``, as others of them would suggest; ``None`` where none does."""
+    """Training crystals, sorted by ``material_id``, rebuilt from one another; ``None`` where that is impossible."""
     train = subset(crystals, "train")
     return make_unrelaxed(train, train, child_generator(seed, "unrelaxed", "train"))
 
 
 def unrelaxed_held_out(crystals: pl.DataFrame, seed: int) -> UnrelaxedStructures:
-    """The validation and test crystals as the generator would propose them from training crystals, where it would."""
+    """Validation and test crystals as the generator would propose them from training crystals, where it would."""
     held_out = subset(crystals, *HELD_OUT)
-    made = draw_unrelaxed(held_out, subset(crystals, "train"), child_generator(seed, "unrelaxed", "held out"))
-    rows = [row for row, crystal in enumerate(made) if crystal is not None]
-    return UnrelaxedStructures(held_out[rows], [crystal for crystal in made if crystal is not None])
+    unrelaxed = draw_unrelaxed(held_out, subset(crystals, "train"), child_generator(seed, "unrelaxed", "held out"))
+    rows = [row for row, crystal in enumerate(unrelaxed) if crystal is not None]
+    return UnrelaxedStructures(held_out[rows], [crystal for crystal in unrelaxed if crystal is not None])

@@ -16,7 +16,7 @@ class AtomicVolumes:
     """Volume per atom of each element, fitted to known crystals.
 
     Attributes:
-        values: Indexed by atomic number, Å3; the mean volume for elements never seen.
+        values: Indexed by atomic number, Å3; the mean volume for unseen elements.
     """
 
     values: np.ndarray
@@ -34,6 +34,6 @@ class AtomicVolumes:
         return cls(np.where(counts.any(axis=0), np.maximum(values, smallest), per_atom.mean()))
 
     def rescale(self, parent: Crystal, child: Crystal) -> Crystal:
-        """The child at its parent's volume times the ratio that their elements suggest."""
+        """The child at its parent's volume times the ratio of their fitted volumes."""
         ratio = self.values[child.atomic_numbers].sum() / self.values[parent.atomic_numbers].sum()
         return child.scaled_to(parent.volume * float(ratio))

@@ -1,9 +1,9 @@
 """The rankings that come with Lodestone.
 
-An acquisition is one function, registered under the name by which `discovery.acquisition` chooses it. It is given the
-screened candidates (:class:`lodestone.schemas.Candidates`) in random order, so that equals are drawn by lot, and
-`discovery.threshold`; it gives back the rows that are worth the oracle, the best first. Budget and limits per chemical
-system are kept by who calls it.
+An acquisition is one function, registered under the name by which `discovery.acquisition` chooses it. It gets the
+screened candidates (:class:`lodestone.schemas.Candidates`) in random order, so that ties are broken at random, and
+`discovery.threshold`; it returns the rows worth giving to the oracle, best first. The caller applies the budget and the
+limits per chemical system.
 
 Examples:
     >>> import polars as pl
@@ -36,5 +36,5 @@ def lowest_energy(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
 
 @ACQUISITIONS.register("random")
 def in_random_order(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    """All candidates, drawn by lot."""
+    """All candidates, in random order."""
     return candidates

@@ -20,9 +20,9 @@ class Proposal:
 
     Attributes:
         crystal: Unrelaxed.
-        label: Decorated prototype, by which candidates are told apart (:mod:`lodestone.crystals.symmetry`).
-        weight: How likely the generator holds it; comparable among the proposals of one generator only.
-        provenance: Where it comes from, in words of the generator's own, e.g. ``{"parent": "mp-1"}``.
+        label: Decorated prototype, which identifies a candidate (:mod:`lodestone.crystals.symmetry`).
+        weight: How likely the generator considers it; comparable only among proposals of one generator.
+        provenance: Where it comes from, in the generator's own terms, e.g. ``{"parent": "mp-1"}``.
     """
 
     crystal: Crystal
@@ -32,12 +32,12 @@ class Proposal:
 
     @classmethod
     def of(cls, crystal: Crystal, weight: float = 1.0, **provenance: str | int | float) -> Proposal:
-        """A proposal with the label that a symmetry search finds, for generators that know none."""
+        """A proposal labelled by a symmetry search, for generators that do not know the label."""
         return cls(crystal, symmetry_of(crystal).decorated, weight, provenance)
 
     @property
     def provenance_text(self) -> str:
-        """The provenance as it stands in tables: JSON with sorted keys."""
+        """The provenance as stored in tables: JSON with sorted keys."""
         return json.dumps(self.provenance, sort_keys=True, allow_nan=False, ensure_ascii=False)
 
 
@@ -45,14 +45,14 @@ class Proposal:
 class Known:
     """What a generator starts from.
 
-    The limits are kept by who calls it (:mod:`lodestone.discovery.proposals`), for all generators alike. A generator
-    may read them to waste fewer ideas.
+    The caller enforces the limits (:mod:`lodestone.discovery.proposals`) for all generators alike. A generator may read
+    them to waste fewer ideas.
 
     Attributes:
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
-        elements: Elements that may be put in: those with a reference energy.
-        max_sites: Largest cell.
-        max_elements: Most elements in a candidate.
+        elements: Elements that candidates may contain: those with a reference energy.
+        max_sites: Maximum number of sites in the cell.
+        max_elements: Maximum number of elements in a candidate.
     """
 
     crystals: pl.DataFrame
@@ -64,11 +64,11 @@ class Known:
 class Generator(Protocol):
     """A source of candidates, registered in a file of its own.
 
-    Whatever it proposes, what is known, tried, proposed before, outside the chemistry of the snapshot, too large or not
-    charge balanced is dropped afterwards. It may stop after any number of proposals, but must stop.
+    Proposals that are known, tried, repeated, outside the chemistry of the snapshot, too large or not charge balanced
+    are dropped afterwards. It may stop after any number of proposals, but must stop.
 
     Examples:
-        Everything that is known, stretched. A generator with settings gives their model to ``register``.
+        Every known crystal, stretched. A generator with settings passes their model to ``register``.
 
         >>> import numpy as np, polars as pl
         >>> from lodestone.config.discovery import GeneratorParams
@@ -90,11 +90,11 @@ class Generator(Protocol):
     """
 
     def propose(self, known: Known, rng: np.random.Generator, limit: int) -> Iterator[Proposal]:
-        """Candidates, the better ones earlier on average.
+        """Yield candidates, better ones earlier on average.
 
         Args:
-            known: What there is to start from.
-            rng: Decides all that is drawn.
-            limit: No more than so many are kept; what was proposed and dropped is not among them.
+            known: What to start from.
+            rng: Source of all randomness.
+            limit: Maximum number of proposals kept; dropped ones do not count.
         """
         ...

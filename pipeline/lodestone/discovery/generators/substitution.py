@@ -53,15 +53,14 @@ class SubstitutionGenerator:
         elements = [np.unique(crystals[row].atomic_numbers) for row in parents]
         allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in known.elements))
         least = self.settings.min_substitution_probability
-        for found in draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit):
-            row = parents[found.parent]
-            child = volumes.rescale(crystals[row], crystals[row].with_elements(dict(found.replacement)))
-            yield Proposal(
-                child, relabel(labels[row], found.replacement), found.probability, _provenance(names[row], found)
-            )
+        for substitution in draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit):
+            row = parents[substitution.parent]
+            child = volumes.rescale(crystals[row], crystals[row].with_elements(dict(substitution.replacement)))
+            label = relabel(labels[row], substitution.replacement)
+            yield Proposal(child, label, substitution.probability, _provenance(names[row], substitution))
 
     def _parents(self, known: Known) -> list[int]:
-        """Rows of crystals near the hull that are within the limits."""
+        """Rows of the crystals near the hull and within the limits."""
         highest = self.settings.max_parent_energy_above_hull
         chosen = known.crystals.with_row_index("row").filter(
             (pl.col("energy_above_hull") <= highest)
@@ -77,17 +76,17 @@ def relabel(decorated_prototype: str, replacement: Replacement) -> str:
     The label names each element with its orbits, so replacing elements is a matter of text; no symmetry search is
     needed.
     """
-    pearson, number, *parts = decorated_prototype.split("_")
+    pearson, number, *entries = decorated_prototype.split("_")
     new = {SYMBOLS[old]: SYMBOLS[z] for old, z in replacement}
-    return "_".join([pearson, number, *sorted(_rename(part, new) for part in parts)])
+    return "_".join([pearson, number, *sorted(_rename(entry, new) for entry in entries)])
 
 
-def _rename(part: str, new: dict[str, str]) -> str:
-    head, orbits = part.split("=", 1)
+def _rename(entry: str, new: dict[str, str]) -> str:
+    head, orbits = entry.split("=", 1)
     symbol = head.rstrip("0123456789")
     return f"{new.get(symbol, symbol)}{head[len(symbol) :]}={orbits}"
 
 
-def _provenance(parent: str, found: Substitution) -> dict[str, str | int | float]:
-    told = ",".join(f"{SYMBOLS[old]}>{SYMBOLS[new]}" for old, new in found.replacement)
-    return {"parent": parent, "substitution": told}
+def _provenance(parent: str, substitution: Substitution) -> dict[str, str | int | float]:
+    pairs = ",".join(f"{SYMBOLS[old]}>{SYMBOLS[new]}" for old, new in substitution.replacement)
+    return {"parent": parent, "substitution": pairs}
