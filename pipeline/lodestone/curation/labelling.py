@@ -125,16 +125,16 @@ def _summary(rejected: list[tuple[str, str, str]]) -> str:
 
 
 def _lower_elements(known: pl.DataFrame, label: Labeller, element_crystals: ElementCrystals) -> pl.DataFrame:
-    """Crystals of elements that lie lower than any known one, or whose element is missing.
+    """Crystals of elements that are lower in energy than all known ones, or whose element is missing.
 
-    A snapshot need not hold the ground state of an element. The usual crystals of each are offered, unless one of the
+    A snapshot need not hold the ground state of an element. The usual crystals of each are tried, unless one of the
     same decorated prototype is known.
     """
-    offered = element_crystals(sorted(_elements(known)))
-    labels_known = known["decorated_prototype"].implode()
-    new = describe(list(offered.values())).with_columns(pl.Series("material_id", list(offered), dtype=pl.String))
-    names = new.filter(~pl.col("decorated_prototype").is_in(labels_known))["material_id"].to_list()
-    labels = label([offered[name] for name in names])
+    proposals = element_crystals(sorted(_elements(known)))
+    known_prototypes = known["decorated_prototype"].implode()
+    new = describe(list(proposals.values())).with_columns(pl.Series("material_id", list(proposals), dtype=pl.String))
+    names = new.filter(~pl.col("decorated_prototype").is_in(known_prototypes))["material_id"].to_list()
+    labels = label([proposals[name] for name in names])
     good = [(name, result) for name, result in zip(names, labels, strict=True) if result.ok]
     added = _from_labels([name for name, _ in good], [result for _, result in good]).with_columns(
         origin=pl.lit("reference")

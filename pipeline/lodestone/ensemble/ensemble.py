@@ -36,8 +36,9 @@ class Ensemble:
         """
         refuse_unsound(crystals)
         inputs = {view: NetworkInputs.to(saved, crystals, input_structure) for view, saved in self.views.items()}
-        members, judge = {view: one.members() for view, one in inputs.items()}, latent_view(list(self.views))
-        latents = inputs[judge].latents() if judge else no_latents(len(crystals))
+        members = {view: network_inputs.members() for view, network_inputs in inputs.items()}
+        latent = latent_view(list(self.views))
+        latents = inputs[latent].latents() if latent else no_latents(len(crystals))
         reasons = self.seen.reasons(crystals, latents, input_structure)
         return self.predictors[input_structure].predict(members, reasons)
 

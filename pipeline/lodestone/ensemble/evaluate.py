@@ -86,7 +86,7 @@ def evaluate_input_structures(
     """Aggregate and evaluate the views on relaxed and on unrelaxed structures; see :func:`evaluate_views`.
 
     Unrelaxed structures are predicted with larger errors, so they have weights and a calibration of their own. Where
-    too few validation crystals have one to fit these, they get those of relaxed crystals.
+    too few validation crystals have one to fit these, those of relaxed crystals are used.
     """
     with_unrelaxed = ~pl.col("split").is_in(HELD_OUT) | pl.col("material_id").is_in(
         unrelaxed_structures.table["material_id"].to_list()
@@ -161,9 +161,9 @@ def _fitted(
 ) -> EnsemblePredictor:
     """Weights and calibration, fitted on the validation crystals among the held-out ones."""
     true, is_validation = held_out[_ENERGY].to_numpy(), (held_out["split"] == "validation").to_numpy()
-    watched = {view: one[:, is_validation] for view, one in members.items()}
-    aggregation = Aggregation.fit(strategy, watched, true[is_validation])
-    average = aggregation.aggregate(watched)
+    validation = {view: energies[:, is_validation] for view, energies in members.items()}
+    aggregation = Aggregation.fit(strategy, validation, true[is_validation])
+    average = aggregation.aggregate(validation)
     calibration = Calibration.fit(
         true[is_validation] - average.mean,
         average.spread,

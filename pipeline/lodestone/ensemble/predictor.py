@@ -152,7 +152,7 @@ class EnsemblePredictor:
 
 def save_predictors(predictors: Mapping[str, EnsemblePredictor], path: Path) -> None:
     """Write ``ensemble.json``: the predictor for each input structure."""
-    content = {input_structure: one.as_dict() for input_structure, one in predictors.items()}
+    content = {input_structure: predictor.as_dict() for input_structure, predictor in predictors.items()}
     write_json({"format_version": FORMAT_VERSION, **content}, path)
 
 

@@ -95,9 +95,9 @@ def fixed(members: Members, weights: Mapping[str, float]) -> Aggregate:
 
 def mixture(members: Members, weights: Mapping[str, np.ndarray]) -> Aggregate:
     """Mean and standard deviation of a mixture of views with some weights, shapes ``(n,)``, that add up to 1."""
-    means = {view: one.mean(axis=0) for view, one in members.items()}
+    means = {view: energies.mean(axis=0) for view, energies in members.items()}
     mean = sum(weights[view] * means[view] for view in members)
-    within = sum(weights[view] * one.var(axis=0, ddof=1) for view, one in members.items())
+    within = sum(weights[view] * energies.var(axis=0, ddof=1) for view, energies in members.items())
     between = sum(
         (weights[a] * weights[b] * (means[a] - means[b]) ** 2 for a, b in combinations(members, 2)), np.zeros(1)
     )

@@ -62,7 +62,7 @@ class ViewNetwork(nn.Module):
         >>> import torch
         >>> class DensityDataset(ViewDataset):
         ...     def __init__(self, crystals, params, unrelaxed):
-        ...         self.density = torch.tensor([[len(one) / one.volume] for one in crystals])
+        ...         self.density = torch.tensor([[len(crystal) / crystal.volume] for crystal in crystals])
         ...     def __len__(self):
         ...         return len(self.density)
         ...     def batch(self, rows):

@@ -74,9 +74,9 @@ def load_view(folder: str | Path) -> SavedView:
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise LodestoneError(f"{path} is damaged: {error}", "train again: `dvc repro`") from error
     paths = [folder / f"member_{number}.safetensors" for number in range(count)]
-    members = [_load_weights(one) for one in paths]
-    for one, weights in zip(paths, members, strict=True):
-        check_weights(weights, view, params, one)
+    members = [_load_weights(member_path) for member_path in paths]
+    for member_path, weights in zip(paths, members, strict=True):
+        check_weights(weights, view, params, member_path)
     return SavedView(view, params, baseline, members)
 
 

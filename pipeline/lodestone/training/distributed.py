@@ -48,13 +48,13 @@ class Ranks:
         """Replace each gradient by its sum over all processes; returns the sum of the losses."""
         if self.size == 1:
             return loss
-        owners = list(parameters)
-        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in owners]
+        weights = list(parameters)
+        gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
         flat = torch.cat([loss.reshape(1), *(gradient.reshape(-1) for gradient in gradients)])
         distributed.all_reduce(flat)
         pieces = flat[1:].split([gradient.numel() for gradient in gradients])
-        for one, gradient, piece in zip(owners, gradients, pieces, strict=True):
-            one.grad = piece.view_as(gradient).clone()
+        for weight, gradient, piece in zip(weights, gradients, pieces, strict=True):
+            weight.grad = piece.view_as(gradient).clone()
         return flat[0]
 
     def sum(self, value: float, device: torch.device) -> float:

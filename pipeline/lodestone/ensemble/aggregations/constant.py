@@ -16,7 +16,7 @@ class Constant:
 
     def fit(self, members: Members, true: np.ndarray) -> Parameters:
         """One weight per view, in hundredths."""
-        errors = np.stack([one.mean(axis=0) - true for one in members.values()])
+        errors = np.stack([energies.mean(axis=0) - true for energies in members.values()])
         search = {1: _only, 2: _best_of_grid}.get(len(errors), _least_deviations)
         return {"weights": dict(zip(members, search(errors).tolist(), strict=True))}
 
@@ -48,8 +48,11 @@ def _least_deviations(errors: np.ndarray) -> np.ndarray:
     from scipy.sparse import bmat, csr_array, eye_array
 
     k, n = errors.shape
-    own, each = csr_array(errors.T), eye_array(n)  # besides the weights, one variable per crystal for its |error|
-    above = bmat([[own, -each], [-own, -each]], format="csr")
+    signed, absolute = (
+        csr_array(errors.T),
+        eye_array(n),
+    )  # besides the weights, one variable per crystal for its |error|
+    above = bmat([[signed, -absolute], [-signed, -absolute]], format="csr")
     total = np.concatenate([np.ones(k), np.zeros(n)])[None]
     cost = np.concatenate([np.zeros(k), np.full(n, 1 / n)])
     weights = linprog(cost, A_ub=above, b_ub=np.zeros(2 * n), A_eq=total, b_eq=[1.0], method="highs").x[:k]

@@ -34,7 +34,8 @@ class InverseVariance:
     def aggregate(self, members: Members, parameters: Parameters) -> Aggregate:
         """The average by these weights."""
         precision = {
-            view: 1 / (parameters["errors"][view] ** 2 + one.var(axis=0, ddof=1)) for view, one in members.items()
+            view: 1 / (parameters["errors"][view] ** 2 + energies.var(axis=0, ddof=1))
+            for view, energies in members.items()
         }
         total = np.sum(list(precision.values()), axis=0)
         return mixture(members, {view: value / total for view, value in precision.items()})

@@ -12,15 +12,15 @@ _NORMAL_IQR = 1.349  # interquartile range of a normal distribution over its sta
 
 @AGGREGATIONS.register("median")
 class Median:
-    """Members count the same, whatever their view."""
+    """All members count the same, whatever their view."""
 
     def fit(self, _members: Members, _true: np.ndarray) -> Parameters:
         """Nothing."""
         return {}
 
     def aggregate(self, members: Members, _parameters: Parameters) -> Aggregate:
-        """The middle one; the weights are the shares of the members."""
+        """The median; the weights are the shares of the members."""
         every = np.concatenate(list(members.values()))
         low, middle, high = np.percentile(every, [25, 50, 75], axis=0)
-        weights = {view: np.full(every.shape[1], len(one) / len(every)) for view, one in members.items()}
+        weights = {view: np.full(every.shape[1], len(energies) / len(every)) for view, energies in members.items()}
         return Aggregate(middle, (high - low) / _NORMAL_IQR, weights)
