@@ -44,38 +44,40 @@ SETS = {
 
 def main() -> None:
     """Train, combine, measure, and write the table."""
-    asked = ensemble_parser(__doc__, "averages", members=4, epochs=40).parse_args()
-    table = deal(asked)
-    shown = {part: _shown(table, part) for part in PARTS}
+    arguments = ensemble_parser(__doc__, "averages", members=4, epochs=40).parse_args()
+    table = deal(arguments)
+    held_out = {split: _held_out(table, split) for split in PARTS}
     lines: list[str] = []
-    composition = _members(_trained("composition", table, asked), shown)
-    for share, told in TRAININGS.items():
-        structure = _members(_trained("structure", table, asked, unrelaxed=share), shown)
-        lines += [f"Structure view trained on {told}:", "", *_table(composition, structure, shown), ""]
-    asked.out.mkdir(parents=True, exist_ok=True)
-    (asked.out / "table.md").write_text("\n".join(lines))
+    composition = _members(_trained("composition", table, arguments), held_out)
+    for share, description in TRAININGS.items():
+        structure = _members(_trained("structure", table, arguments, unrelaxed=share), held_out)
+        lines += [f"Structure view trained on {description}:", "", *_table(composition, structure, held_out), ""]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / "table.md").write_text("\n".join(lines))
     print("\n".join(lines))
 
 
-def _shown(table: pl.DataFrame, part: str) -> dict[str, UnrelaxedStructures]:
+def _held_out(table: pl.DataFrame, split: str) -> dict[str, UnrelaxedStructures]:
     """The crystals of a part, as they are and as training crystals suggest them."""
-    rows = table.filter(pl.col("split") == part).sort("material_id")
+    rows = table.filter(pl.col("split") == split).sort("material_id")
     known = table.filter(pl.col("split") == "train")
     test = pl.concat([known, rows.with_columns(split=pl.lit("test"))])
     return {"relaxed": UnrelaxedStructures(rows, decode(rows)), "unrelaxed": unrelaxed_held_out(test, 0)}
 
 
-def _trained(view: str, table: pl.DataFrame, asked: argparse.Namespace, **changes: float) -> SavedView:
+def _trained(view: str, table: pl.DataFrame, arguments: argparse.Namespace, **changes: float) -> SavedView:
     params: ViewParams = load_params(ROOT / "params.yaml").view(view)
-    sizes = {"members": asked.members, "epochs": asked.epochs}
+    sizes = {"members": arguments.members, "epochs": arguments.epochs}
     known = table.filter(pl.col("split").is_in(["train", "validation"]))
     return fit_view(view, params.model_copy(update=sizes | changes), known, None, 0)
 
 
-def _members(saved: SavedView, shown: dict[str, dict[str, UnrelaxedStructures]]) -> dict[tuple[str, str], np.ndarray]:
+def _members(
+    saved: SavedView, held_out: dict[str, dict[str, UnrelaxedStructures]]
+) -> dict[tuple[str, str], np.ndarray]:
     return {
-        (part, input_structure): predict_members(saved, held.crystals, input_structure)
-        for part, input_structures in shown.items()
+        (split, input_structure): predict_members(saved, held.crystals, input_structure)
+        for split, input_structures in held_out.items()
         for input_structure, held in input_structures.items()
     }
 
@@ -83,11 +85,12 @@ def _members(saved: SavedView, shown: dict[str, dict[str, UnrelaxedStructures]])
 def _table(
     composition: dict[tuple[str, str], np.ndarray],
     structure: dict[tuple[str, str], np.ndarray],
-    shown: dict[str, dict[str, UnrelaxedStructures]],
+    held_out: dict[str, dict[str, UnrelaxedStructures]],
 ) -> Iterator[str]:
     """MAE in meV/atom of every strategy on every set."""
     counts = [
-        f"{name} (n = {len(shown[part][input_structure].crystals):,})" for name, (part, input_structure) in SETS.items()
+        f"{name} (n = {len(held_out[split][input_structure].crystals):,})"
+        for name, (split, input_structure) in SETS.items()
     ]
     yield f"| MAE, meV/atom | {' | '.join(counts)} |"
     yield "|---|" + "---:|" * len(SETS)
@@ -95,11 +98,11 @@ def _table(
         maes = []
         for key in SETS.values():
             fitting = "validation", key[1]
-            true = shown[fitting[0]][fitting[1]].table[ENERGY].to_numpy()
+            true = held_out[fitting[0]][fitting[1]].table[ENERGY].to_numpy()
             watched = {"composition": composition[fitting], "structure": structure[fitting]}
             tested = {"composition": composition[key], "structure": structure[key]}
             error = Aggregation.fit(strategy, watched, true).aggregate(tested).mean
-            error = error - shown[key[0]][key[1]].table[ENERGY].to_numpy()
+            error = error - held_out[key[0]][key[1]].table[ENERGY].to_numpy()
             maes.append(f"{1e3 * np.abs(error).mean():.1f}")
         yield f"| {strategy} | {' | '.join(maes)} |"
 

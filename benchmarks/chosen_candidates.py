@@ -38,31 +38,31 @@ ROUND = "round_0"
 
 def main() -> None:
     """Run what is missing, and print one table."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--epochs", type=int, default=6, help="of both views")
-    made.add_argument("--proposals", type=int, default=3000)
-    made.add_argument("--out", type=Path, default=ROOT / ".bench" / "chosen", help="a folder for each run")
-    made.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    asked = made.parse_args()
-    if asked.worker:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=6, help="of both views")
+    parser.add_argument("--proposals", type=int, default=3000)
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "chosen", help="a folder for each run")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
         work()
         return
-    found = {name: run(name, asked) for name in RUNS}
-    for line in table(found):
+    runs = {name: run(name, arguments) for name in RUNS}
+    for line in table(runs):
         print(line)
 
 
-def run(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+def run(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """The candidates of one run: their predicted distances, and which were chosen."""
-    folder = asked.out.resolve() / name.replace(" ", "_")
+    folder = arguments.out.resolve() / name.replace(" ", "_")
     result = folder / "candidates.json"
     if not result.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         params = yaml.safe_load((ROOT / "params.yaml").read_text())
         for view in params["views"]:
-            params[view]["epochs"] = asked.epochs
-        params["discovery"]["max_proposals"] = asked.proposals
+            params[view]["epochs"] = arguments.epochs
+        params["discovery"]["max_proposals"] = arguments.proposals
         (folder / "params.yaml").write_text(yaml.safe_dump(params))
         (folder / "reference").symlink_to(ROOT / "reference")
         environment = {"PYTHONPATH": str(ROOT / "pipeline"), "OTHER_NETWORKS": str(int(name == "other networks"))}
@@ -121,12 +121,12 @@ def candidates() -> dict[str, Any]:
     }
 
 
-def table(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+def table(runs: dict[str, dict[str, Any]]) -> Iterator[str]:
     """One line per run."""
-    first = found["this processor"]
+    first = runs["this processor"]
     yield "| run | same candidates | chosen | baseline | moved by, meV/atom: mean | largest | sides changed |"
     yield "|---|---:|---:|---:|---:|---:|---:|"
-    for name, other in found.items():
+    for name, other in runs.items():
         both = sorted(first["rows"].keys() & other["rows"].keys())
         pairs = [(first["rows"][one][0], other["rows"][one][0]) for one in both]
         moved = [1000 * abs(before - after) for before, after in pairs]

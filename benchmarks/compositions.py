@@ -40,34 +40,34 @@ PEERS |= {"Magpie": "magpie_ef", "Meredig": "meredig_ef", "ElFrac": "elfrac_ef"}
 
 def main() -> None:
     """Predict every composition out of fold, then compare."""
-    asked = _arguments()
-    table = pl.read_parquet(asked.data / "mp_compositions.parquet").sort("formula")
+    arguments = _arguments()
+    table = pl.read_parquet(arguments.data / "mp_compositions.parquet").sort("formula")
     table = table.with_columns(fold=hash_of("formula") % FOLDS, watched=hash_of("formula") // FOLDS % WATCHED == 0)
     table = table.hstack(encode([_cell(formula) for formula in table["formula"]]))
-    folds = [_fold(table, fold, asked) for fold in range(asked.folds)]
+    folds = [_fold(table, fold, arguments) for fold in range(arguments.folds)]
     both = table.join(pl.concat(folds), on="formula", maintain_order="left")  # rows of the folds that were done
     lines = list(_lines(both, {"**ours, composition view**": "ours_ef"} | PEERS))
-    (asked.out / "table.md").write_text("\n".join(lines) + "\n")
+    (arguments.out / "table.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
-def _fold(table: pl.DataFrame, fold: int, asked: argparse.Namespace) -> pl.DataFrame:
+def _fold(table: pl.DataFrame, fold: int, arguments: argparse.Namespace) -> pl.DataFrame:
     """Predictions for the compositions of one fold."""
-    path = asked.out / f"fold_{fold}_of_{FOLDS}_{asked.members}x{asked.epochs}.parquet"
+    path = arguments.out / f"fold_{fold}_of_{FOLDS}_{arguments.members}x{arguments.epochs}.parquet"
     if path.is_file():
         return pl.read_parquet(path)
-    part = pl.when(pl.col("fold") == fold).then(pl.lit("out"))
-    part = part.when(pl.col("watched")).then(pl.lit("validation")).otherwise(pl.lit("train"))
+    split = pl.when(pl.col("fold") == fold).then(pl.lit("out"))
+    split = split.when(pl.col("watched")).then(pl.lit("validation")).otherwise(pl.lit("train"))
     cells = ("lattice", "atomic_numbers", "frac_coords")
-    dealt = table.select(pl.col("formula").alias("material_id"), ENERGY, part.alias("split"), *cells)
-    sizes = {"members": asked.members, "epochs": asked.epochs, "layers": 3, "batch_size": 256}
+    labelled = table.select(pl.col("formula").alias("material_id"), ENERGY, split.alias("split"), *cells)
+    sizes = {"members": arguments.members, "epochs": arguments.epochs, "layers": 3, "batch_size": 256}
     params = load_params(ROOT / "params.yaml").view("composition").model_copy(update=sizes)
-    saved = fit_view("composition", params, dealt.filter(pl.col("split") != "out"), None, fold)
-    out = dealt.filter(pl.col("split") == "out")
+    saved = fit_view("composition", params, labelled.filter(pl.col("split") != "out"), None, fold)
+    out = labelled.filter(pl.col("split") == "out")
     predicted = predict_members(saved, decode(out)).mean(axis=0)
-    found = pl.DataFrame({"formula": out["material_id"], "ours_ef": predicted})
-    write_table(found, path)
-    return found
+    predictions = pl.DataFrame({"formula": out["material_id"], "ours_ef": predicted})
+    write_table(predictions, path)
+    return predictions
 
 
 def _cell(formula: str) -> Crystal:
@@ -88,9 +88,9 @@ def _lines(table: pl.DataFrame, models: dict[str, str]) -> Iterator[str]:
     yield f"| n = {len(table):,} | MAE, eV/atom (95 %) | RMSE | F1 of stability | precision | recall | ours less F1 |"
     yield "|---|" + "---:|" * 6
     for model in np.argsort(absolute.mean(axis=1)):
-        told = errors(energies[model], true) | stability_scores(distances[model], known)
-        cells = " | ".join(f"{told[key]:.3f}" for key in ("rmse", "f1", "precision", "recall"))
-        mae = f"{told['mae']:.4f} ({_between(maes[model], '.4f')})"
+        scores = errors(energies[model], true) | stability_scores(distances[model], known)
+        cells = " | ".join(f"{scores[key]:.3f}" for key in ("rmse", "f1", "precision", "recall"))
+        mae = f"{scores['mae']:.4f} ({_between(maes[model], '.4f')})"
         yield f"| {list(models)[model]} | {mae} | {cells} | {_between(f1s[0] - f1s[model], '+.3f')} |"
 
 
@@ -110,11 +110,11 @@ def _between(samples: np.ndarray, digits: str) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    found = parser(__doc__, "compositions")
-    found.add_argument("--folds", type=int, default=FOLDS, help="do so many of the five; the table is of these rows")
-    found.add_argument("--members", type=int, default=4)
-    found.add_argument("--epochs", type=int, default=60)
-    return found.parse_args()
+    options = parser(__doc__, "compositions")
+    options.add_argument("--folds", type=int, default=FOLDS, help="do so many of the five; the table is of these rows")
+    options.add_argument("--members", type=int, default=4)
+    options.add_argument("--epochs", type=int, default=60)
+    return options.parse_args()
 
 
 if __name__ == "__main__":

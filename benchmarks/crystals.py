@@ -35,13 +35,13 @@ def graphs(table: pl.DataFrame) -> Iterator[Comparison]:
 
 def _nearest(structure: "Structure") -> tuple[np.ndarray, np.ndarray]:
     """Neighbors and distances as CGCNN and its descendants get them."""
-    found = [
+    neighbors = [
         sorted(around, key=lambda site: site.nn_distance)[:NEIGHBORS]
         for around in structure.get_all_neighbors(CUTOFF, include_index=True)
     ]
     return (
-        np.array([site.index for around in found for site in around]),
-        np.array([site.nn_distance for around in found for site in around]),
+        np.array([site.index for around in neighbors for site in around]),
+        np.array([site.nn_distance for around in neighbors for site in around]),
     )
 
 

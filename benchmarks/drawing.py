@@ -32,10 +32,10 @@ def panels(count: int, width: float, height: float) -> Iterator[tuple[Figure, Se
     from matplotlib import pyplot
 
     with matplotlib.rc_context(_STYLE):
-        figure, made = pyplot.subplots(
+        figure, axes = pyplot.subplots(
             1, count, figsize=(width, height), sharey=True, squeeze=False, layout="constrained"
         )
-        yield figure, made[0]
+        yield figure, axes[0]
         pyplot.close(figure)
 
 

@@ -26,16 +26,16 @@ def distances(table: pl.DataFrame, name: str) -> Comparison:
         fractions_of_formulas(table["formula"]),
         table["formation_energy_per_atom"].to_numpy(),
     )
-    found: dict[str, np.ndarray] = {}
+    results: dict[str, np.ndarray] = {}
 
     def ours() -> None:
-        found["ours"] = ConvexHull(fractions, energies).distances
+        results["ours"] = ConvexHull(fractions, energies).distances
 
     def theirs() -> None:
-        found["theirs"] = _by_pymatgen(table)
+        results["theirs"] = _by_pymatgen(table)
 
     seconds = best_of(3, ours), best_of(1, theirs)
-    _check(found["ours"], found["theirs"])
+    _check(results["ours"], results["theirs"])
     return Comparison(f"hull of {name}", "PhaseDiagram per system", len(table), *seconds)
 
 
@@ -47,16 +47,16 @@ def arrivals(table: pl.DataFrame) -> Comparison:
         table["formation_energy_per_atom"].to_numpy()[order],
     )
     first = ConvexHull(fractions[:-LATE], energies[:-LATE])
-    found: dict[str, np.ndarray] = {}
+    results: dict[str, np.ndarray] = {}
 
     def ours() -> None:
-        found["ours"] = first.with_phases(fractions[-LATE:], energies[-LATE:]).distances
+        results["ours"] = first.with_phases(fractions[-LATE:], energies[-LATE:]).distances
 
     def anew() -> None:
-        found["anew"] = ConvexHull(fractions, energies).distances
+        results["anew"] = ConvexHull(fractions, energies).distances
 
     seconds = best_of(3, ours), best_of(3, anew)
-    _check(found["ours"], found["anew"])
+    _check(results["ours"], results["anew"])
     return Comparison(f"{LATE:,} more phases", f"hull of all {len(table):,} anew", LATE, *seconds)
 
 
@@ -93,8 +93,10 @@ def _by_pymatgen(table: pl.DataFrame) -> np.ndarray:
         by_system[tuple(sorted(system.split("-")))].append(index)
     result = np.empty(len(table))
     for system, indices in by_system.items():
-        parts = (part for size in range(1, len(system) + 1) for part in combinations(system, size))
+        subsystems = (subsystem for size in range(1, len(system) + 1) for subsystem in combinations(system, size))
         elements = [PDEntry(Composition(symbol), 0.0) for symbol in system]
-        diagram = PhaseDiagram(elements + [entries[i] for part in parts for i in by_system.get(part, ())])
+        diagram = PhaseDiagram(
+            elements + [entries[i] for subsystem in subsystems for i in by_system.get(subsystem, ())]
+        )
         result[indices] = [diagram.get_e_above_hull(entries[i]) for i in indices]
     return result

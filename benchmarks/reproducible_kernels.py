@@ -58,7 +58,7 @@ WORK = ("composition", "structure", "oracle")
 
 
 @dataclass(frozen=True)
-class Found:
+class Outcome:
     """What one kind of work cost under one setting, and the digest of its result."""
 
     seconds: float
@@ -67,31 +67,42 @@ class Found:
 
 def main() -> None:
     """Print one table."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--epochs", type=int, default=4, help="of training")
-    made.add_argument("--crystals", type=int, default=4, help="to relax")
-    made.add_argument("--repeats", type=int, default=3, help="the median counts")
-    made.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
-    asked = made.parse_args()
-    if asked.worker:
-        print(json.dumps(dict(work(asked.epochs, asked.crystals))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=4, help="of training")
+    parser.add_argument("--crystals", type=int, default=4, help="to relax")
+    parser.add_argument("--repeats", type=int, default=3, help="the median counts")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        print(json.dumps(dict(work(arguments.epochs, arguments.crystals))))
         return
-    runs = [{name: run(name, variables, asked) for name, variables in SETTINGS.items()} for _ in range(asked.repeats)]
+    runs = [
+        {name: run(name, variables, arguments) for name, variables in SETTINGS.items()}
+        for _ in range(arguments.repeats)
+    ]
     for line in table(runs):
         print(line)
 
 
-def run(name: str, variables: dict[str, str], asked: argparse.Namespace) -> dict[str, Found]:
+def run(name: str, variables: dict[str, str], arguments: argparse.Namespace) -> dict[str, Outcome]:
     """All work in a process of its own."""
-    command = [sys.executable, __file__, "--worker", "--epochs", str(asked.epochs), "--crystals", str(asked.crystals)]
+    command = [
+        sys.executable,
+        __file__,
+        "--worker",
+        "--epochs",
+        str(arguments.epochs),
+        "--crystals",
+        str(arguments.crystals),
+    ]
     done = subprocess.run(command, env=os.environ | variables, stdout=subprocess.PIPE, check=True)
-    found = {kind: Found(*one) for kind, one in json.loads(done.stdout.splitlines()[-1]).items()}
-    told = (f"{kind}: {one.seconds:.1f} s {one.digest}" for kind, one in found.items())
-    print(name, *told, file=sys.stderr, flush=True)
-    return found
+    outcomes = {kind: Outcome(*one) for kind, one in json.loads(done.stdout.splitlines()[-1]).items()}
+    texts = (f"{kind}: {one.seconds:.1f} s {one.digest}" for kind, one in outcomes.items())
+    print(name, *texts, file=sys.stderr, flush=True)
+    return outcomes
 
 
-def table(runs: list[dict[str, dict[str, Found]]]) -> Iterator[str]:
+def table(runs: list[dict[str, dict[str, Outcome]]]) -> Iterator[str]:
     """One line per setting: for each kind of work seconds, their ratio to those without a setting, and the digest."""
     yield f"{'setting':<46}" + "".join(f"{name + ', s':>16}{'ratio':>8}  digest    " for name in WORK)
     seconds = {name: {kind: median(one[name][kind].seconds for one in runs) for kind in WORK} for name in SETTINGS}
@@ -100,8 +111,8 @@ def table(runs: list[dict[str, dict[str, Found]]]) -> Iterator[str]:
         cells = ""
         for kind in WORK:
             digests = {one[name][kind].digest for one in runs}
-            told = digests.pop() if len(digests) == 1 else "differs"
-            cells += f"{seconds[name][kind]:>16.1f}{seconds[name][kind] / seconds[first][kind]:>8.2f}  {told:<10}"
+            digest = digests.pop() if len(digests) == 1 else "differs"
+            cells += f"{seconds[name][kind]:>16.1f}{seconds[name][kind] / seconds[first][kind]:>8.2f}  {digest:<10}"
         yield f"{name:<46}{cells}"
 
 
@@ -136,11 +147,11 @@ def training(view: str, settings: Any, crystals: Any, seed: int) -> Callable[[],
     from lodestone.training.fit import fit_member
     from lodestone.training.tasks import FitTask
 
-    def part(name: str) -> LabelledCrystals:
+    def labelled(name: str) -> LabelledCrystals:
         rows = crystals.filter(pl.col("split") == name)
         return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
-    train, validation, test = part("train"), part("validation"), part("test")
+    train, validation, test = labelled("train"), labelled("validation"), labelled("test")
     baseline = ElementBaseline.fit(train.fractions(), train.energies)
     data = TrainingData.prepare(view, settings, train, validation, baseline)
 

@@ -41,26 +41,28 @@ NAMES = {"composition": "composition view", "structure": "structure view", "both
 
 def main() -> None:
     """Train what is not there yet, then compare."""
-    asked = _arguments()
-    table = packed(split_by_system(read_crystals(asked.data), asked.max_sites))
-    os.environ.setdefault("LODESTONE_CHECKPOINTS", str(asked.out / "checkpoints"))
+    arguments = _arguments()
+    table = packed(split_by_system(read_crystals(arguments.data), arguments.max_sites))
+    os.environ.setdefault("LODESTONE_CHECKPOINTS", str(arguments.out / "checkpoints"))
     full = table.filter(pl.col("split") == "train").height
-    sizes = sorted({min(size or full, full) for size in asked.sizes})
+    sizes = sorted({min(size or full, full) for size in arguments.sizes})
     test = table.filter(pl.col("split") == "test").sort("material_id")
-    curves = _curves(table, test, sizes, asked)
+    curves = _curves(table, test, sizes, arguments)
     published = {name: np.abs(test[column] - test[ENERGY]).mean() for name, column in PUBLISHED.items()}
     lines = list(_lines(curves, published, test))
-    (asked.out / "table.md").write_text("\n".join(lines) + "\n")
-    write_plot(curves, published, asked.out / "scaling.svg")
+    (arguments.out / "table.md").write_text("\n".join(lines) + "\n")
+    write_plot(curves, published, arguments.out / "scaling.svg")
     print("\n".join(lines))
 
 
-def _curves(table: pl.DataFrame, test: pl.DataFrame, sizes: list[int], asked: argparse.Namespace) -> dict[str, Curve]:
+def _curves(
+    table: pl.DataFrame, test: pl.DataFrame, sizes: list[int], arguments: argparse.Namespace
+) -> dict[str, Curve]:
     """Errors by size, of each view and of their weighted average."""
     true, systems = test[ENERGY].to_numpy(), test["chemsys"].to_list()
     rows: dict[str, list[tuple[float, float, float]]] = {name: [] for name in NAMES}
     for size in sizes:
-        members = {view: _members(view, size, table, asked) for view in VIEWS}
+        members = {view: _members(view, size, table, arguments) for view in VIEWS}
         predicted = {view: found["test"].mean(axis=0) for view, found in members.items()}
         predicted["both"] = _weighted(members, table)
         for name, energies in predicted.items():
@@ -71,16 +73,16 @@ def _curves(table: pl.DataFrame, test: pl.DataFrame, sizes: list[int], asked: ar
 
 def _weighted(members: dict[str, dict[str, np.ndarray]], table: pl.DataFrame) -> np.ndarray:
     watched = table.filter(pl.col("split") == "validation").sort("material_id")[ENERGY].to_numpy()
-    parts = {part: {view: members[view][part] for view in VIEWS} for part in ("validation", "test")}
-    return Aggregation.fit("constant", parts["validation"], watched).aggregate(parts["test"]).mean
+    predicted = {split: {view: members[view][split] for view in VIEWS} for split in ("validation", "test")}
+    return Aggregation.fit("constant", predicted["validation"], watched).aggregate(predicted["test"]).mean
 
 
-def _members(view: str, size: int, table: pl.DataFrame, asked: argparse.Namespace) -> dict[str, np.ndarray]:
+def _members(view: str, size: int, table: pl.DataFrame, arguments: argparse.Namespace) -> dict[str, np.ndarray]:
     """Predictions of the members for validation and test crystals, shapes ``(m, n)``; trained unless they are there."""
-    epochs = epochs_of(asked, view, size)
-    path = asked.out / f"{view}_{size}_{asked.members}x{epochs}_{asked.max_sites}.parquet"
+    epochs = epochs_of(arguments, view, size)
+    path = arguments.out / f"{view}_{size}_{arguments.members}x{epochs}_{arguments.max_sites}.parquet"
     if not path.is_file():
-        changes = {"members": asked.members, "epochs": epochs}
+        changes = {"members": arguments.members, "epochs": epochs}
         changes |= {"unrelaxed": 0.0} if view == "structure" else {"layers": 3}
         params = load_params(ROOT / "params.yaml").view(view).model_copy(update=changes)
         train = table.filter(pl.col("split") == "train").sort("rank").head(size)
@@ -89,17 +91,17 @@ def _members(view: str, size: int, table: pl.DataFrame, asked: argparse.Namespac
         saved = fit_view(view, params, known, None, child_seed(0, "scaling", view, size))
         held_out = table.filter(pl.col("split") != "train").sort("material_id")
         predicted = pl.DataFrame(
-            predict_members(saved, decode(held_out)).T, schema=[f"{m}" for m in range(asked.members)]
+            predict_members(saved, decode(held_out)).T, schema=[f"{m}" for m in range(arguments.members)]
         )
         write_table(held_out.select("material_id", "split").hstack(predicted), path)
-    found = read_table(path)
-    parts = {part: found.filter(pl.col("split") == part) for part in ("validation", "test")}
-    return {part: rows.drop("material_id", "split").to_numpy().T for part, rows in parts.items()}
+    predictions = read_table(path)
+    splits = {split: predictions.filter(pl.col("split") == split) for split in ("validation", "test")}
+    return {split: rows.drop("material_id", "split").to_numpy().T for split, rows in splits.items()}
 
 
-def epochs_of(asked: argparse.Namespace, view: str, size: int) -> int:
+def epochs_of(arguments: argparse.Namespace, view: str, size: int) -> int:
     """Few crystals are seen more often, as far as it helps; by the composition view, which is cheap, twice as often."""
-    once = int(np.clip(asked.seen // size, asked.epochs, 5 * asked.epochs))
+    once = int(np.clip(arguments.seen // size, arguments.epochs, 5 * arguments.epochs))
     return once if view == "structure" else 2 * once
 
 
@@ -109,21 +111,21 @@ def _lines(curves: dict[str, Curve], published: dict[str, float], test: pl.DataF
     yield "|---|" + "---:|" * len(sizes) + "---|"
     for curve in curves.values():
         maes = (f"{1e3 * mae:.1f} ({1e3 * low:.1f} to {1e3 * high:.1f})" for mae, low, high in curve.maes)
-        yield f"| {curve.name} | {' | '.join(maes)} | {curve.told()} |"
+        yield f"| {curve.name} | {' | '.join(maes)} | {curve.power_law_text()} |"
     for name, mae in published.items():
         yield f"| {name}, published, out of fold | {' | '.join([''] * (len(sizes) - 1))} | {1e3 * mae:.1f} | |"
 
 
 def _arguments() -> argparse.Namespace:
-    found = parser(__doc__, "scaling")
-    found.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10000, 30000, 0], help="0: all")
-    found.add_argument("--members", type=int, default=2)
-    found.add_argument("--epochs", type=int, default=20, help="of the structure view with all crystals")
-    found.add_argument(
+    options = parser(__doc__, "scaling")
+    options.add_argument("--sizes", type=int, nargs="+", default=[1000, 3000, 10000, 30000, 0], help="0: all")
+    options.add_argument("--members", type=int, default=2)
+    options.add_argument("--epochs", type=int, default=20, help="of the structure view with all crystals")
+    options.add_argument(
         "--seen", type=int, default=300_000, help="small sets are seen more often, up to so many crystals"
     )
-    found.add_argument("--max-sites", type=int, default=500)
-    return found.parse_args()
+    options.add_argument("--max-sites", type=int, default=500)
+    return options.parse_args()
 
 
 if __name__ == "__main__":

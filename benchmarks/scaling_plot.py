@@ -39,7 +39,7 @@ class Curve:
         slope, intercept = np.polyfit(np.log(self.sizes), np.log(self.maes[:, 0]), 1)
         return float(np.exp(intercept)), float(slope)
 
-    def told(self) -> str:
+    def power_law_text(self) -> str:
         """The power law, for people."""
         a, b = self.power_law()
         return f"{a:.2f} n^{b:.2f}" if np.isfinite(a) else ""
@@ -68,6 +68,8 @@ def write_plot(curves: dict[str, Curve], published: dict[str, float], path: Path
 def _draw(panel: Axes, curve: Curve, color: str) -> None:
     mae, low, high = curve.maes.T
     a, b = curve.power_law()
-    told = f"{curve.name}: {curve.told()}" if np.isfinite(a) else curve.name
-    panel.errorbar(curve.sizes, mae, [mae - low, high - mae], fmt="o", color=color, markersize=5, capsize=2, label=told)
+    label = f"{curve.name}: {curve.power_law_text()}" if np.isfinite(a) else curve.name
+    panel.errorbar(
+        curve.sizes, mae, [mae - low, high - mae], fmt="o", color=color, markersize=5, capsize=2, label=label
+    )
     panel.plot(curve.sizes, a * curve.sizes.astype(float) ** b, color=color, linewidth=1.2)

@@ -36,18 +36,18 @@ SIDES = {"hit_rate_random": (), "coverage": ("low", "high"), "hit_rate": ("low",
 
 def main() -> None:
     """Run what is missing, then print and write."""
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22, 23, 24])
-    made.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="the campaign (default: %(default)s)")
-    made.add_argument("--out", type=Path, default=ROOT / ".bench" / "seeds", help="folder of the campaigns")
-    made.add_argument("--write", action="store_true", help=f"write {BOUNDS_FILE}")
-    asked = made.parse_args()
-    found = {seed: run(seed, asked.params, asked.out) for seed in asked.seeds}
-    content = {"seeds": asked.seeds, "confidence": CONFIDENCE, "figures": bounds(list(found.values()))}
-    text = "\n".join(table(content["figures"], found))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[20, 21, 22, 23, 24])
+    parser.add_argument("--params", type=Path, default=ROOT / "params.yaml", help="the campaign (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "seeds", help="folder of the campaigns")
+    parser.add_argument("--write", action="store_true", help=f"write {BOUNDS_FILE}")
+    arguments = parser.parse_args()
+    campaigns = {seed: run(seed, arguments.params, arguments.out) for seed in arguments.seeds}
+    content = {"seeds": arguments.seeds, "confidence": CONFIDENCE, "figures": bounds(list(campaigns.values()))}
+    text = "\n".join(table(content["figures"], campaigns))
     print(text)
-    (asked.out / "table.md").write_text(text + "\n")
-    if asked.write:
+    (arguments.out / "table.md").write_text(text + "\n")
+    if arguments.write:
         (ROOT / BOUNDS_FILE).write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -66,9 +66,9 @@ def run(seed: int, params: Path, out: Path) -> dict[str, float]:
     with (out / f"seed_{seed}.log").open("a") as log:
         command = [sys.executable, "-m", "lodestone", "discover"]
         subprocess.run(command, cwd=folder, env=os.environ | environment, stdout=log, stderr=log, check=True)
-    found = figures(folder / "metrics")
-    kept.write_text(json.dumps(found, indent=2))
-    return found
+    values = figures(folder / "metrics")
+    kept.write_text(json.dumps(values, indent=2))
+    return values
 
 
 def begin(folder: Path, seed: int, params: Path) -> None:
@@ -94,38 +94,38 @@ def labels(out: Path) -> Path:
     return path
 
 
-def bounds(found: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
+def bounds(campaigns: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
     """Mean, standard deviation and bounds of each figure."""
     from scipy.stats import t
 
-    n, made = len(found), {}
-    for name in found[0]:
-        values = [one[name] for one in found]
+    n, result = len(campaigns), {}
+    for name in campaigns[0]:
+        values = [one[name] for one in campaigns]
         sides = next(sides for start, sides in SIDES.items() if name.startswith(start))
         if not sides:
             continue
         spread = stdev(values) if n > 1 else float("nan")
         tail = (1 - CONFIDENCE) / len(sides)
         away = float(t.ppf(1 - tail, n - 1)) * spread * (1 + 1 / n) ** 0.5
-        made[name] = {
+        result[name] = {
             "mean": mean(values),
             "std": spread,
             "n": n,
             "low": max(0.0, mean(values) - away) if "low" in sides else None,
             "high": mean(values) + away if "high" in sides else None,
         }
-    return made
+    return result
 
 
-def table(made: dict[str, dict[str, Any]], found: dict[int, dict[str, float]]) -> Iterator[str]:
+def table(bounds_by_figure: dict[str, dict[str, Any]], campaigns: dict[int, dict[str, float]]) -> Iterator[str]:
     """Markdown: one line per figure."""
-    seeds = " | ".join(f"seed {seed}" for seed in found)
+    seeds = " | ".join(f"seed {seed}" for seed in campaigns)
     yield f"| figure | mean | std | lowest | highest | bounds of the gate | {seeds} |"
-    yield "|---|" + "---:|" * (5 + len(found))
-    for name in next(iter(found.values())):
-        values = [one[name] for one in found.values()]
+    yield "|---|" + "---:|" * (5 + len(campaigns))
+    for name in next(iter(campaigns.values())):
+        values = [one[name] for one in campaigns.values()]
         spread = stdev(values) if len(values) > 1 else float("nan")
-        bound = made.get(name, {})
+        bound = bounds_by_figure.get(name, {})
         low, high = ("" if bound.get(side) is None else f"{bound[side]:.4f}" for side in ("low", "high"))
         cells = " | ".join(f"{value:.4f}" for value in values)
         span = f"{min(values):.4f} | {max(values):.4f}"

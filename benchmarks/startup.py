@@ -109,10 +109,10 @@ def _adopt_orphans() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--campaign", action="store_true", help="run the tiny campaign")
-    made.add_argument("--before", type=Path, help="run it and that of another checkout")
-    return made.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--campaign", action="store_true", help="run the tiny campaign")
+    parser.add_argument("--before", type=Path, help="run it and that of another checkout")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

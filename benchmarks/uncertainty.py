@@ -46,17 +46,17 @@ STEPS = ("spread as it is", "calibrated", "and widened")
 
 def main() -> None:
     """Train, calibrate, measure, and write the table and the plot."""
-    asked = ensemble_parser(__doc__, "uncertainty", members=10, epochs=20).parse_args()
-    table = deal(asked)
+    arguments = ensemble_parser(__doc__, "uncertainty", members=10, epochs=20).parse_args()
+    table = deal(arguments)
     params = (
         load_params(ROOT / "params.yaml")
         .view("structure")
-        .model_copy(update={"members": asked.members, "epochs": asked.epochs, "unrelaxed": 0.0})
+        .model_copy(update={"members": arguments.members, "epochs": arguments.epochs, "unrelaxed": 0.0})
     )
     saved = fit_view("structure", params, table.filter(pl.col("split").is_in(["train", "validation"])), None, 0)
-    hull = _hull(asked.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))
+    hull = _hull(arguments.data / "mp_energies.parquet", table.filter(pl.col("split") != "train"))
     scores, inflation = measure(saved, table, hull)
-    write(scores, inflation, asked.out)
+    write(scores, inflation, arguments.out)
 
 
 def measure(
@@ -64,13 +64,13 @@ def measure(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """Scores by set of crystals and step; and how much each reason would have had to be widened."""
     crystals = {part: decode(table.filter(pl.col("split") == part)) for part in ("train", "validation", *TESTS)}
-    shown = {part: NetworkInputs.to(saved, found) for part, found in crystals.items()}
-    vectors = {part: found.latents() for part, found in shown.items()}
+    inputs = {part: NetworkInputs.to(saved, x) for part, x in crystals.items()}
+    vectors = {part: x.latents() for part, x in inputs.items()}
     seen = OutOfDistribution.fit(crystals["train"], vectors["train"], {"relaxed": vectors["validation"]})
     rule, predicted = None, {}
     for part in ("validation", *TESTS):
         rows = table.filter(pl.col("split") == part)
-        members, out_of_distribution = shown[part].members(), seen.reasons(crystals[part], vectors[part])
+        members, out_of_distribution = inputs[part].members(), seen.reasons(crystals[part], vectors[part])
         rule = rule or calibrated(members, rows, out_of_distribution)
         predicted[part] = rule.predict({"structure": members}, out_of_distribution), rows
     assert rule is not None
@@ -97,13 +97,13 @@ def _steps(
     narrow = replace(calibration, inflation=dict.fromkeys(OUT_OF_DISTRIBUTION_REASONS, 1.0))
     for step, rule in zip(STEPS, (Calibration.none(), narrow, calibration), strict=True):
         std = rule.std(prediction.spread, prediction.out_of_distribution)
-        told = replace(prediction, std=std, calibration=rule)
-        probability = told.probability_below(floor)
+        scaled = replace(prediction, std=std, calibration=rule)
+        probability = scaled.probability_below(floor)
         yield (
             step,
-            errors(told.mean, true)
+            errors(scaled.mean, true)
             | {
-                "uncertainty": uncertainty_scores(told, true),
+                "uncertainty": uncertainty_scores(scaled, true),
                 "stability": probability_scores(probability, true <= floor),
             },
         )
@@ -112,21 +112,21 @@ def _steps(
 def _needed(predicted: list[tuple[Prediction, pl.DataFrame]]) -> dict[str, Any]:
     """Conformal quantile of all test crystals with a reason to be out of distribution, over the one fitted without."""
     score = np.concatenate([
-        np.abs(rows[ENERGY].to_numpy() - told.mean) / told.calibration.std(told.spread, [""] * len(rows))
-        for told, rows in predicted
+        np.abs(rows[ENERGY].to_numpy() - one.mean) / one.calibration.std(one.spread, [""] * len(rows))
+        for one, rows in predicted
     ])  # fmt: skip
     groups = np.concatenate([rows["formula"].to_numpy() for _, rows in predicted])
     out_of_distribution = np.concatenate(
-        [np.array(list(told.out_of_distribution), dtype=object) for told, _ in predicted]
+        [np.array(list(one.out_of_distribution), dtype=object) for one, _ in predicted]
     )
     quantile = predicted[0][0].calibration.quantile
-    found = {}
+    result = {}
     for reason in OUT_OF_DISTRIBUTION_REASONS:
         mine = np.array([reason in text.split(",") for text in out_of_distribution], dtype=bool)
         enough = len(set(groups[mine])) >= ENOUGH
         factor = conformal_quantile(score[mine], groups[mine]) / quantile if enough else None
-        found[reason] = {"n": int(mine.sum()), "factor": factor}
-    return found
+        result[reason] = {"n": int(mine.sum()), "factor": factor}
+    return result
 
 
 def write(scores: dict[str, dict[str, Any]], inflation: dict[str, Any], out: Path) -> None:
@@ -136,12 +136,12 @@ def write(scores: dict[str, dict[str, Any]], inflation: dict[str, Any], out: Pat
         "| test crystals | uncertainty | MAE | n | 90 % covers | 95 % CI | area | width | NLL | rank | ECE | Brier |"
     ]
     lines += ["|---|---|---:|---:|---:|---|---:|---:|---:|---:|---:|---:|"]
-    lines += [_row(part, step, found) for part, steps in scores.items() for step, found in steps.items()]
+    lines += [_row(part, step, values) for part, steps in scores.items() for step, values in steps.items()]
     lines += ["", "| out of distribution by | widened by | needed here | n |", "|---|---:|---:|---:|"]
     for reason, factor in inflation["used"].items():
         needed = inflation["needed"][reason]
-        told = "too few" if needed["factor"] is None else f"{needed['factor']:.2f}"
-        lines += [f"| {reason} | {factor:.2f} | {told} | {needed['n']} |"]
+        widening = "too few" if needed["factor"] is None else f"{needed['factor']:.2f}"
+        lines += [f"| {reason} | {factor:.2f} | {widening} | {needed['n']} |"]
     text = "\n".join(lines)
     print(text)
     (out / "table.md").write_text(text + "\n")
@@ -149,13 +149,14 @@ def write(scores: dict[str, dict[str, Any]], inflation: dict[str, Any], out: Pat
     (out / "reliability.html").write_text(_page(scores))
 
 
-def _row(part: str, step: str, found: dict[str, Any]) -> str:
-    told, stable = found["uncertainty"], found["stability"]
-    inside = told["coverage"]
+def _row(part: str, step: str, values: dict[str, Any]) -> str:
+    scores, stable = values["uncertainty"], values["stability"]
+    inside = scores["coverage"]
     return (
-        f"| {TESTS[part]} | {step} | {found['mae']:.3f} | {inside['n']} | {inside['rate']:.1%} | "
-        f"{inside['low']:.1%} to {inside['high']:.1%} | {told['miscalibration_area']:.3f} | {told['sharpness']:.3f} | "
-        f"{told['nll']:.2f} | {told['spearman']:.2f} | {stable['calibration_error']:.3f} | {stable['brier']:.3f} |"
+        f"| {TESTS[part]} | {step} | {values['mae']:.3f} | {inside['n']} | {inside['rate']:.1%} | "
+        f"{inside['low']:.1%} to {inside['high']:.1%} | {scores['miscalibration_area']:.3f} | "
+        f"{scores['sharpness']:.3f} | "
+        f"{scores['nll']:.2f} | {scores['spearman']:.2f} | {stable['calibration_error']:.3f} | {stable['brier']:.3f} |"
     )
 
 
@@ -167,12 +168,12 @@ def _page(scores: dict[str, dict[str, Any]]) -> str:
     for step in STEPS:
         named = {TESTS[part]: steps[step] for part, steps in scores.items()}
         pair = (
-            coverage({name: found["uncertainty"] for name, found in named.items()}),
-            stability({name: found["stability"] for name, found in named.items()}),
+            coverage({name: values["uncertainty"] for name, values in named.items()}),
+            stability({name: values["stability"] for name, values in named.items()}),
         )
         plain = {"full_html": False, "include_plotlyjs": False, "config": {"displayModeBar": False}}
-        drawn = "".join(f"<div>{one.to_html(**plain)}</div>" for one in pair)
-        figures.append(f"<h2>{step.capitalize()}</h2><section>{drawn}</section>")
+        divs = "".join(f"<div>{one.to_html(**plain)}</div>" for one in pair)
+        figures.append(f"<h2>{step.capitalize()}</h2><section>{divs}</section>")
     style = "<style>body{font-family:sans-serif}section{display:grid;grid-template-columns:520px 520px}</style>"
     return f'<meta charset="utf-8">{style}<script>{get_plotlyjs()}</script>{"".join(figures)}'
 

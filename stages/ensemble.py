@@ -37,10 +37,10 @@ def main() -> None:
         group="chemsys" if params.split.by == "chemsys" else "formula_pretty",
     )
     save_predictors(
-        {input_structure: found.predictor for input_structure, found in evaluations.items()}, files.ensemble
+        {input_structure: evaluation.predictor for input_structure, evaluation in evaluations.items()}, files.ensemble
     )
     seen.save(files.out_of_distribution)
-    table = pl.concat(found.table for found in evaluations.values())
+    table = pl.concat(evaluation.table for evaluation in evaluations.values())
     write_table(table, files.predictions, Predictions, sort_by=["material_id", "input_structure"])
     write_json(
         evaluations["relaxed"].metrics | {"unrelaxed": evaluations["unrelaxed"].metrics},

@@ -16,14 +16,14 @@ from lodestone.tables.layout import METRICS, REPORTS, Layout
 def main() -> None:
     """Read the finished campaign and write everything that is reported about it."""
     campaign = collect(load_params(), Layout(), METRICS)
-    found = discoveries(campaign)
-    write_table(found, REPORTS / "discoveries.parquet", Discoveries)
-    write_cifs(found, campaign.oracle, REPORTS / "cifs")
+    table = discoveries(campaign)
+    write_table(table, REPORTS / "discoveries.parquet", Discoveries)
+    write_cifs(table, campaign.oracle, REPORTS / "cifs")
     write_atomically(METRICS / "rounds.csv", rounds_table(campaign).write_csv)
     write_atomically(METRICS / "test_mae.csv", error_table(campaign).write_csv)
-    write_json(campaign_summary(campaign, found), METRICS / "campaign.json")
-    write_json(headline(campaign, found), METRICS / "summary.json")
-    page = render(campaign, found)
+    write_json(campaign_summary(campaign, table), METRICS / "campaign.json")
+    write_json(headline(campaign, table), METRICS / "summary.json")
+    page = render(campaign, table)
     write_atomically(REPORTS / "campaign.html", lambda target: target.write_text(page, encoding="utf-8"))
 
 

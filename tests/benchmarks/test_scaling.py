@@ -61,7 +61,7 @@ def test_the_law_is_found_and_drawn(tmp_path):
     mae = 3.0 * sizes**-0.4
     curve = Curve("structure view", sizes, np.stack([mae, 0.9 * mae, 1.1 * mae], axis=1))
     assert curve.power_law() == pytest.approx((3.0, -0.4))
-    assert curve.told() == "3.00 n^-0.40"
+    assert curve.power_law_text() == "3.00 n^-0.40"
     write_plot({"structure": curve}, {"ALIGNN": 0.03}, tmp_path / "plot.svg")
     drawn = (tmp_path / "plot.svg").read_bytes()
     write_plot({"structure": curve}, {"ALIGNN": 0.03}, tmp_path / "plot.svg")
@@ -69,4 +69,4 @@ def test_the_law_is_found_and_drawn(tmp_path):
 
 
 def test_one_size_has_no_law():
-    assert Curve("structure view", np.array([1000]), np.array([[0.1, 0.09, 0.11]])).told() == ""
+    assert Curve("structure view", np.array([1000]), np.array([[0.1, 0.09, 0.11]])).power_law_text() == ""

@@ -11,7 +11,7 @@ from lodestone.errors import LodestoneError
 
 
 def same(first: Crystal, second: Crystal, tolerance: float = 0.0) -> bool:
-    pairs = ((getattr(first, part), getattr(second, part)) for part in ("lattice", "atomic_numbers", "frac_coords"))
+    pairs = ((getattr(first, field), getattr(second, field)) for field in ("lattice", "atomic_numbers", "frac_coords"))
     return all(a.shape == b.shape and np.abs(a.astype(float) - b).max() <= tolerance for a, b in pairs)
 
 

@@ -39,11 +39,11 @@ def shells(crystal: Crystal) -> np.ndarray:
 @pytest.mark.parametrize("crystal", [triclinic(1), triclinic(2), triclinic(3, 2), hexagonal_metal(), COPPER])
 def test_edges_are_those_of_brute_force(crystal, neighbors):
     graph = neighbor_graph(crystal, 6.0, neighbors)
-    found = sorted(zip(graph.source, graph.target, graph.distance, strict=True))
+    edges = sorted(zip(graph.source, graph.target, graph.distance, strict=True))
     expected = brute_force(crystal, 6.0, neighbors)
-    assert len(found) == len(expected)
-    assert [edge[:2] for edge in found] == [edge[:2] for edge in expected]
-    assert np.allclose([edge[2] for edge in found], [edge[2] for edge in expected], atol=1e-5)
+    assert len(edges) == len(expected)
+    assert [edge[:2] for edge in edges] == [edge[:2] for edge in expected]
+    assert np.allclose([edge[2] for edge in edges], [edge[2] for edge in expected], atol=1e-5)
     assert (np.diff(graph.target) >= 0).all()
 
 
@@ -52,14 +52,14 @@ def test_edges_are_those_of_brute_force(crystal, neighbors):
 def test_edges_are_the_same_in_any_cell(crystal, move):
     moved = move(crystal)
     expected = np.repeat(shells(crystal), len(moved) // len(crystal), axis=0)
-    found = shells(moved)
-    assert found.shape == expected.shape
-    assert np.allclose(found, expected, atol=2e-3)
+    result = shells(moved)
+    assert result.shape == expected.shape
+    assert np.allclose(result, expected, atol=2e-3)
 
 
-@pytest.mark.parametrize(("wanted", "kept"), [(1, 12), (12, 12), (13, 18), (19, 42)])
-def test_the_last_shell_is_kept_whole(wanted, kept):
-    assert len(neighbor_graph(COPPER, 6.0, wanted).source) == kept  # shells of fcc: 12, 6, 24, ...
+@pytest.mark.parametrize(("neighbors", "kept"), [(1, 12), (12, 12), (13, 18), (19, 42)])
+def test_the_last_shell_is_kept_whole(neighbors, kept):
+    assert len(neighbor_graph(COPPER, 6.0, neighbors).source) == kept  # shells of fcc: 12, 6, 24, ...
 
 
 def test_the_cutoff_ends_the_search():

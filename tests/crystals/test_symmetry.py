@@ -80,16 +80,16 @@ def aflow():
 def test_aflow_prototypes_have_the_stoichiometry_and_symmetry_of_their_labels(aflow):
     assert len(aflow) > 200
     as_labelled = 0
-    for (stoichiometry, pearson, number, *_), found in aflow.values():
-        ours = found.prototype.split("_")
+    for (stoichiometry, pearson, number, *_), symmetry in aflow.values():
+        ours = symmetry.prototype.split("_")
         assert sorted(_amounts(ours[0])) == sorted(_amounts(stoichiometry))
-        as_labelled += int(number) == found.spacegroup_number and pearson[0] == ours[1][0]
+        as_labelled += int(number) == symmetry.spacegroup_number and pearson[0] == ours[1][0]
     assert as_labelled >= 0.95 * len(aflow)  # our tolerance of 0.1 Å raises the symmetry of a few
 
 
 def test_aflow_prototypes_are_told_apart(aflow):
     """Parameter sets of one type may share a label; different AFLOW types rarely do."""
-    types = {(label.split("-")[0], found.prototype) for label, (_, found) in aflow.items()}
+    types = {(label.split("-")[0], symmetry.prototype) for label, (_, symmetry) in aflow.items()}
     shared = Counter(prototype for _, prototype in types)
     assert sum(shared.values()) - len(shared) <= 0.1 * len(types)
 

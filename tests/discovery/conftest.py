@@ -24,11 +24,11 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def params():
-    found = load_params(ROOT / "params.yaml")
+    defaults = load_params(ROOT / "params.yaml")
     limits = {"max_proposals": 300, "max_per_chemsys": 12, "max_sites": 8, "threshold": 0.1}
     rounds = {name: RoundParams(next="after", budget=BUDGET, random_baseline=BASELINE) for name in ROUNDS}
-    return found.model_copy(
-        update={"seed": 3, "discovery": found.discovery.model_copy(update=limits), "rounds": rounds}
+    return defaults.model_copy(
+        update={"seed": 3, "discovery": defaults.discovery.model_copy(update=limits), "rounds": rounds}
     )
 
 
@@ -111,7 +111,7 @@ def substitute(discovery):
             **limits,
         )
         limit = limit or discovery.max_proposals
-        drawn = generator.propose(Known(known, elements, **limits), rng, limit)
-        return collect({"substitution": drawn}, rules, limit)
+        proposals = generator.propose(Known(known, elements, **limits), rng, limit)
+        return collect({"substitution": proposals}, rules, limit)
 
     return _substitute

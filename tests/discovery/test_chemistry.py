@@ -25,9 +25,9 @@ def known():
 def test_candidates_hold_one_of_the_required_elements(known, substitute, required):
     allowed = frozenset(["Na", "Mg", "Al", "O", "F", "S", "Ni", "Si"])
     filters = Filters(require_any_of=required)
-    found = substitute(known, allowed, np.random.default_rng(0), filters=filters, limit=300).items
-    held = [bool(set(proposal.crystal.species) & {"O", "F"}) for _, proposal in found]
-    assert found
+    proposals = substitute(known, allowed, np.random.default_rng(0), filters=filters, limit=300).items
+    held = [bool(set(proposal.crystal.species) & {"O", "F"}) for _, proposal in proposals]
+    assert proposals
     assert all(held) == (required is not None)
 
 
@@ -38,14 +38,14 @@ def test_no_candidate_lies_outside_the_chemical_systems_of_the_snapshot(known, s
     filters = Filters(chemical_systems=SYSTEMS)
     inside = known.filter(pl.Series([is_allowed(set(system.split("-")), filters) for system in known["chemsys"]]))
     elements = frozenset("Li Mg O Ti Na Al S Zn".split())
-    found = substitute(inside, elements, np.random.default_rng(0), filters=filters)
-    assert found.items
-    assert found.dropped["outside"] > 0
-    for _, proposal in found.items:
+    proposals = substitute(inside, elements, np.random.default_rng(0), filters=filters)
+    assert proposals.items
+    assert proposals.dropped["outside"] > 0
+    for _, proposal in proposals.items:
         assert any(set(proposal.crystal.species) <= set(system.split("-")) for system in SYSTEMS)
 
 
 def test_no_pure_element_is_proposed(known, substitute):
     assert (~known["chemsys"].str.contains("-")).any()
-    found = substitute(known, frozenset(["Na", "Ni", "Si", "Al"]), np.random.default_rng(0), limit=2000).items
-    assert min(len(set(proposal.crystal.species)) for _, proposal in found) > 1
+    proposals = substitute(known, frozenset(["Na", "Ni", "Si", "Al"]), np.random.default_rng(0), limit=2000).items
+    assert min(len(set(proposal.crystal.species)) for _, proposal in proposals) > 1

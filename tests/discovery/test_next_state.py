@@ -44,21 +44,21 @@ def test_hull_distances_are_those_of_the_new_hull(campaign):
 def test_the_test_set_never_moves(campaign):
     states, _ = campaign
     columns = ["material_id", "formation_energy_per_atom", "energy_per_atom", "atomic_numbers", "frac_coords"]
-    for part in ("test", "validation"):
-        parts = [state.crystals.filter(pl.col("split") == part).select(columns) for state in states]
-        assert len(parts[0]) > 10
-        assert all(later.equals(parts[0]) for later in parts[1:])
+    for split in ("test", "validation"):
+        tables = [state.crystals.filter(pl.col("split") == split).select(columns) for state in states]
+        assert len(tables[0]) > 10
+        assert all(later.equals(tables[0]) for later in tables[1:])
 
 
 def test_no_formula_of_test_or_validation_is_learned_from(campaign, params):
     end = campaign[0][-1].crystals
-    formulas = {part: set(end.filter(pl.col("split") == part)["formula_pretty"]) for part in end["split"].unique()}
+    formulas = {split: set(end.filter(pl.col("split") == split)["formula_pretty"]) for split in end["split"].unique()}
     assert not formulas["train"] & (formulas["test"] | formulas["validation"] | formulas["holdout"])
     assert formulas["holdout"]  # the case did occur
-    found = end.filter(pl.col("origin") != "snapshot")
-    for formula, chemsys, part in found.select("formula_pretty", "chemsys", "split").iter_rows():
+    discovered = end.filter(pl.col("origin") != "snapshot")
+    for formula, chemsys, split in discovered.select("formula_pretty", "chemsys", "split").iter_rows():
         learned = "-" not in chemsys or split_of(formula, params.split) == "train"
-        assert part == ("train" if learned else "holdout")
+        assert split == ("train" if learned else "holdout")
 
 
 def test_attempts_grow_and_never_repeat(campaign):

@@ -108,12 +108,12 @@ def judged(first, start, crystals, energies, **settings):
 
 def test_a_known_crystal_that_was_shaken_is_not_new(first, start, relabelled):
     crystals = [after for _, after in relabelled]
-    told = judged(first, start, crystals, [-9.0] * len(crystals))
-    assert not told["is_new"].any()
-    assert not told["is_stable"].any()
+    verdicts = judged(first, start, crystals, [-9.0] * len(crystals))
+    assert not verdicts["is_new"].any()
+    assert not verdicts["is_stable"].any()
     formulas = dict(start.crystals.select("material_id", "formula_pretty").iter_rows())
     originals = describe([before for before, _ in relabelled])["formula_pretty"]
-    assert [formulas[name] for name in told["same_as"]] == originals.to_list()
+    assert [formulas[name] for name in verdicts["same_as"]] == originals.to_list()
 
 
 def test_shaken_copies_among_the_verified_count_once_in_any_order(first, start, relabelled):
@@ -122,10 +122,10 @@ def test_shaken_copies_among_the_verified_count_once_in_any_order(first, start, 
     energies = [-9.0, -9.3, -9.2]
     copies = [before, after, shaken(before, 99)]
     for order in permutations(range(3)):
-        told = judged(first, unknown, [copies[i] for i in order], [energies[i] for i in order])
-        assert told["is_new"].to_list() == [i == 1 for i in order]
-        lowest = told["material_id"][order.index(1)]
-        assert told["same_as"].to_list() == [None if i == 1 else lowest for i in order]
+        verdicts = judged(first, unknown, [copies[i] for i in order], [energies[i] for i in order])
+        assert verdicts["is_new"].to_list() == [i == 1 for i in order]
+        lowest = verdicts["material_id"][order.index(1)]
+        assert verdicts["same_as"].to_list() == [None if i == 1 else lowest for i in order]
 
 
 def test_other_phases_of_a_known_formula_are_new(start):
@@ -153,19 +153,19 @@ def test_a_known_formula_must_be_beaten_by_the_tolerance(first, start, best, dis
     mu = dict(start.references.select("element", "energy_per_atom").iter_rows())
     floor = state.hull().hull_energies(atomic_fractions([other.atomic_numbers]))[0]
     energy = float(floor) + distance + (mu["Na"] + mu["Cl"]) / 2
-    told = judged(first, state, [other], [energy], tolerance=0.001)
-    validated(told, Verifications, tmp_path)
-    assert told["is_new"].item()
-    assert told["is_stable"].item() == stable
+    verdicts = judged(first, state, [other], [energy], tolerance=0.001)
+    validated(verdicts, Verifications, tmp_path)
+    assert verdicts["is_new"].item()
+    assert verdicts["is_stable"].item() == stable
 
 
 def test_a_crystal_that_both_choosers_came_upon_is_a_hit_of_both(start, world, params):
     """It is one discovery."""
-    found = Crystal(3.5 * np.eye(3), [11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystal = Crystal(3.5 * np.eye(3), [11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
     lowest = start.crystals.filter(pl.col("formula_pretty") == "NaCl")["energy_per_atom"].min()
 
     def into_one(crystals):
-        return [Label("ok", lowest - 0.1 - 0.01 * place, found, 1, 0.0) for place, _ in enumerate(crystals)]
+        return [Label("ok", lowest - 0.1 - 0.01 * place, crystal, 1, 0.0) for place, _ in enumerate(crystals)]
 
     result = run_round("round_0", start, world, params, into_one)
     assert set(result.verifications.filter("is_stable")["acquired_by"]) < {"model", "random"}

@@ -33,8 +33,8 @@ def _as_they_were(monkeypatch):
 
 
 def content(**discovery):
-    told = yaml.safe_load((ROOT / "params.yaml").read_text())
-    return told | {"discovery": told["discovery"] | discovery}
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    return params | {"discovery": params["discovery"] | discovery}
 
 
 @pytest.mark.parametrize("module", [base, rankings, registry], ids=lambda module: module.__name__)
@@ -104,5 +104,5 @@ def test_a_round_with_two_generators(start, world, params):
     result = run_round("round_0", start, world, both, world.label)
     assert set(result.candidates["generator"]) == {"swap", "substitution"}
     alone = run_round("round_0", start, world, params, world.label)
-    drawn = result.candidates.filter(pl.col("generator") == "substitution")
-    assert drawn["decorated_prototype"].is_in(alone.candidates["decorated_prototype"].implode()).mean() > 0.9
+    substitutions = result.candidates.filter(pl.col("generator") == "substitution")
+    assert substitutions["decorated_prototype"].is_in(alone.candidates["decorated_prototype"].implode()).mean() > 0.9

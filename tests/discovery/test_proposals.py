@@ -29,11 +29,22 @@ def test_each_reason_is_counted_apart():
     known, tried = salt(NA, CL), salt(K, CL)
     large = Proposal.of(Crystal(np.diag([3.0, 3, 12]), [NA, CL, CL, NA], [[0, 0, z] for z in (0, 0.2, 0.5, 0.7)]))
     element = Proposal.of(Crystal(4.0 * FCC, [NA], [[0, 0, 0]]))
-    drawn = [known, known, tried, salt(CS, CL), salt(CS, CL), salt(RB, CL), large, element, salt(MG, CL), salt(NA, BR)]
+    proposals = [
+        known,
+        known,
+        tried,
+        salt(CS, CL),
+        salt(CS, CL),
+        salt(RB, CL),
+        large,
+        element,
+        salt(MG, CL),
+        salt(NA, BR),
+    ]
     rules = Rules(**RULES | {"known": {known.label}, "tried": {tried.label}})
-    found = collect({"toy": iter(drawn)}, rules, 10)
-    assert found.dropped == {"known": 2, "tried": 1, "repeated": 1, "outside": 3, "unbalanced": 1}
-    assert [proposal.label for _, proposal in found.items] == [salt(CS, CL).label, salt(NA, BR).label]
+    kept = collect({"toy": iter(proposals)}, rules, 10)
+    assert kept.dropped == {"known": 2, "tried": 1, "repeated": 1, "outside": 3, "unbalanced": 1}
+    assert [proposal.label for _, proposal in kept.items] == [salt(CS, CL).label, salt(NA, BR).label]
 
 
 @pytest.mark.parametrize(
@@ -41,28 +52,28 @@ def test_each_reason_is_counted_apart():
     [{"elements": ("Na", "Cl", "Br")}, {"require_any_of": ("Br",)}, {"chemical_systems": ("Br-Na", "Cl-Na")}],
 )
 def test_the_filters_of_the_snapshot_bind_every_generator(filters):
-    drawn = [salt(NA, BR), salt(K, CL), salt(CS, CL)]
-    found = collect({"toy": iter(drawn)}, Rules(**RULES | {"filters": Filters(**filters)}), 10)
-    assert [proposal.label for _, proposal in found.items] == [salt(NA, BR).label]
-    assert found.dropped["outside"] == 2
+    proposals = [salt(NA, BR), salt(K, CL), salt(CS, CL)]
+    kept = collect({"toy": iter(proposals)}, Rules(**RULES | {"filters": Filters(**filters)}), 10)
+    assert [proposal.label for _, proposal in kept.items] == [salt(NA, BR).label]
+    assert kept.dropped["outside"] == 2
 
 
 def test_charge_balance_can_be_left_to_the_oracle():
-    found = collect({"toy": iter([salt(MG, CL)])}, Rules(**RULES | {"charge_balance": False}), 10)
-    assert len(found.items) == 1
+    kept = collect({"toy": iter([salt(MG, CL)])}, Rules(**RULES | {"charge_balance": False}), 10)
+    assert len(kept.items) == 1
 
 
 def test_generators_take_turns_and_share_no_candidate():
     one, other = [salt(NA, CL), salt(K, CL), salt(CS, CL)], [salt(K, CL), salt(K, BR)]
-    found = collect({"one": iter(one), "other": iter(other)}, Rules(**RULES), 10)
-    told = [(name, proposal.label) for name, proposal in found.items]
-    assert told == [
+    kept = collect({"one": iter(one), "other": iter(other)}, Rules(**RULES), 10)
+    labels = [(name, proposal.label) for name, proposal in kept.items]
+    assert labels == [
         ("one", salt(NA, CL).label),
         ("other", salt(K, CL).label),
         ("one", salt(CS, CL).label),
         ("other", salt(K, BR).label),
     ]
-    assert found.dropped["repeated"] == 1
+    assert kept.dropped["repeated"] == 1
 
 
 def test_no_more_is_read_than_the_limit_asks_for():

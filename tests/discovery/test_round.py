@@ -36,22 +36,22 @@ def test_verifications_are_of_the_acquired_candidates(first, world):
     """Energies and distances must land on the row of the crystal that they are of."""
     acquired = acquired_of(first)
     crystals = decode(acquired)
-    told = first.verifications.sort("material_id")
-    assert told["material_id"].to_list() == acquired["material_id"].to_list()
+    verifications = first.verifications.sort("material_id")
+    assert verifications["material_id"].to_list() == acquired["material_id"].to_list()
     fails = [world.fails(crystal) for crystal in crystals]
     energies = np.where(fails, np.nan, world.energies(crystals))
-    assert told["energy_per_atom"].fill_null(np.nan).to_numpy() == pytest.approx(energies, nan_ok=True)
+    assert verifications["energy_per_atom"].fill_null(np.nan).to_numpy() == pytest.approx(energies, nan_ok=True)
     offsets = np.where(fails, np.nan, world.offsets(crystals))  # from the hull at the start
-    assert told["energy_above_hull"].fill_null(np.nan).to_numpy() == pytest.approx(offsets, nan_ok=True)
+    assert verifications["energy_above_hull"].fill_null(np.nan).to_numpy() == pytest.approx(offsets, nan_ok=True)
     predicted = ("energy_above_hull_pred", "formation_energy_per_atom_upper", "out_of_distribution")
     for column in ("generator", "provenance", "formula_pretty", *predicted):
-        assert told[column].to_list() == acquired[column].to_list()
+        assert verifications[column].to_list() == acquired[column].to_list()
 
 
 def test_failed_relaxations_keep_their_reason_and_count_in_n(first):
-    told = first.verifications
-    failed = told.filter(pl.col("status") != "ok")
-    assert 0 < len(failed) < len(told)
+    verifications = first.verifications
+    failed = verifications.filter(pl.col("status") != "ok")
+    assert 0 < len(failed) < len(verifications)
     assert set(failed["status"]) == {"not_converged: 100 steps"}
     assert set(failed["n_steps"]) == {100}
     assert failed.select("energy_per_atom", "energy_above_hull", "lattice").null_count().row(0) == (len(failed),) * 3
@@ -59,13 +59,13 @@ def test_failed_relaxations_keep_their_reason_and_count_in_n(first):
     assert not failed["is_new"].any()
     assert first.metrics["rejected"] == {"not_converged": len(failed)}
     assert {how: rate["n"] for how, rate in first.metrics["hit_rate"].items()} == {"model": BUDGET, "random": BASELINE}
-    assert first.metrics["n_ok"] == len(told) - len(failed) == first.metrics["verified_mae"]["n"]
+    assert first.metrics["n_ok"] == len(verifications) - len(failed) == first.metrics["verified_mae"]["n"]
 
 
 def test_hits_are_novel_crystals_on_or_below_the_hull_at_the_start(first, campaign):
-    told = first.verifications
-    expected = told.filter((pl.col("status") == "ok") & pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
-    assert set(expected["material_id"]) == set(told.filter("is_stable")["material_id"])
+    verifications = first.verifications
+    expected = verifications.filter((pl.col("status") == "ok") & pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
+    assert set(expected["material_id"]) == set(verifications.filter("is_stable")["material_id"])
     for how, rate in first.metrics["hit_rate"].items():
         assert rate["hits"] == len(expected.filter(pl.col("acquired_by") == how))
         assert rate["rate"] == rate["hits"] / rate["n"]
@@ -81,10 +81,10 @@ def test_distances_in_later_rounds_agree_with_pymatgens_phase_diagrams(campaign)
     from pymatgen.core import Composition
 
     states, results = campaign
-    told = results[1].verifications.filter(pl.col("status") == "ok")
-    assert len(told) > 25
-    assert told["chemsys"].str.contains("-", literal=True).all()  # pure elements are never proposed
-    for row in told.iter_rows(named=True):
+    verifications = results[1].verifications.filter(pl.col("status") == "ok")
+    assert len(verifications) > 25
+    assert verifications["chemsys"].str.contains("-", literal=True).all()  # pure elements are never proposed
+    for row in verifications.iter_rows(named=True):
         elements = row["chemsys"].split("-")
         inside = pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(elements)).list.all()
         rivals = states[1].crystals.filter(inside).select("formula_pretty", "energy_per_atom")
@@ -107,10 +107,10 @@ def test_errors_of_predictions_are_measured_on_what_was_verified(first, world):
 
 
 def test_the_hit_rate_that_was_claimed_is_the_mean_probability_of_the_chosen(first):
-    claimed = first.metrics["predicted_hit_rate"]
+    predicted = first.metrics["predicted_hit_rate"]
     for how in ("model", "random"):
-        assert claimed[how] == pytest.approx(acquired_of(first, [how])["stability_probability"].mean())
-    assert claimed["model"] > claimed["random"] > 0
+        assert predicted[how] == pytest.approx(acquired_of(first, [how])["stability_probability"].mean())
+    assert predicted["model"] > predicted["random"] > 0
 
 
 def test_metrics_are_plain_json(campaign):

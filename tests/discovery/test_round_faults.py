@@ -69,8 +69,8 @@ def test_an_oracle_that_fails_on_every_candidate(start, world, params):
     def broken(labels):
         return [Label("exploded" if i else "not_converged", None, None, 3, 0.0) for i in range(len(labels))]
 
-    told = r"round_0: the oracle failed on all 40 candidates \(39 x exploded, 1 x not_converged\)"
-    with pytest.raises(LodestoneError, match=told):
+    message = r"round_0: the oracle failed on all 40 candidates \(39 x exploded, 1 x not_converged\)"
+    with pytest.raises(LodestoneError, match=message):
         run_round("round_0", start, world, params, lambda crystals: broken(world.label(crystals)))
 
 

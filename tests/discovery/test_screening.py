@@ -87,8 +87,8 @@ def test_identifiers_follow_from_what_the_candidate_is():
 
 def test_stability_probability_is_that_of_lying_on_or_below_the_hull(table, predicted, proposals, hull):
     prediction, distance = predicted
-    found = table["stability_probability"].to_numpy()
-    assert found == pytest.approx(norm.cdf(-distance / 0.02), abs=3e-3)  # uncalibrated errors are normal
+    probabilities = table["stability_probability"].to_numpy()
+    assert probabilities == pytest.approx(norm.cdf(-distance / 0.02), abs=3e-3)  # uncalibrated errors are normal
     cal = prediction.calibration
     higher = replace(prediction, calibration=replace(cal, errors=tuple(error + 2 for error in cal.errors)))
     again = screen(proposals, higher, hull, "round_7")["stability_probability"]
@@ -142,28 +142,28 @@ ACQUISITIONS = pytest.mark.parametrize("acquisition", ["stability_probability", 
 
 @ACQUISITIONS
 def test_budgets_are_spent_and_the_choices_share_nothing(choose, candidates, acquisition):
-    found = choose(acquisition=acquisition)
-    assert found.drop("acquired_by").equals(candidates.drop("acquired_by"))  # none lost, none moved
-    assert dict(found["acquired_by"].value_counts().iter_rows()) == {"model": 12, "random": 8, "none": N - 20}
+    result = choose(acquisition=acquisition)
+    assert result.drop("acquired_by").equals(candidates.drop("acquired_by"))  # none lost, none moved
+    assert dict(result["acquired_by"].value_counts().iter_rows()) == {"model": 12, "random": 8, "none": N - 20}
 
 
 @ACQUISITIONS
 def test_no_chemical_system_takes_more_than_its_share(choose, acquisition):
-    found = chosen(choose(acquisition=acquisition, budget=100, threshold=10.0), "model")
-    assert found["chemsys"].value_counts()["count"].to_list() == [3] * 10
+    result = chosen(choose(acquisition=acquisition, budget=100, threshold=10.0), "model")
+    assert result["chemsys"].value_counts()["count"].to_list() == [3] * 10
 
 
 def test_the_baseline_obeys_the_same_limit_per_chemical_system(choose):
-    found = chosen(choose(budget=1, baseline=100, max_per_chemsys=2), "random")
-    assert found["chemsys"].value_counts()["count"].to_list() == [2] * 10
+    result = chosen(choose(budget=1, baseline=100, max_per_chemsys=2), "random")
+    assert result["chemsys"].value_counts()["count"].to_list() == [2] * 10
 
 
 @pytest.mark.parametrize("acquisition", ["stability_probability", "lowest_energy"])
 def test_only_candidates_within_the_threshold_are_chosen_by_the_model(choose, candidates, acquisition):
-    found = choose(acquisition=acquisition, budget=150, max_per_chemsys=100, baseline=0, threshold=0.02)
+    result = choose(acquisition=acquisition, budget=150, max_per_chemsys=100, baseline=0, threshold=0.02)
     within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.02)
     assert 0 < len(within) < 150
-    assert set(chosen(found, "model")["material_id"]) == set(within["material_id"])
+    assert set(chosen(result, "model")["material_id"]) == set(within["material_id"])
 
 
 @pytest.mark.parametrize(
@@ -171,17 +171,17 @@ def test_only_candidates_within_the_threshold_are_chosen_by_the_model(choose, ca
     [("stability_probability", "stability_probability", True), ("lowest_energy", "energy_above_hull_pred", False)],
 )
 def test_the_model_takes_the_top_of_its_ranking(choose, candidates, acquisition, column, descending):
-    found = choose(acquisition=acquisition, max_per_chemsys=100, baseline=0)
+    result = choose(acquisition=acquisition, max_per_chemsys=100, baseline=0)
     within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.05)
     best = within.sort(column, descending=descending).head(12)
-    assert set(chosen(found, "model")["material_id"]) == set(best["material_id"])
+    assert set(chosen(result, "model")["material_id"]) == set(best["material_id"])
     other = {"lowest_energy", "stability_probability"} - {acquisition}
-    assert not found.equals(choose(acquisition=other.pop(), max_per_chemsys=100, baseline=0))
+    assert not result.equals(choose(acquisition=other.pop(), max_per_chemsys=100, baseline=0))
 
 
 def test_the_random_acquisition_knows_no_threshold(choose):
-    found = chosen(choose(acquisition="random", budget=100, max_per_chemsys=100), "model")
-    assert found["energy_above_hull_pred"].max() > 0.2
+    result = chosen(choose(acquisition="random", budget=100, max_per_chemsys=100), "model")
+    assert result["energy_above_hull_pred"].max() > 0.2
 
 
 def test_the_baseline_is_drawn_from_all_candidates_whatever_the_model_thinks(choose):
@@ -201,5 +201,5 @@ def test_the_choice_depends_on_the_generator_and_not_on_the_order_of_rows(choose
 
 @pytest.mark.parametrize("few", [1, 5])
 def test_fewer_candidates_than_the_budget_are_all_used(choose, candidates, few):
-    found = choose(candidates.head(few), budget=40, baseline=0, threshold=10.0)
-    assert set(found["acquired_by"]) == {"model"}
+    result = choose(candidates.head(few), budget=40, baseline=0, threshold=10.0)
+    assert set(result["acquired_by"]) == {"model"}

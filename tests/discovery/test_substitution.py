@@ -18,14 +18,14 @@ CHARGES |= {"Mg": 2, "Ca": 2, "Sr": 2, "Ba": 2, "Zn": 2, "Al": 3, "Ti": 4}
 
 
 @pytest.fixture(scope="module")
-def all_drawn(known, substitute):
+def proposals(known, substitute):
     """Proposals from all that is known, without a limit that would cut the list."""
     return substitute(known, ALLOWED, rng(), limit=10**6)
 
 
 @pytest.fixture(scope="module")
-def drawn(all_drawn):
-    return [proposal for _, proposal in all_drawn.items]
+def candidates(proposals):
+    return [proposal for _, proposal in proposals.items]
 
 
 def labels_of(proposals):
@@ -34,8 +34,8 @@ def labels_of(proposals):
 
 def pairs_of(proposal):
     """What was replaced by what, by the provenance."""
-    told = proposal.provenance["substitution"].split(",")
-    return [tuple(ATOMIC_NUMBERS[symbol] for symbol in pair.split(">")) for pair in told]
+    pairs = proposal.provenance["substitution"].split(",")
+    return [tuple(ATOMIC_NUMBERS[symbol] for symbol in pair.split(">")) for pair in pairs]
 
 
 def rng(seed=0):
@@ -59,15 +59,15 @@ def test_the_label_of_a_child_follows_from_its_parents_label(reference):
     wrong = []
     for crystal, label in zip(decode(rows), rows["decorated_prototype"], strict=True):
         replacement = replacements(crystal, generator)
-        found = symmetry_of(crystal.with_elements(dict(replacement))).decorated
-        if relabel(label, replacement) != found:
-            wrong.append((label, replacement, found))
+        expected = symmetry_of(crystal.with_elements(dict(replacement))).decorated
+        if relabel(label, replacement) != expected:
+            wrong.append((label, replacement, expected))
     assert not wrong
 
 
-def test_rescaling_rarely_changes_the_symmetry_that_is_found(drawn):
+def test_rescaling_rarely_changes_the_symmetry_that_is_found(candidates):
     """The tolerance is 0.1 Å whatever the volume, so a few borderline cells change their label when they shrink."""
-    some = drawn[:600]
+    some = candidates[:600]
     same = sum(symmetry_of(proposal.crystal).decorated == proposal.label for proposal in some)
     assert same >= 0.97 * len(some)
 
@@ -79,13 +79,13 @@ def test_relabel_renames_elements_and_not_parts_of_names():
     assert relabel(label, ((6, 17), (17, 6))) == "oF8_69_C=2:m.._Ca=4:mmm+8:mm2_Cl2=4:mmm"  # both at once
 
 
-def test_candidates_are_new_and_no_two_alike(all_drawn, known):
-    labels = labels_of(all_drawn)
+def test_candidates_are_new_and_no_two_alike(proposals, known):
+    labels = labels_of(proposals)
     assert len(labels) > 300
     assert len(set(labels)) == len(labels)
     assert not set(labels) & set(known["decorated_prototype"])
-    assert all_drawn.dropped["known"] > all_drawn.dropped["repeated"] > 0
-    assert set(all_drawn.dropped) == {"known", "tried", "repeated", "outside", "unbalanced"}
+    assert proposals.dropped["known"] > proposals.dropped["repeated"] > 0
+    assert set(proposals.dropped) == {"known", "tried", "repeated", "outside", "unbalanced"}
 
 
 def test_ideas_are_counted_by_the_reason_they_are_dropped(known, substitute):
@@ -93,12 +93,12 @@ def test_ideas_are_counted_by_the_reason_they_are_dropped(known, substitute):
     oxides = known.filter(
         pl.col("decorated_prototype").str.starts_with("cF8_225_"), pl.col("chemsys").is_in(["O-Sr", "Ba-O"])
     )
-    found = substitute(oxides, frozenset(["Sr", "Ba", "K", "O"]), rng(), min_substitution_probability=0.02)
+    result = substitute(oxides, frozenset(["Sr", "Ba", "K", "O"]), rng(), min_substitution_probability=0.02)
     table = substitution_probabilities()
     assert len(oxides) == 2
     assert min(table[19, 38], table[19, 56], table[38, 56], table[56, 38]) > 0.02  # all four ideas are drawn
-    assert found.items == []
-    assert {word: n for word, n in found.dropped.items() if n} == {"known": 2, "unbalanced": 2}
+    assert result.items == []
+    assert {word: n for word, n in result.dropped.items() if n} == {"known": 2, "unbalanced": 2}
     (tried,) = {relabel(label, ((38, 19),)) for label in oxides["decorated_prototype"] if "Sr" in label}
     again = substitute(
         oxides, frozenset(["Sr", "Ba", "K", "O"]), rng(), tried={tried}, min_substitution_probability=0.02
@@ -106,17 +106,17 @@ def test_ideas_are_counted_by_the_reason_they_are_dropped(known, substitute):
     assert {word: n for word, n in again.dropped.items() if n} == {"known": 2, "tried": 2}
 
 
-def test_what_was_tried_is_not_proposed_again(known, substitute, drawn):
-    tried = {proposal.label for proposal in drawn[::2]}
+def test_what_was_tried_is_not_proposed_again(known, substitute, candidates):
+    tried = {proposal.label for proposal in candidates[::2]}
     again = substitute(known, ALLOWED, rng(), tried=tried, limit=10**6)
     assert not set(labels_of(again)) & tried
-    assert labels_of(again) == [proposal.label for proposal in drawn[1::2]]
+    assert labels_of(again) == [proposal.label for proposal in candidates[1::2]]
 
 
-def test_candidates_come_from_their_parents_by_the_replacement_they_tell(drawn, known):
+def test_candidates_come_from_their_parents_by_the_replacement_they_tell(candidates, known):
     parents = dict(zip(known["material_id"], decode(known), strict=True))
     table = substitution_probabilities()
-    for proposal in drawn[::7]:
+    for proposal in candidates[::7]:
         parent, child = parents[proposal.provenance["parent"]], proposal.crystal
         mapping = dict(pairs_of(proposal))
         assert child.species == [SYMBOLS[mapping.get(int(z), int(z))] for z in parent.atomic_numbers]
@@ -142,14 +142,14 @@ def test_candidates_start_nearer_to_the_right_volume_than_their_parents_volume_i
     assert abs(np.mean(unrelaxed_structure)) < 0.05
 
 
-def test_compounds_with_anions_are_charge_balanced(drawn):
+def test_compounds_with_anions_are_charge_balanced(candidates):
     ionic = 0
-    for proposal in drawn:
+    for proposal in candidates:
         symbols, counts = np.unique(proposal.crystal.species, return_counts=True)
         if {"O", "S", "Se", "F", "Cl", "Br"} & set(symbols) and len(symbols) > 1:
             ionic += 1
             assert np.dot([CHARGES[symbol] for symbol in symbols], counts) == 0, proposal.crystal.species
-    assert 100 < ionic < len(drawn)  # intermetallics are proposed, too
+    assert 100 < ionic < len(candidates)  # intermetallics are proposed, too
 
 
 @pytest.mark.parametrize(
@@ -170,38 +170,38 @@ def test_charge_balance_by_hand(elements, counts, expected):
 def test_only_allowed_elements_are_put_in(known, substitute):
     few = frozenset(["Li", "Na", "S", "Se"])
     inside = known.filter(pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(few)).list.all())
-    found = substitute(inside, few, rng(), min_substitution_probability=0.0)
-    put_in = {SYMBOLS[new] for _, proposal in found.items for _, new in pairs_of(proposal)}
+    result = substitute(inside, few, rng(), min_substitution_probability=0.0)
+    put_in = {SYMBOLS[new] for _, proposal in result.items for _, new in pairs_of(proposal)}
     assert {"Li", "Na", "S"} <= put_in <= few
 
 
 def test_no_candidate_keeps_an_element_without_a_reference(known, substitute):
     few = frozenset(["Li", "Na", "S"])
-    found = substitute(known, few, rng())
-    assert found.dropped["outside"] > 0
-    assert all(set(proposal.crystal.species) <= few for _, proposal in found.items)
+    result = substitute(known, few, rng())
+    assert result.dropped["outside"] > 0
+    assert all(set(proposal.crystal.species) <= few for _, proposal in result.items)
 
 
 def test_limits_on_parents_are_kept(known, substitute):
     strict = {"max_sites": 5, "max_elements": 2, "max_parent_energy_above_hull": 0.02}
-    found = [proposal for _, proposal in substitute(known, ALLOWED, rng(), **strict).items]
-    parents = known.filter(pl.col("material_id").is_in([proposal.provenance["parent"] for proposal in found]))
+    result = [proposal for _, proposal in substitute(known, ALLOWED, rng(), **strict).items]
+    parents = known.filter(pl.col("material_id").is_in([proposal.provenance["parent"] for proposal in result]))
     assert parents["nsites"].max() == 5
     assert 0 < parents["energy_above_hull"].max() <= 0.02
-    assert max(len(set(proposal.crystal.species)) for proposal in found) == 2
-    assert max(len(proposal.crystal) for proposal in found) == 5
+    assert max(len(set(proposal.crystal.species)) for proposal in result) == 2
+    assert max(len(proposal.crystal) for proposal in result) == 5
 
 
 def test_improbable_replacements_are_left_out(known, substitute):
-    found = substitute(known, ALLOWED, rng(), min_substitution_probability=0.02)
-    assert found.items
-    assert min(proposal.weight for _, proposal in found.items) >= 0.02
+    result = substitute(known, ALLOWED, rng(), min_substitution_probability=0.02)
+    assert result.items
+    assert min(proposal.weight for _, proposal in result.items) >= 0.02
 
 
 def test_nothing_is_proposed_where_nothing_is_probable(known, substitute):
-    found = substitute(known, ALLOWED, rng(), min_substitution_probability=1.0)
-    assert found.items == []
-    assert not any(found.dropped.values())
+    result = substitute(known, ALLOWED, rng(), min_substitution_probability=1.0)
+    assert result.items == []
+    assert not any(result.dropped.values())
 
 
 def test_the_draw_follows_from_the_generator(known, substitute):
@@ -214,7 +214,7 @@ def test_the_draw_follows_from_the_generator(known, substitute):
     assert all(a.crystal.digest() == b.crystal.digest() for (_, a), (_, b) in pairs)
 
 
-def test_likely_replacements_come_first_on_average(drawn):
-    probabilities = [proposal.weight for proposal in drawn]
+def test_likely_replacements_come_first_on_average(candidates):
+    probabilities = [proposal.weight for proposal in candidates]
     half = len(probabilities) // 2
     assert np.mean(probabilities[:half]) > 1.5 * np.mean(probabilities[half:])

@@ -31,11 +31,11 @@ def test_labels_survive_exactly(tmp_path, oracle):
         store.put("a", oracle, label)
         store.put("b", oracle, Label("exploded", None, None, 2, 0.1))
     with LabelStore(tmp_path / "new" / "labels.sqlite") as store:
-        found = store.get("a")
-        assert replace(found, crystal=relaxed) == label
-        assert np.array_equal(found.crystal.lattice, relaxed.lattice)
-        assert np.array_equal(found.crystal.frac_coords, relaxed.frac_coords)
-        assert found.crystal.atomic_numbers.tolist() == [6, 92]
+        stored = store.get("a")
+        assert replace(stored, crystal=relaxed) == label
+        assert np.array_equal(stored.crystal.lattice, relaxed.lattice)
+        assert np.array_equal(stored.crystal.frac_coords, relaxed.frac_coords)
+        assert stored.crystal.atomic_numbers.tolist() == [6, 92]
         assert store.get("b") == Label("exploded", None, None, 2, 0.1)
         assert store.get("c") is None
         assert len(store) == 2

@@ -35,8 +35,8 @@ def random_phases(seed: int, n_elements: int, kind: str) -> tuple[np.ndarray, np
     in one ``plane``; phases exactly on the tie lines of a ``tent``; ``nearly`` in a plane, up to rounding.
     """
     draw = np.random.default_rng([seed, n_elements])
-    drawn = draw.integers(0, draw.choice([2, 4, 7, 13]), size=(draw.integers(0, 50), n_elements))
-    amounts = np.vstack([np.eye(n_elements, dtype=int), drawn[drawn.sum(axis=1) > 0]])
+    counts = draw.integers(0, draw.choice([2, 4, 7, 13]), size=(draw.integers(0, 50), n_elements))
+    amounts = np.vstack([np.eye(n_elements, dtype=int), counts[counts.sum(axis=1) > 0]])
     x = amounts / amounts.sum(axis=1, keepdims=True)
     is_element = x.max(axis=1) == 1
     energies = {

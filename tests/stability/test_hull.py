@@ -18,9 +18,9 @@ def test_distances_are_those_of_pymatgen(n_elements, kind):
         symbols = SYMBOLS[:n_elements]
         fractions = fractions_of(amounts, symbols)
         hull = ConvexHull(fractions, energies)
-        found = hull.energies_above_hull(fractions, energies)
-        assert np.abs(found - distances_by_pymatgen(amounts, energies, symbols)).max() < EXACT
-        assert np.abs(hull.distances - found).max() < EXACT
+        distances = hull.energies_above_hull(fractions, energies)
+        assert np.abs(distances - distances_by_pymatgen(amounts, energies, symbols)).max() < EXACT
+        assert np.abs(hull.distances - distances).max() < EXACT
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,11 +33,11 @@ def test_phases_that_arrive_later_change_the_hull_as_if_they_had_been_there(n_el
         anew = ConvexHull(fractions, energies)
         draw = np.random.default_rng(seed).permutation(len(energies))
         hull, seen = ConvexHull(fractions[:0], energies[:0]), draw[:0]
-        for part in np.array_split(draw, 3):
+        for batch in np.array_split(draw, 3):
             before = hull.distances.copy()
-            grown = hull.with_phases(fractions[part], energies[part])
+            grown = hull.with_phases(fractions[batch], energies[batch])
             assert (hull.distances == before).all()  # the old one stays as it was
-            hull, seen = grown, np.append(seen, part)
+            hull, seen = grown, np.append(seen, batch)
         assert np.abs(hull.distances - anew.distances[seen]).max() < EXACT
         assert np.abs(hull.hull_energies(fractions) - anew.hull_energies(fractions)).max() < EXACT
 
@@ -47,12 +47,12 @@ def test_phases_that_arrive_later_change_the_hull_as_if_they_had_been_there(n_el
 def test_decomposition_energy_is_the_distance_to_the_hull_of_the_others(n_elements, kind):
     amounts, energies = random_phases(3, n_elements, kind)
     fractions = fractions_of(amounts, SYMBOLS[:n_elements])
-    found = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
+    computed = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
     for row, x in enumerate(fractions):
         others = np.abs(fractions - x).max(axis=1) > 1e-9
         hull = ConvexHull(fractions[others], energies[others])
         expected = energies[row] - hull.hull_energies(x[None])[0]
-        assert np.isnan(found[row]) if x.max() == 1 else abs(found[row] - expected) < EXACT
+        assert np.isnan(computed[row]) if x.max() == 1 else abs(computed[row] - expected) < EXACT
 
 
 def test_of_a_new_element_and_a_compound_of_it_both_count():

@@ -30,8 +30,8 @@ def test_subsystems_of_whole_systems(shared_data, name):
         inside = ~np.delete(amounts, columns, axis=1).any(axis=1)
         chosen = [symbols[j] for j in columns]
         expected = distances_by_pymatgen(amounts[inside][:, columns], totals[inside], chosen)
-        found = hull.energies_above_hull(fractions_of(amounts[inside], symbols), formation[inside])
-        assert np.abs(found - expected).max() < EXACT, chosen
+        computed = hull.energies_above_hull(fractions_of(amounts[inside], symbols), formation[inside])
+        assert np.abs(computed - expected).max() < EXACT, chosen
 
 
 def _subsets(n: int) -> list[list[int]]:
@@ -65,8 +65,8 @@ def test_decomposition_energies_of_published_compositions(shared_data):
         fractions_of_formulas(table["formula"]),
         table["formation_energy_per_atom"].to_numpy(),
     )
-    found = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
-    assert np.abs(found - table["decomposition_energy"].to_numpy()).max() < EXACT
+    computed = ConvexHull(fractions, energies).decomposition_energies(fractions, energies)
+    assert np.abs(computed - table["decomposition_energy"].to_numpy()).max() < EXACT
 
 
 def test_random_systems(table):
@@ -83,5 +83,5 @@ def test_random_systems(table):
         energies = np.append(table["formation_energy_per_atom"].to_numpy()[inside], np.zeros(len(symbols)))
         compositions = [Composition(formula) for formula in table["formula"][inside]]
         amounts = np.array([[c[symbol] for symbol in symbols] for c in compositions] + np.eye(len(symbols)).tolist())
-        found = hull.energies_above_hull(fractions_of(amounts, symbols), energies)
-        assert np.abs(found - distances_by_pymatgen(amounts, energies, symbols)).max() < EXACT, system
+        computed = hull.energies_above_hull(fractions_of(amounts, symbols), energies)
+        assert np.abs(computed - distances_by_pymatgen(amounts, energies, symbols)).max() < EXACT, system

@@ -20,15 +20,15 @@ CRYSTALS = pl.DataFrame(
 
 
 def test_lowest_crystal_of_each_element():
-    found = elemental_references(CRYSTALS.reverse())
-    assert found.rows() == [("Na", -1.3, "na-a"), ("O", -5.0, "o")]
-    References.validate(found)
+    references = elemental_references(CRYSTALS.reverse())
+    assert references.rows() == [("Na", -1.3, "na-a"), ("O", -5.0, "o")]
+    References.validate(references)
 
 
 def test_formation_energies():
     fractions = fractions_of(np.array([[1, 0], [0, 1], [2, 1]]), ("Na", "O"))
-    found = formation_energies(fractions, np.array([-1.0, -5.0, -4.0]), elemental_references(CRYSTALS))
-    assert found == pytest.approx([0.3, 0.0, -4.0 - (2 * -1.3 - 5.0) / 3])
+    computed = formation_energies(fractions, np.array([-1.0, -5.0, -4.0]), elemental_references(CRYSTALS))
+    assert computed == pytest.approx([0.3, 0.0, -4.0 - (2 * -1.3 - 5.0) / 3])
 
 
 def test_missing_elements_are_named():
@@ -39,9 +39,9 @@ def test_missing_elements_are_named():
 
 
 def test_atomic_fractions():
-    found = atomic_fractions([np.array([11, 17], dtype=np.uint8), np.array([8, 8, 26, 26, 8], dtype=np.uint8)])
+    fractions = atomic_fractions([np.array([11, 17], dtype=np.uint8), np.array([8, 8, 26, 26, 8], dtype=np.uint8)])
     expected = np.zeros((2, N_ELEMENTS))
     expected[0, [11, 17]] = 0.5
     expected[1, [8, 26]] = 0.6, 0.4
-    assert np.array_equal(found, expected)
+    assert np.array_equal(fractions, expected)
     assert atomic_fractions([]).shape == (0, N_ELEMENTS)

@@ -20,15 +20,15 @@ def draw(parents=SALTS, allowed=ALL, seed=0, **settings):
 
 
 def test_every_substitution_comes_once_with_its_probability():
-    found, table = draw(least=0.01), substitution_probabilities()
-    assert len({(one.parent, one.replacement) for one in found}) == len(found)
-    for one in found:
+    substitutions, table = draw(least=0.01), substitution_probabilities()
+    assert len({(one.parent, one.replacement) for one in substitutions}) == len(substitutions)
+    for one in substitutions:
         assert one.probability == pytest.approx(np.prod([table[new, old] for old, new in one.replacement]))
         assert one.probability >= 0.01
         present = SALTS[one.parent]
         assert {old for old, _ in one.replacement} <= set(present)
         assert not {new for _, new in one.replacement} & set(present)
-    singles = {(one.parent, *one.replacement[0]) for one in found if len(one.replacement) == 1}
+    singles = {(one.parent, *one.replacement[0]) for one in substitutions if len(one.replacement) == 1}
     likely = {
         (row, old, new)
         for row, present in enumerate(SALTS)
@@ -37,7 +37,7 @@ def test_every_substitution_comes_once_with_its_probability():
         if new not in present and table[new, old] >= 0.01
     }
     assert singles == likely
-    assert any(len(one.replacement) == 2 for one in found)
+    assert any(len(one.replacement) == 2 for one in substitutions)
 
 
 @pytest.mark.parametrize("at_first", [1, 7, 100])
@@ -64,9 +64,9 @@ def test_the_first_is_drawn_with_its_probability_as_weight():
 def test_impossible_replacements_are_never_drawn_whatever_the_limit():
     impossible = [z for z in ALL.tolist() if not substitution_probabilities()[z].any()]
     assert impossible
-    found = draw(least=0.0)
-    assert min(one.probability for one in found) > 0
-    assert not {new for one in found for _, new in one.replacement} & set(impossible)
+    substitutions = draw(least=0.0)
+    assert min(one.probability for one in substitutions) > 0
+    assert not {new for one in substitutions for _, new in one.replacement} & set(impossible)
     assert draw([np.array([NA, CL])], np.array(impossible), least=0.0) == []
 
 
@@ -75,8 +75,8 @@ def test_millions_of_ideas_are_not_kept():
     parents = [np.array([OX, MG, K]), np.array([NA, CL])] * 2500
     substitution_probabilities()
     tracemalloc.start()
-    found = draw_substitutions(parents, ALL, np.random.default_rng(0), at_first=100)
-    first = [next(found) for _ in range(100)]
+    substitutions = draw_substitutions(parents, ALL, np.random.default_rng(0), at_first=100)
+    first = [next(substitutions) for _ in range(100)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     ideas = sum(len(draw([one], seed=1)) for one in parents[:2]) * 2500

@@ -35,13 +35,13 @@ def test_an_analogue_has_the_label_of_its_target_and_knows_nothing_of_its_geomet
 
 
 def test_the_likeliest_parent_is_chosen():
-    (found,) = make_unrelaxed(describe([rock_salt(K, BR, 6.6)]), PARENTS, RNG)
+    (unrelaxed,) = make_unrelaxed(describe([rock_salt(K, BR, 6.6)]), PARENTS, RNG)
     one_step = PARENTS["decorated_prototype"].to_list().index(symmetry_of(rock_salt(K, CL, 6.3)).decorated)
     parent = orbits_by_element(PARENTS["decorated_prototype"][one_step])
     probability, new = replacement(parent, {K: parent[K], BR: parent[CL]})
     assert new == {K: K, CL: BR}
     assert probability > 0
-    assert sorted(found.atomic_numbers) == [K, BR]
+    assert sorted(unrelaxed.atomic_numbers) == [K, BR]
 
 
 def test_the_own_composition_and_other_prototypes_are_no_parents():
@@ -91,25 +91,25 @@ def salt():
 
 def test_parents_are_drawn_with_their_probability_as_weight(salt):
     """As the generator of candidates would come upon them: from NaCl more often than from MgO, and not always."""
-    drawn = [parent_of(salt, seed=seed) for seed in range(4000)]
-    wanted = orbits_by_element(salt)
+    parents = [parent_of(salt, seed=seed) for seed in range(4000)]
+    target = orbits_by_element(salt)
     labels = NEAR["decorated_prototype"].to_list()
-    weights = {row: replacement(orbits_by_element(labels[row]), wanted)[0] for row in (0, 1, 3)}
+    weights = {row: replacement(orbits_by_element(labels[row]), target)[0] for row in (0, 1, 3)}
     likely = {row: weight for row, weight in weights.items() if weight >= 0.001}
     assert len(likely) >= 2
-    assert set(drawn) == set(likely)
+    assert set(parents) == set(likely)
     for row, weight in likely.items():
         share = weight / sum(likely.values())
-        assert drawn.count(row) / 4000 == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / 4000))
+        assert parents.count(row) / 4000 == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / 4000))
 
 
 def test_parents_far_above_the_hull_have_no_children(salt):
     far = NEAR.with_columns(
         pl.when(pl.col("formula_pretty") == "NaCl").then(0.11).otherwise(0.1).alias("energy_above_hull")
     )
-    drawn = {parent_of(salt, far, seed) for seed in range(200)}
-    assert "NaCl" not in {NEAR["formula_pretty"][row] for row in drawn}
-    assert drawn
+    parents = {parent_of(salt, far, seed) for seed in range(200)}
+    assert "NaCl" not in {NEAR["formula_pretty"][row] for row in parents}
+    assert parents
     assert draw_unrelaxed(describe([rock_salt(CS, BR, 7.0)]), far.clear(), RNG) == [None]
 
 
@@ -135,8 +135,8 @@ def test_probabilities_of_families_are_those_of_single_replacements():
     family = families(NEAR)[NEAR["prototype"][0]]
     for target in (rock_salt(K, BR, 6.6), rock_salt(OX, MG, 4.0), rock_salt(NA, BR, 6.0)):
         label = symmetry_of(target).decorated
-        found = family.probabilities(np.array(sorted_elements(label)[1]))
-        for row, probability in zip(family.rows, found, strict=True):
+        probabilities = family.probabilities(np.array(sorted_elements(label)[1]))
+        for row, probability in zip(family.rows, probabilities, strict=True):
             old = orbits_by_element(NEAR["decorated_prototype"][int(row)])
             expected, new = replacement(old, orbits_by_element(label))
             same = all(one == other for one, other in new.items())

@@ -10,14 +10,14 @@ from lodestone.substitution.volumes import AtomicVolumes
 TRUE_VOLUMES = {11: 20.0, 17: 30.0, 19: 40.0, 35: 35.0}
 
 
-def made_of(cation: int, anion: int):
+def compound(cation: int, anion: int):
     return rocksalt(cation, anion).scaled_to(4 * (TRUE_VOLUMES[cation] + TRUE_VOLUMES[anion]))
 
 
 @pytest.fixture(scope="module")
 def volumes():
     metal = rocksalt(11, 11).scaled_to(8 * TRUE_VOLUMES[11])
-    return AtomicVolumes.fit([metal, made_of(11, 17), made_of(19, 17), made_of(19, 35)])
+    return AtomicVolumes.fit([metal, compound(11, 17), compound(19, 17), compound(19, 35)])
 
 
 def test_additive_volumes_are_recovered(volumes):
