@@ -1,10 +1,10 @@
-"""The one exception type that users are meant to read."""
+"""The one exception type whose message is written for users."""
 
 from typing import Self
 
 
 class LodestoneError(Exception):
-    """A fault with a known cause: says what is wrong and what to do about it.
+    """An error with a known cause; its message says what is wrong and what to do about it.
 
     Args:
         problem: What is wrong; names the file, row or key.
@@ -17,5 +17,5 @@ class LodestoneError(Exception):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        """Pickled by its two parts: raised in a worker process, it arrives as itself."""
+        """Pickle the problem and the remedy, so that an error raised in a worker process arrives intact."""
         return type(self), (self.problem, self.remedy)

@@ -1,4 +1,4 @@
-"""What every stage script shares: one clear message for a fault, and wall-clock figures in files of their own."""
+"""Shared by every stage script: one clear message per known fault, and timings in files of their own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_stage(main: Callable[[], None]) -> None:
     """
     restart_with_pinned_kernels()
     with _cleaning_up_when_terminated():
-        die_with_parent(signal.SIGTERM)  # a stage whose DVC was killed would write beside the one that runs next
+        die_with_parent(signal.SIGTERM)  # if DVC is killed, its stage must not write alongside the next run
         guarded(lambda: _timed(main))
 
 
@@ -58,35 +58,35 @@ def guarded(main: Callable[[], None]) -> None:
 
 
 def stage_name(argv: list[str] | None = None) -> str:
-    """Name of the running stage, e.g. ``train-structure-round_0``; of paths only the last part counts."""
+    """Name of the running stage, e.g. ``train-structure-round_0``; for paths, only the last component counts."""
     script, *arguments = sys.argv if argv is None else argv
     return "-".join([Path(script).stem, *(Path(argument).name for argument in arguments)])
 
 
 def record_timing(name: str | None = None, /, **numbers: float) -> None:
-    """Add numbers that depend on the machine, e.g. ``seconds_per_step=0.02``, to ``timings/<name>.json``.
+    """Record machine-dependent numbers, e.g. ``seconds_per_step=0.02``, in ``timings/<name>.json``.
 
     Args:
-        name: Name of the file; by default that of the running stage.
-        **numbers: Figures by name; equal names are overwritten.
+        name: File name; by default the name of the running stage.
+        **numbers: Values by name; existing names are overwritten.
     """
     from lodestone.tables.files import read_json, write_json
 
     path = TIMINGS / f"{name or stage_name()}.json"
     try:
         before = read_json(path)
-    except LodestoneError:  # missing, or damaged: these figures are of this run only, and nothing depends on them
+    except LodestoneError:  # missing or damaged: timings belong to this run only, and nothing depends on them
         before = {}
     write_json({**before, **numbers}, path)
 
 
 class _Terminated(BaseException):
-    """Somebody asked this process to end."""
+    """This process was asked to terminate."""
 
 
 @contextmanager
 def _cleaning_up_when_terminated() -> Iterator[None]:
-    """SIGTERM as an exception, so that temporary files are removed; workers end with this process."""
+    """Turn SIGTERM into an exception so that temporary files are removed; workers end with this process."""
 
     def terminated(*_: object) -> None:
         raise _Terminated
@@ -95,7 +95,7 @@ def _cleaning_up_when_terminated() -> Iterator[None]:
     try:
         yield
     except _Terminated:
-        os._exit(128 + signal.SIGTERM)  # the ordinary way out would wait for the workers to finish what they do
+        os._exit(128 + signal.SIGTERM)  # a normal exit would wait for the workers to finish their tasks
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -108,7 +108,7 @@ def _timed(main: Callable[[], None]) -> None:
 
 
 def _full_disk(error: BaseException) -> LodestoneError | None:
-    """The fault as a message, if somewhere in its chain a disk was full (Rust libraries tell it as text only)."""
+    """A disk-full message if any error in the chain was a full disk (Rust libraries report it only as text)."""
     for cause in _chain(error):
         number = cause.errno if isinstance(cause, OSError) else None
         if number in _FULL or any(os.strerror(code) in str(cause) for code in _FULL):

@@ -29,7 +29,7 @@ def _as_they_were(monkeypatch):
     """What a test registers is forgotten after it."""
     for kind in (GENERATORS, ACQUISITIONS):
         kind.names()
-        monkeypatch.setattr(kind, "_found", dict(kind._found))
+        monkeypatch.setattr(kind, "_entries", dict(kind._entries))
 
 
 def content(**discovery):

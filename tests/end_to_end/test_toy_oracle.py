@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 def _as_they_were(monkeypatch):
     """What a test registers is forgotten after it."""
     ORACLES.names()
-    monkeypatch.setattr(ORACLES, "_found", dict(ORACLES._found))
+    monkeypatch.setattr(ORACLES, "_entries", dict(ORACLES._entries))
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_a_way_to_combine_is_one_class():
         true, members = views(3)
         assert Aggregation.fit("best", members, true).aggregate(members).weights["bonds"].tolist() == [1.0] * 60
     finally:
-        del AGGREGATIONS._found["best"]
+        del AGGREGATIONS._entries["best"]
 
 
 def test_the_last_view_with_latent_vectors_judges():

@@ -1,4 +1,4 @@
-"""Arguments: a parser that suggests the command that was meant, and values that say what they should have been."""
+"""Command-line arguments: a parser that suggests the intended command, and value types with clear messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Number = TypeVar("Number", int, float)
 
 
 class Parser(argparse.ArgumentParser):
-    """Names the command that was probably meant."""
+    """A parser that suggests the command that was probably meant."""
 
     def error(self, message: str) -> NoReturn:
         """End with the usage and the message on stderr."""
@@ -39,7 +39,7 @@ def port(text: str) -> int:
 
 
 def _number(kind: Callable[[str], Number], text: str, meant: str, is_good: Callable[[Number], Any]) -> Number:
-    """The number, or what the user reads instead of the name of a function."""
+    """Parse a number; the error states what is allowed instead of naming a function."""
     try:
         value = kind(text)
         if math.isfinite(value) and is_good(value):

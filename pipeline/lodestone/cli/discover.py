@@ -1,4 +1,4 @@
-"""`lodestone discover`: the campaign by DVC, from this environment, with its processes under control."""
+"""`lodestone discover`: run the campaign with DVC in this environment, and clean up its processes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
+    if "MAKELEVEL" in os.environ:  # started by make: end when make is killed
         die_with_parent(signal.SIGTERM)
     root = Path().resolve()
     check_writable(root)
@@ -71,7 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _enter_campaign(params_file: Path) -> None:
-    """Go into the folder of a campaign that has parameters of its own; whatever follows happens there."""
+    """Change into the folder of the campaign, if it has its own parameter file."""
     if params_file.resolve() != PARAMS_FILE.resolve():
         share_stores()
         folder = prepare_campaign(params_file)
@@ -80,14 +80,14 @@ def _enter_campaign(params_file: Path) -> None:
 
 
 def _refuse_missing_source(path: Path) -> None:
-    """DVC depends on the file whatever the source, and would first remove the old snapshot, then tell no remedy."""
+    """DVC needs the file for every source; it would delete the old snapshot first and then suggest no remedy."""
     if not path.exists():
         remedy = f"correct the path, or put the file back (`git checkout {REFERENCE_FILE}` brings the default)"
         raise LodestoneError(f"{PARAMS_FILE}: snapshot.path: {path} does not exist", remedy)
 
 
 def _clear_away(root: Path) -> None:
-    """Remove what a killed DVC has left in the way, here and in the root of the repository."""
+    """Remove leftovers of a killed DVC, here and in the root of the repository."""
     release_locks_of_the_dead(root / DVC_LOCKS)
     if set_aside_half_written(aside=root / DAMAGED_LOCK_FILE):
         print(
@@ -98,12 +98,12 @@ def _clear_away(root: Path) -> None:
 
 
 def _repro(options: list[str]) -> tuple[int, bool]:
-    """Run `dvc repro` from this environment, pass its output on, and tell whether it had anything to do."""
+    """Run `dvc repro` from this environment, pass on its output, and return its exit code and whether any stage ran."""
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
     own |= pinned_kernels()
-    # DVC runs stages by this shell. bash makes itself the stage; dash, the /bin/sh of Debian, stays between the two,
-    # and the stage would not be told of DVC's end.
+    # DVC runs stages in this shell. bash replaces itself with the stage; dash, Debian's /bin/sh, stays between the two,
+    # and the stage would not notice when DVC ends.
     own["SHELL"] = shutil.which("bash") or os.environ.get("SHELL", "/bin/sh")
     command = [sys.executable, "-m", "dvc", "repro", *options]
     ran = False
@@ -122,7 +122,7 @@ def _repro(options: list[str]) -> tuple[int, bool]:
 
 
 def _end_with_us() -> None:
-    """In DVC, and by inheritance in all that it starts: Ctrl-C is told to us only, or each would show its traceback."""
+    """In DVC and all its children, ignore Ctrl-C: only we handle it, or each would show its traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent(signal.SIGTERM)
 

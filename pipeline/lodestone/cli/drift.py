@@ -26,14 +26,14 @@ def add_to(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from lodestone.curation.drift import TOLERANCE, compare
     from lodestone.report.drift_page import render
-    from lodestone.report.drift_text import tell
+    from lodestone.report.drift_text import drift_summary
     from lodestone.schemas import Drift, Snapshot
     from lodestone.tables.files import read_table, write_atomically, write_table
 
     sides = [read_table(path, Snapshot) for path in (arguments.old, arguments.new)]
     tolerance = TOLERANCE if arguments.tolerance is None else arguments.tolerance
     drift = compare(sides[0], sides[1], tolerance, arguments.across_labels)
-    print(tell(drift, str(arguments.old), str(arguments.new)))
+    print(drift_summary(drift, str(arguments.old), str(arguments.new)))
     if arguments.table:
         write_table(drift.crystals, arguments.table, Drift)
     if arguments.html:

@@ -1,4 +1,4 @@
-"""The command `lodestone`. Start-up stays light: what is heavy is imported by the command that needs it."""
+"""The command `lodestone`. Start-up is fast: each command imports its own heavy packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lodestone.cli.arguments import Parser
 from lodestone.runtime.working_tree import refuse_foreign_package
 from lodestone.stage import TRACEBACK_VARIABLE, guarded
 
-# Each adds its parsers to the commands; in the order of the help.
+# Each module adds its parsers; this is their order in the help.
 COMMANDS = (discover, check, init, publish, ui, gate, exchange, drift, reference, docs)
 
 

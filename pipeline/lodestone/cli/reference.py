@@ -24,7 +24,7 @@ def _run(arguments: argparse.Namespace) -> None:
     from lodestone.reference.build import build, write_reference
 
     with LabelStore(arguments.store or default_path()) as store:
-        made = build(store, arguments.limit)
-    write_reference(made, arguments.out)
-    lost = ", ".join(f"{count} {reason}" for reason, count in made.rejected.items()) or "none"
-    print(f"{arguments.out}: {len(made.table)} crystals of {made.decorations} decorations; dropped: {lost}")
+        result = build(store, arguments.limit)
+    write_reference(result, arguments.out)
+    lost = ", ".join(f"{count} {reason}" for reason, count in result.rejected.items()) or "none"
+    print(f"{arguments.out}: {len(result.table)} crystals of {result.decorations} decorations; dropped: {lost}")

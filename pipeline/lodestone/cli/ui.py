@@ -31,7 +31,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if uri.startswith("http"):
         problem = f"MLFLOW_TRACKING_URI is the server {public_uri(Path())}"
         raise LodestoneError(problem, "open it in a browser, or unset the variable")
-    if "MAKELEVEL" in os.environ:  # started by make: if that is killed, we are not wanted any more
+    if "MAKELEVEL" in os.environ:  # started by make: end when make is killed
         die_with_parent(signal.SIGTERM)
     page = _first_page(Path())
     print(f"MLflow on http://127.0.0.1:{arguments.port}/{page} (Ctrl-C ends it)", flush=True)
@@ -40,7 +40,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _first_page(root: Path) -> str:
-    """Runs and charts of the campaigns; by itself MLflow opens a page about language models."""
+    """Page with the runs and charts of the campaigns; MLflow's own default is a page about language models."""
     from lodestone.tracking.address import store_exists
     from lodestone.tracking.client import experiment_id
     from lodestone.tracking.store import publish
@@ -58,7 +58,7 @@ def _first_page(root: Path) -> str:
 
 
 def serve(command: list[str]) -> int:
-    """Run the server until it ends or we are ended, and leave none of its processes on the port."""
+    """Run the server until it or this process ends, and leave none of its processes on the port."""
     environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}  # no background jobs
     end_with_us = partial(die_with_parent, signal.SIGTERM)
     server = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_us)

@@ -1,4 +1,4 @@
-"""The section `discovery`: who proposes, how candidates are ranked, and what all of them obey."""
+"""The section `discovery`: generators, ranking of candidates, and rules for all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class GeneratorParams(Section):
 
 
 def _by_the_generator(content: Any) -> Any:
-    """By the model of the generator that is named; else pydantic says what is missing."""
+    """Validate with the model of the named generator; without a name, pydantic reports what is missing."""
     named = isinstance(content, Mapping) and isinstance(content.get("name"), str)
     return GENERATORS.settings(content["name"], content) if named else content
 

@@ -11,10 +11,10 @@ ATOMIC_NUMBERS: dict[str, int] = {symbol: number for number, symbol in enumerate
 
 
 def check_element(symbol: str) -> str:
-    """The symbol, if it is one.
+    """Return the symbol if it is an element.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not an element.
     """
     if symbol not in ATOMIC_NUMBERS:
         raise ValueError(f"{symbol!r} is no element; write symbols like Na, and 'No' in quotes")
@@ -22,10 +22,10 @@ def check_element(symbol: str) -> str:
 
 
 def check_system(system: str) -> str:
-    """The chemical system, e.g. ``Li-Fe-O``, if it consists of elements.
+    """Return the chemical system, e.g. ``Li-Fe-O``, if it consists of elements.
 
     Raises:
-        ValueError: Names what is no element.
+        ValueError: Names the symbol that is not an element.
     """
     for symbol in system.split("-"):
         check_element(symbol)

@@ -1,4 +1,4 @@
-"""Read `params.yaml`: strict YAML, and messages that name the key."""
+"""Reads `params.yaml`: strict YAML, with messages that name the key."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def load_params(path: str | Path = PARAMS_FILE) -> Params:
 
 
 def read_content(path: str | Path) -> Any:
-    """Content of a parameter file, not yet checked.
+    """Content of a parameter file, unchecked.
 
     Raises:
-        LodestoneError: If it cannot be read, or is no YAML.
+        LodestoneError: If it cannot be read or is not YAML.
     """
     import yaml
 
@@ -49,16 +49,16 @@ def parse_params(content: Any, path: str | Path = PARAMS_FILE) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        told = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(map(str, fault['loc'])) or 'file'}: {_message(fault)}" for fault in error.errors()[:5]
         )
-        raise LodestoneError(f"{path}: {told}", "correct these keys; docs/parameters.md lists every key") from error
+        raise LodestoneError(f"{path}: {problems}", "correct these keys; docs/parameters.md lists every key") from error
 
 
 def _text(path: Path) -> str:
     content = path.read_bytes()
     try:
-        return content.decode("utf-8-sig")  # Windows' editors put a mark before the text
+        return content.decode("utf-8-sig")  # editors on Windows write a byte order mark first
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise LodestoneError(
@@ -68,10 +68,10 @@ def _text(path: Path) -> str:
 
 
 def known_keys(section: Iterable[str]) -> list[str]:
-    """Parameters that a section takes, given by the path of its name."""
+    """Keys that a section accepts; the section is given by its path."""
     fields: dict[str, Any] = {**_fields(Params), **{name: VIEWS.settings_model(name) for name in VIEWS.names()}}
-    for part in section:
-        fields = _fields(_model_in(fields[part])) if part in fields else fields  # else the name of a round
+    for key in section:
+        fields = _fields(_model_in(fields[key])) if key in fields else fields  # else the name of a round
     return list(fields)
 
 
@@ -80,14 +80,16 @@ def _fields(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _model_in(annotation: Any) -> type[BaseModel]:
-    """The model that a type consists of, or holds."""
+    """The model that a type is or contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((model for part in get_args(annotation) if (model := _model_in(part)) is not BaseModel), BaseModel)
+    return next(
+        (model for argument in get_args(annotation) if (model := _model_in(argument)) is not BaseModel), BaseModel
+    )
 
 
 def _strict_loader() -> type[yaml.SafeLoader]:
-    """A safe loader that refuses equal keys in one mapping, of which YAML would silently keep the last."""
+    """A safe loader that rejects duplicate keys in a mapping; YAML would silently keep the last."""
     import yaml
 
     class StrictLoader(yaml.SafeLoader):  # type: ignore[misc]  # no stubs in the lock

@@ -96,7 +96,7 @@ class Params(Section):
 
 
 def _by_the_choice(registry: Registry, key: str, content: Any) -> Any:
-    """A section by the model of what it chooses; where it names nothing, pydantic says what is missing."""
+    """Validate a section with the model of its choice; without one, pydantic reports what is missing."""
     if isinstance(content, Mapping) and isinstance(content.get(key), str):
         return registry.settings(content[key], content)
     return content

@@ -1,8 +1,8 @@
-"""Registries: whatever can be chosen by name in `params.yaml` lives in one file and registers itself.
+"""Registries: everything that `params.yaml` chooses by name lives in its own file and registers itself.
 
-A registry looks in two places: the modules of one package of ours, and the entry points that installed packages
-declare under the registry's group, so that others can ship theirs. It imports them when it is first asked, and never
-before; the modules import what is heavy only when they are used.
+A registry looks in two places: the modules of one package here, and the entry points that installed packages declare
+under the registry's group, so that others can ship plugins. It imports them on first use; the modules import heavy
+packages only when they are used.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Registered:
-    """One thing that can be chosen.
+    """One registered choice.
 
     Attributes:
         name: As it stands in `params.yaml`.
-        settings: Model of the parameters it takes.
+        settings: Model of its parameters.
         make: Called with its settings, an instance of that model.
     """
 
@@ -37,11 +37,11 @@ class Registered:
 
 
 class Registry:
-    """Things of one kind by name.
+    """Choices of one kind, by name.
 
     Args:
-        kind: What they are, as in "oracle"; for messages.
-        package: Its modules are imported at the first question; each may register one or several.
+        kind: Kind of the choices, e.g. "oracle"; for messages.
+        package: Its modules are imported on first use; each may register one or more choices.
         group: Group of entry points; each names a module, or an object in one, that registers itself when imported.
 
     Examples:
@@ -61,11 +61,11 @@ class Registry:
         self.kind = kind
         self.package = package
         self.group = group
-        self._found: dict[str, Registered] = {}
+        self._entries: dict[str, Registered] = {}
         self._complete = False
 
     def register(self, name: str, *, settings: type[Section] = Section) -> Callable[[T], T]:
-        """Decorate the class or function that makes it.
+        """Decorate the class or function that creates the choice.
 
         Args:
             name: As it stands in `params.yaml`.
@@ -76,42 +76,42 @@ class Registry:
         """
 
         def decorate(make: T) -> T:
-            before = self._found.get(name)
+            before = self._entries.get(name)
             if before is not None and before.make.__module__ != make.__module__:
                 raise LodestoneError(
                     f"two {self.kind}s are called {name!r}: in {before.make.__module__} and in {make.__module__}",
                     "rename one of them, or uninstall the package that ships it",
                 )
-            self._found[name] = Registered(name, settings, make)
+            self._entries[name] = Registered(name, settings, make)
             return make
 
         return decorate
 
     def names(self) -> list[str]:
-        """All names there are, sorted."""
+        """All registered names, sorted."""
         self._load()
-        return sorted(self._found)
+        return sorted(self._entries)
 
     def __getitem__(self, name: str) -> Registered:
-        """What is registered under a name.
+        """The entry registered under a name.
 
         Raises:
-            ValueError: Names what there is; pydantic tells it with the key.
+            ValueError: Lists the registered names; pydantic adds the key.
         """
         self._load()
-        if name not in self._found:
+        if name not in self._entries:
             raise ValueError(f"there is no {self.kind} {name!r}; there are: {', '.join(self.names())}")
-        return self._found[name]
+        return self._entries[name]
 
     def __iter__(self) -> Iterator[Registered]:
         return (self[name] for name in self.names())
 
     def settings(self, name: str, content: Any) -> Section:
-        """Parameters for one of them, checked by its own model; faults carry the names of the keys."""
+        """Validate parameters with the model of one entry; errors name the keys."""
         return self[name].settings.model_validate(content)
 
     def make(self, name: str, *arguments: Any) -> Any:
-        """Make one with its settings."""
+        """Create one, given its settings."""
         return self[name].make(*arguments)
 
     def _load(self) -> None:
@@ -132,13 +132,13 @@ class Registry:
 
 
 class NamesakeRegistry(Registry):
-    """A registry whose modules are called like what they register: only the one that is named is imported.
+    """A registry whose modules have the names that they register, so that only the chosen one is imported.
 
     Args:
         kind: As in :class:`Registry`.
-        package: Its module of the very name registers it.
-        group: Group of entry points, which have the names of what they register.
-        known: Models of settings of ours, by name: parameters are checked without an import of what they are for.
+        package: Its module with the same name registers the entry.
+        group: Group of entry points, named like what they register.
+        known: Settings models of built-in entries by name, so that parameters can be checked without imports.
     """
 
     def __init__(self, kind: str, *, package: str, group: str, known: Mapping[str, type[Section]]) -> None:
@@ -146,18 +146,18 @@ class NamesakeRegistry(Registry):
         self.known = known
 
     def __contains__(self, name: str) -> bool:
-        """Whether something is called so; nothing is imported to find out."""
-        ours = name in self.known or name in self._found or self._namesake(name) is not None
+        """Whether the name is registered; checked without imports."""
+        ours = name in self.known or name in self._entries or self._namesake(name) is not None
         return ours or any(point.name == name for point in entry_points(group=self.group))
 
     def __getitem__(self, name: str) -> Registered:
-        module = None if name in self._found else self._namesake(name)
+        module = None if name in self._entries else self._namesake(name)
         if module is not None:
             import_module(module)
-        return self._found[name] if name in self._found else super().__getitem__(name)
+        return self._entries[name] if name in self._entries else super().__getitem__(name)
 
     def settings_model(self, name: str) -> type[Section]:
-        """The model of the parameters of one of them."""
+        """Settings model of one entry."""
         return self.known[name] if name in self.known else self[name].settings
 
     def _namesake(self, name: str) -> str | None:

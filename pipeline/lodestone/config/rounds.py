@@ -1,4 +1,4 @@
-"""The rounds of a campaign: a chain in which each names its successor."""
+"""The rounds of a campaign: a chain in which each round names the next."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def round_names(rounds: dict[str, RoundParams]) -> list[str]:
 
 
 def check_chain(rounds: dict[str, RoundParams]) -> None:
-    """Refuse a chain of rounds with a gap, a fork or a cycle.
+    """Reject a chain of rounds with a gap, a fork or a cycle.
 
     Raises:
         ValueError: Says which round is wrong.

@@ -71,8 +71,8 @@ class SnapshotParams(Section):
         """Refuse keys that this source would ignore, and say which it reads."""
         idle = sorted(map(str, set(content) - set(cls.model_fields))) if isinstance(content, Mapping) else []
         if idle:
-            told = f"source: {content.get('source')} does not read {', '.join(idle)}"
-            raise ValueError(f"{told}; it reads {', '.join(sorted(cls.model_fields))}")
+            problem = f"source: {content.get('source')} does not read {', '.join(idle)}"
+            raise ValueError(f"{problem}; it reads {', '.join(sorted(cls.model_fields))}")
         return content
 
 

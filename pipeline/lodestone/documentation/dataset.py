@@ -1,4 +1,4 @@
-"""`DATASET.md`: the contracts, told as a chemist reads them."""
+"""`DATASET.md`: the contracts, in words for chemists."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def section(contract: type[DataFrameModel]) -> str:
 
     facts, own = FACTS[contract.__name__], issubclass(contract, Structures)
     inherited = tuple(Structures.to_schema().columns) if own else ()
-    parts = [f"## {contract.__name__}", prose(contract.__doc__ or ""), _paragraph(facts)]
+    blocks = [f"## {contract.__name__}", prose(contract.__doc__ or ""), _paragraph(facts)]
     if own:
-        parts.append("It holds the columns of every crystal, and:")
-    parts += [_columns(contract, inherited), _rules(contract, _errors(Structures) if own else ())]
-    return "\n\n".join(part for part in parts if part)
+        blocks.append("It holds the columns of every crystal, and:")
+    blocks += [_columns(contract, inherited), _rules(contract, _errors(Structures) if own else ())]
+    return "\n\n".join(block for block in blocks if block)
 
 
 def type_text(dtype: Any) -> str:
@@ -49,14 +49,14 @@ def type_text(dtype: Any) -> str:
 
 
 def column_text(name: str, column: Any) -> str:
-    """Name of a column; of those that are named by a pattern, one for each view."""
+    """Name of a column; a pattern of columns becomes one name with ``<view>``."""
     return re.sub(r"^\^(.*)\[.*$", r"\1<view>", name) if column.regex else name
 
 
 def check_text(check: Any) -> str:
-    """A check of one column in words; empty for what holds for every column."""
+    """A check of one column in words; empty if it applies to every column."""
     facts = check.statistics or {}
-    if check.error == "finite":  # said once, for all numbers
+    if check.error == "finite":  # stated once, for all numbers
         return ""
     if check.name == "in_range":
         return f"{facts['min_value']} to {facts['max_value']}"
@@ -71,7 +71,7 @@ def check_text(check: Any) -> str:
 
 
 def prose(text: str) -> str:
-    """Text of a docstring on one line."""
+    """A docstring on one line."""
     return " ".join(text.split()).replace("``", "`")
 
 

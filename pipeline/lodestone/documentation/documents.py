@@ -14,7 +14,7 @@ from lodestone.documentation.dataset import dataset_text, prose, table
 DATASET_FILE = Path("DATASET.md")
 PARAMETERS_FILE = Path("docs/parameters.md")
 
-# Sections whose further keys depend on a choice from a registry, and the key that says it.
+# Sections whose other keys depend on a choice from a registry, and the key that makes the choice.
 _CHOICES: dict[str, tuple[str, Registry]] = {
     "snapshot": ("source", SOURCES),
     "oracle": ("name", ORACLES),
@@ -52,7 +52,7 @@ def documents() -> dict[Path, str]:
 
 
 def parameters_text() -> str:
-    """`docs/parameters.md`: one section per part of the file, one row per key."""
+    """`docs/parameters.md`: one section per section of `params.yaml`, one row per key."""
     schema = Params.model_json_schema(by_alias=True)
     classes = schema["$defs"]
     single = {name: item for name, item in schema["properties"].items() if _reference(item) is None}
@@ -71,7 +71,7 @@ def parameters_text() -> str:
 
 
 def _names() -> str:
-    """One row per kind of thing that is chosen by name: those of ours, and how others add theirs."""
+    """One row per registry: the built-in names, and the entry-point group for plugins."""
     rows = []
     for registry in vars(registries).values():
         if isinstance(registry, Registry):
@@ -82,29 +82,29 @@ def _names() -> str:
 
 
 def names_of_ours(registry: Registry) -> list[str]:
-    """Names of what this package registers, without those of packages that are installed beside it."""
+    """Names that this package registers, without those of other installed packages."""
     if isinstance(registry, NamesakeRegistry):
         return sorted(registry.known)
-    return [found.name for found in registry if found.make.__module__.startswith("lodestone.")]
+    return [entry.name for entry in registry if entry.make.__module__.startswith("lodestone.")]
 
 
 def _choices(path: str, common: set[str]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """One section per thing of ours that can be chosen, with the keys that it adds to those that all have."""
+    """One section per built-in choice, with the keys it adds to the common ones."""
     if path not in _CHOICES:
         return
     key, registry = _CHOICES[path]
-    for found in registry:
-        schema = found.settings.model_json_schema(by_alias=True)
+    for entry in registry:
+        schema = entry.settings.model_json_schema(by_alias=True)
         own = {name: item for name, item in schema["properties"].items() if name not in common}
-        if own and found.name in names_of_ours(registry):
-            yield f"`{path}` with `{key}: {found.name}`", schema["description"], own
+        if own and entry.name in names_of_ours(registry):
+            yield f"`{path}` with `{key}: {entry.name}`", schema["description"], own
 
 
 def _reference(item: Mapping[str, Any]) -> str | None:
-    """Name of the class that a property holds, directly, as the values of a mapping or in a list."""
+    """Name of the class of a property: its own, or that of its mapping values or list items."""
     several = item.get("additionalProperties") or item.get("items") or {}
-    told = item.get("$ref") or several.get("$ref")
-    return None if told is None else str(told).rsplit("/", 1)[-1]
+    target = item.get("$ref") or several.get("$ref")
+    return None if target is None else str(target).rsplit("/", 1)[-1]
 
 
 def _sections(schema: Mapping[str, Any], classes: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -127,10 +127,10 @@ def _allowed(item: Mapping[str, Any]) -> str:
     if "enum" in item or "const" in item:
         return ", ".join(f"`{value}`" for value in item.get("enum", [item.get("const")]))
     if item.get("type") == "array":
-        parts = item.get("prefixItems")
+        prefix = item.get("prefixItems")
         if "$ref" in item.get("items", {}):
             return "list of sections"
-        return f"{len(parts)} × {_allowed(parts[0])}" if parts else f"list of {_allowed(item['items'])}"
+        return f"{len(prefix)} × {_allowed(prefix[0])}" if prefix else f"list of {_allowed(item['items'])}"
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {item[name]:g}" for name, sign in signs.items() if name in item]
     return " ".join([str(item.get("type", "any")), ", ".join(bounds)]).strip()

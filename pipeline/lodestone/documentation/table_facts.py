@@ -1,4 +1,4 @@
-"""What the contracts do not say about the tables: who writes and reads them, their order, and what goes for all."""
+"""Facts about the tables beyond their contracts: who writes and reads them, their order, and common rules."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ tables that hold whole crystals begin with these columns."""
 
 @dataclass(frozen=True)
 class Facts:
-    """What there is to say about one table.
+    """Facts about one table.
 
     Attributes:
-        files: Where it lies, or what there is to say about that.
+        files: Paths of the table, or a text in place of a path.
         written_by: Stages that write it.
         read_by: Stages that read it.
-        key: Columns that name a row.
+        key: Columns that identify a row.
         order: How rows are sorted.
         nulls: What an empty value means.
     """

@@ -1,4 +1,4 @@
-"""Results of a campaign from one machine to another, as a DVC remote: a folder, its tar, or a web server."""
+"""Moves the results of a campaign between machines, as a DVC remote: a folder, a tar of it, or a web server."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _WEB = ("http://", "https://")
 
 
 def bundle(target: Path) -> None:
-    """Write all outputs that `dvc.lock` names, and what DVC knows of earlier runs.
+    """Write all outputs named in `dvc.lock`, and DVC's cache of earlier runs.
 
     Args:
-        target: A folder, which becomes or stays a DVC remote, or a file `*.tar`.
+        target: A folder (used as a DVC remote) or a `*.tar` file.
 
     Raises:
-        LodestoneError: If an output is not there.
+        LodestoneError: If an output is missing.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if target.suffix == ".tar" else target
@@ -43,27 +43,27 @@ def bundle(target: Path) -> None:
 
 
 def fetch(source: str) -> list[str]:
-    """Restore the outputs that `dvc.lock` names, each checked against its hash.
+    """Restore the outputs named in `dvc.lock`, checking each against its hash.
 
     Args:
-        source: What :func:`bundle` has written: a folder or a `*.tar`, or the http(s) address of either.
+        source: Output of :func:`bundle`: a folder or a `*.tar`, or the http(s) address of either.
 
     Returns:
-        The stages that are not up to date afterwards: their code, parameters or inputs are not those of `dvc.lock`.
+        The stages still not up to date: their code, parameters or inputs differ from `dvc.lock`.
 
     Raises:
         LodestoneError: If the source cannot be read, or lacks an output.
     """
     remedy = "check the address, and take the bundle that was made from this `dvc.lock`"
     with _faults(source, remedy), _unpacked(source) as address, _repository(address) as repo:
-        # A web server lists no folders, and what ran earlier is found by listing.
+        # The run cache is read by listing folders, which a web server cannot do.
         repo.pull(remote=_NAME, run_cache=not address.startswith(_WEB), force=True)
         return sorted(repo.status())
 
 
 @contextmanager
 def _unpacked(source: str) -> Iterator[str]:
-    """Address of a DVC remote: the source itself, or a temporary folder with what its tar holds."""
+    """Address of a DVC remote: the source itself, or a temporary folder with the contents of its tar."""
     if not source.endswith(".tar"):
         if not source.startswith(_WEB) and not Path(source).is_dir():
             raise LodestoneError(f"{source} is no folder", f"set {REMOTE_VARIABLE} to a folder, a tar or an address")
@@ -83,7 +83,7 @@ def _unpacked(source: str) -> Iterator[str]:
 
 @contextmanager
 def _repository(address: str) -> Iterator[Repo]:
-    """The DVC repository of the working directory with one remote more; its configuration stays as it is."""
+    """The DVC repository of the working directory with one extra remote; its configuration file is not changed."""
     from dvc.repo import Repo
 
     remote: dict[str, Any] = {"url": address, "verify": True}
@@ -98,5 +98,5 @@ def _faults(address: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (DvcException, OSError, tarfile.TarError) as error:
-        told = public_address(" ".join(str(error).split())[:300])
-        raise LodestoneError(f"{public_address(address)}: {told}", remedy) from error
+        detail = public_address(" ".join(str(error).split())[:300])
+        raise LodestoneError(f"{public_address(address)}: {detail}", remedy) from error

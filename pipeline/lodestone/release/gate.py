@@ -16,14 +16,14 @@ BOUNDS_FILE = Path("docs/accuracy.json")
 
 @dataclass(frozen=True)
 class Verdict:
-    """One figure and what it must keep.
+    """One figure and its bounds.
 
     Attributes:
         name: Name of the figure.
-        value: What the campaign reached; ``None`` where it has no such figure.
-        low: Least value allowed, or ``None``.
+        value: Value in this campaign; ``None`` if it has no such figure.
+        low: Smallest value allowed, or ``None``.
         high: Largest value allowed, or ``None``.
-        basis: Mean and standard deviation over how many seeds.
+        basis: Mean and standard deviation, and the number of seeds.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Verdict:
 
     @property
     def holds(self) -> bool:
-        """Whether the figure is there and within its bounds."""
+        """Whether the figure exists and is within its bounds."""
         if self.value is None:
             return False
         return (self.low is None or self.value >= self.low) and (self.high is None or self.value <= self.high)
@@ -42,43 +42,43 @@ class Verdict:
     def __str__(self) -> str:
         value = "missing" if self.value is None else f"{self.value:.4f}"
         low, high = ("" if bound is None else f"{bound:.4f}" for bound in (self.low, self.high))
-        told = "ok" if self.holds else "OUTSIDE"
-        return f"{self.name:<28}{value:>10}  {low:>8} to {high:<8}  {self.basis:<34}{told}"
+        outcome = "ok" if self.holds else "OUTSIDE"
+        return f"{self.name:<28}{value:>10}  {low:>8} to {high:<8}  {self.basis:<34}{outcome}"
 
 
 def figures(metrics: Path = METRICS) -> dict[str, float]:
-    """The figures that are watched: errors and coverage of the last round, hit rates of all rounds together.
+    """The checked figures: errors and coverage of the last round, and hit rates over all rounds.
 
     Args:
-        metrics: Folder that the stages write their metrics to.
+        metrics: Folder with the metrics of the stages.
 
     Raises:
         LodestoneError: If the campaign is not finished.
     """
     campaign = read_json(metrics / "campaign.json")
     last = read_json(metrics / list(campaign["hit_rate"])[-1] / "ensemble.json")
-    found = {f"test_mae_{name}": float(value) for name, value in campaign["test_mae"].items()}
-    found["test_mae_unrelaxed"] = float(last["unrelaxed"]["test"]["ensemble"]["mae"])
+    values = {f"test_mae_{name}": float(value) for name, value in campaign["test_mae"].items()}
+    values["test_mae_unrelaxed"] = float(last["unrelaxed"]["test"]["ensemble"]["mae"])
     for name, scores in (("coverage_90", last), ("coverage_90_unrelaxed", last["unrelaxed"])):
-        found[name] = float(scores["test"]["uncertainty"]["coverage"]["rate"])
+        values[name] = float(scores["test"]["uncertainty"]["coverage"]["rate"])
     for chooser in ("model", "random"):
-        hits, n = (sum(rates[chooser][part] for rates in campaign["hit_rate"].values()) for part in ("hits", "n"))
+        hits, n = (sum(rates[chooser][key] for rates in campaign["hit_rate"].values()) for key in ("hits", "n"))
         if n:
-            found[f"hit_rate_{chooser}"] = hits / n
-    return found
+            values[f"hit_rate_{chooser}"] = hits / n
+    return values
 
 
-def judge(found: Mapping[str, float], bounds: Mapping[str, Any]) -> list[Verdict]:
-    """Hold figures against bounds.
+def judge(values: Mapping[str, float], bounds: Mapping[str, Any]) -> list[Verdict]:
+    """Compare figures with their bounds.
 
     Args:
-        found: Figures by name.
-        bounds: For each figure ``low`` and ``high`` (or null), and ``mean``, ``std`` and ``n`` they follow from.
+        values: Figures by name.
+        bounds: For each figure ``low`` and ``high`` (or null), and the ``mean``, ``std`` and ``n`` behind them.
     """
     return [
         Verdict(
             name,
-            found.get(name),
+            values.get(name),
             bound["low"],
             bound["high"],
             f"{bound['mean']:.4f} ± {bound['std']:.4f} over {bound['n']} seeds",
@@ -88,7 +88,7 @@ def judge(found: Mapping[str, float], bounds: Mapping[str, Any]) -> list[Verdict
 
 
 def read_bounds(path: Path = BOUNDS_FILE) -> dict[str, Any]:
-    """The bounds of a file, by figure.
+    """Bounds by figure, read from a file.
 
     Raises:
         LodestoneError: If the file is missing or holds no bounds.

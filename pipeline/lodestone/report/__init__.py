@@ -1,1 +1,1 @@
-"""The campaign report: what was found, how well the models did, and where the numbers come from."""
+"""The campaign report: the discoveries, how well the models did, and where the numbers come from."""

@@ -15,8 +15,8 @@ from lodestone.schemas import Candidates, Crystals, Predictions, References, Ver
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import METRICS, Layout, RoundLayout
 
-ENSEMBLE = "ensemble"  # stands beside the names of views
-PARTS = ("validation", "test")
+ENSEMBLE = "ensemble"  # used alongside the names of views
+SPLITS = ("validation", "test")
 COUNTS = (
     "n_proposed",
     "n_known",
@@ -36,11 +36,11 @@ COUNTS = (
 
 @dataclass(frozen=True)
 class HitRate:
-    """Verified-stable candidates among those that one chooser picked.
+    """How many of one chooser's candidates were verified as stable.
 
     Attributes:
-        hits: Stable ones.
-        n: Picked ones.
+        hits: Number of stable candidates.
+        n: Number of candidates picked.
         rate: ``hits / n``; ``None`` where nothing was picked.
         low: Lower end of the 95 % interval.
         high: Upper end of the 95 % interval.
@@ -71,18 +71,18 @@ class RoundData:
         crystals: Crystals known at its start.
         predictions: Ensemble predictions on the validation and test crystals.
         candidates: Screened candidates.
-        verifications: What the oracle said.
-        n_train: Crystals learned from.
+        verifications: The oracle's results.
+        n_train: Number of training crystals.
         strategy: How the views are combined, see `ensemble.aggregation`.
         views: Names of the views.
-        weights: Mean weight of each view in the ensemble, by what is predicted: ``relaxed`` or ``unrelaxed``.
-        test: Errors on the test crystals by predictor: each view, and ``ensemble``.
-        unrelaxed: The same on unrelaxed structures, as in screening.
+        weights: Mean weight of each view in the ensemble, by input structure: ``relaxed`` or ``unrelaxed``.
+        test: Errors on the test crystals, by predictor (each view and ``ensemble``).
+        unrelaxed: The same for unrelaxed structures, as in screening.
         uncertainty: Scores of the predicted errors on the validation and test crystals.
-        stability: Scores of P(stable) on the same.
+        stability: Scores of P(stable) on the same crystals.
         counts: The counters named in ``COUNTS``.
-        hit_rate: By who picked the candidates: ``model`` or ``random``.
-        predicted_hit_rate: Mean P(stable) of these candidates before verification, or ``None``.
+        hit_rate: Hit rate by chooser: ``model`` or ``random``.
+        predicted_hit_rate: Mean P(stable) of the same candidates before verification, or ``None``.
         verified_mae: Mean absolute error on the verified candidates by predictor, eV/atom, or ``None``.
         n_verified_mae: Number of candidates behind ``verified_mae``.
     """
@@ -119,11 +119,11 @@ class CampaignData:
     Attributes:
         params: Settings it ran with.
         rounds: Its rounds, in the order of the chain; at least one.
-        known: Crystals known at the end, on the hull at the end.
+        known: Crystals known at the end, with distances to the final hull.
         references: Elemental reference energies.
         provenance: Where the snapshot comes from, as its stage wrote it.
         labels: Metrics of the label stage.
-        oracle: Who labelled: at least ``name`` and ``caveat``.
+        oracle: Facts about the oracle that labeled the crystals: at least ``name`` and ``caveat``.
     """
 
     params: Params
@@ -144,9 +144,9 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
     """Read a campaign.
 
     Args:
-        params: Settings of the campaign; its chain of rounds says what is read.
-        layout: Where the data lies.
-        metrics: Where the metrics lie.
+        params: Settings of the campaign; its chain of rounds determines what is read.
+        layout: Where the data is.
+        metrics: Where the metrics are.
 
     Raises:
         LodestoneError: If a file is missing, damaged or lacks a key.
@@ -202,7 +202,7 @@ def _metrics(folder: Path, views: tuple[str, ...]) -> dict[str, Any]:
         "weights": {"relaxed": ensemble["weights"], "unrelaxed": unrelaxed["weights"]},
         "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in predictors},
         "unrelaxed": {name: Errors(**_only(unrelaxed["test"][name], Errors)) for name in predictors},
-        **{name: {part: ensemble[part][name] for part in PARTS} for name in ("uncertainty", "stability")},
+        **{name: {split: ensemble[split][name] for split in SPLITS} for name in ("uncertainty", "stability")},
         "counts": {name: learning[name] for name in COUNTS},
         "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},
         "predicted_hit_rate": {who: learning["predicted_hit_rate"][who] for who in ("model", "random")},

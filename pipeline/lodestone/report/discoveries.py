@@ -22,7 +22,7 @@ ON_HULL = 1e-8  # eV/atom: rounding in the last digits does not take a crystal o
 
 
 def discoveries(campaign: CampaignData) -> pl.DataFrame:
-    """Every verified-stable candidate of all rounds, round after round, the deepest below the hull first.
+    """Every verified-stable candidate of all rounds, in round order, lowest energy above the hull first.
 
     ``energy_above_hull_start`` is measured against the hull known at the start of the round, ``energy_above_hull``
     against the hull at the end of the campaign.
@@ -31,9 +31,9 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
         LodestoneError: If a discovery is not among the crystals known at the end.
     """
     order = {data.name: index for index, data in enumerate(campaign.rounds)}
-    found = campaign.verifications.filter("is_stable").rename({"energy_above_hull": "energy_above_hull_start"})
+    stable = campaign.verifications.filter("is_stable").rename({"energy_above_hull": "energy_above_hull_start"})
     final = campaign.known.select("material_id", "energy_above_hull")
-    table = found.join(final, on="material_id", how="left").with_columns(
+    table = stable.join(final, on="material_id", how="left").with_columns(
         pl.col("atomic_numbers").list.len().cast(pl.Int32).alias("nsites"),
         pl.col("decomposition").fill_null(""),
         pl.col("round").replace_strict(order, return_dtype=pl.Int32).alias("_order"),
@@ -43,24 +43,26 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     return table.select(list(Discoveries.to_schema().columns))
 
 
-def write_cifs(found: pl.DataFrame, oracle: Mapping[str, Any], folder: Path) -> None:
-    """Write one CIF per discovery and remove those of an earlier campaign.
+def write_cifs(table: pl.DataFrame, oracle: Mapping[str, Any], folder: Path) -> None:
+    """Write one CIF per discovery and delete those left from an earlier campaign.
 
     Args:
-        found: The discoveries.
-        oracle: Who verified them: ``name`` and ``caveat``.
-        folder: Where the files go.
+        table: The discoveries.
+        oracle: The oracle that verified them: ``name`` and ``caveat``.
+        folder: Folder for the files.
 
     Raises:
-        LodestoneError: If the disk refuses.
+        LodestoneError: If a file cannot be written.
     """
-    wanted = {folder / cif_name(material_id) for material_id in found["material_id"]}
-    for stale in sorted(set(folder.glob("*.cif")) - wanted):
+    current = {folder / cif_name(material_id) for material_id in table["material_id"]}
+    for stale in sorted(set(folder.glob("*.cif")) - current):
         stale.unlink()
-    for material_id, *parts in found.select("material_id", "lattice", "atomic_numbers", "frac_coords").iter_rows():
-        text = cif_text(Crystal(*parts), material_id, oracle)
+    for material_id, *fields in table.select("material_id", "lattice", "atomic_numbers", "frac_coords").iter_rows():
+        text = cif_text(Crystal(*fields), material_id, oracle)
         write_atomically(folder / cif_name(material_id), partial(Path.write_text, data=text))
-    folder.mkdir(parents=True, exist_ok=True)  # an empty campaign still has its folder: the stage declares it
+    folder.mkdir(
+        parents=True, exist_ok=True
+    )  # the stage declares this folder as an output, so it must exist even without discoveries
 
 
 def cif_name(material_id: str) -> str:
@@ -69,9 +71,9 @@ def cif_name(material_id: str) -> str:
 
 
 def cif_text(crystal: Crystal, material_id: str, oracle: Mapping[str, Any]) -> str:
-    """A crystal as CIF, symmetrised within ``SYMPREC``; in P1 where that finds no consistent cell.
+    """A crystal as CIF, symmetrized within ``SYMPREC``, or in P1 if that finds no consistent cell.
 
-    The table of discoveries keeps the coordinates exactly as the oracle left them. Comments say who verified it.
+    The discoveries table keeps the oracle's exact coordinates. Comments in the CIF name the oracle.
     """
     from pymatgen.io.cif import CifWriter
 
@@ -80,7 +82,7 @@ def cif_text(crystal: Crystal, material_id: str, oracle: Mapping[str, Any]) -> s
         warnings.simplefilter("ignore")
         try:
             text = str(CifWriter(structure, symprec=SYMPREC, significant_figures=6))
-        except Exception:  # spglib and pymatgen raise many types for a cell without a clear symmetry
+        except Exception:  # spglib and pymatgen raise many error types for cells without clear symmetry
             text = str(CifWriter(structure, significant_figures=6))
     body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     caveat = " ".join(str(oracle["caveat"]).split())  # a comment ends with its line

@@ -1,4 +1,4 @@
-"""The difference of two snapshots, as a page of its own; see :mod:`lodestone.curation.drift`."""
+"""The difference between two snapshots as an HTML page; see :mod:`lodestone.curation.drift`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from lodestone.curation.drift import Drift
 from lodestone.report import markup
 from lodestone.report.drift_text import WARNING, counts
 from lodestone.report.html import page, plot
-from lodestone.report.theme import BELOW, BLUE, GREEN, VERMILION, figure, say_empty, title
+from lodestone.report.theme import BELOW, BLUE, GREEN, VERMILION, annotate_empty, figure, title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-_ROWS = 200  # of each table; the whole list is what --table writes
+_ROWS = 200  # per table; --table writes the full list
 _BARS = 20
 _BINS = 60
 
 
 def render(drift: Drift, old: str, new: str) -> str:
-    """The page as HTML: no request leaves it, and equal snapshots give equal bytes.
+    """The page as HTML: it makes no requests, and equal snapshots give equal bytes.
 
     Args:
         drift: The difference.
@@ -33,29 +33,31 @@ def render(drift: Drift, old: str, new: str) -> str:
 
 
 def energy_changes(drift: Drift) -> Figure:
-    """How many crystals changed their energy by how much; the outermost bars hold what lies beyond."""
+    """Histogram of energy changes; the outermost bars include everything beyond the range."""
     changes = 1e3 * drift.crystals.filter(pl.col("energy_changed"))["energy_change"].drop_nulls().to_numpy()
     count = {"title": "crystals", "type": "log", "dtick": 1}
     heading = title(
         "Changes of energy", f"{len(changes):,} crystals, beyond {markup.milli(drift.tolerance, 1)} meV/atom"
     )
-    drawn = figure(
+    chart = figure(
         360, title=heading, xaxis={"title": "new less old (meV/atom)"}, yaxis=count, showlegend=False, bargap=0
     )
     if len(changes) == 0:
-        return say_empty(drawn, "no energy changed")
+        return annotate_empty(chart, "no energy changed")
     reach = max(float(np.quantile(np.abs(changes), 0.99)), 1e3 * drift.tolerance)
     numbers, edges = np.histogram(np.clip(changes, -reach, reach), bins=_BINS, range=(-reach, reach))
-    drawn.update_yaxes(range=[-0.3, float(np.log10(numbers.max())) + 0.1])  # decades; one crystal is still a bar
+    chart.update_yaxes(
+        range=[-0.3, float(np.log10(numbers.max())) + 0.1]
+    )  # log10; a single crystal still shows as a bar
     middles = (edges[1:] + edges[:-1]) / 2
     hover = "%{x:.1f} meV/atom: %{y} crystals<extra></extra>"
-    return drawn.add_bar(
+    return chart.add_bar(
         x=np.round(middles, 6).tolist(), y=numbers.tolist(), marker={"color": BLUE}, hovertemplate=hover
     )
 
 
 def flips_by_system(drift: Drift) -> Figure:
-    """The chemical systems in which most crystals changed sides of the hull."""
+    """The chemical systems where the most crystals changed sides of the hull."""
     flips = pl.col("n_became_stable") + pl.col("n_became_unstable")
     most = drift.systems.filter(flips > 0).head(_BARS).reverse()
     room = {"l": 110, "r": 16, "t": 44, "b": 70}
@@ -65,16 +67,16 @@ def flips_by_system(drift: Drift) -> Figure:
         "barmode": "stack",
         "legend": BELOW | {"y": -0.12},
     }
-    drawn = figure(max(260, 120 + 22 * len(most)), xaxis={"title": "crystals", "tickformat": "d"}, **layout)
-    drawn.update_yaxes(showgrid=False, ticksuffix=" ")
+    chart = figure(max(260, 120 + 22 * len(most)), xaxis={"title": "crystals", "tickformat": "d"}, **layout)
+    chart.update_yaxes(showgrid=False, ticksuffix=" ")
     for column, name, color in (
         ("n_became_stable", "became stable", GREEN),
         ("n_became_unstable", "became unstable", VERMILION),
     ):
         hover = "%{y}: %{x} " + name + "<extra></extra>"
         x, y = most[column].to_list(), most["chemsys"].to_list()
-        drawn.add_bar(x=x, y=y, name=name, orientation="h", marker={"color": color}, hovertemplate=hover)
-    return say_empty(drawn, "no crystal changed sides of the hull") if most.is_empty() else drawn
+        chart.add_bar(x=x, y=y, name=name, orientation="h", marker={"color": color}, hovertemplate=hover)
+    return annotate_empty(chart, "no crystal changed sides of the hull") if most.is_empty() else chart
 
 
 def _content(drift: Drift, old: str, new: str) -> dict[str, Any]:
@@ -95,7 +97,7 @@ def _content(drift: Drift, old: str, new: str) -> dict[str, Any]:
         "changed": [_crystal(row) for row in changed.head(_ROWS).iter_rows(named=True)],
         "flipped": [_crystal(row) for row in flipped.head(_ROWS).iter_rows(named=True)],
         "systems": drift.systems.head(_ROWS).rows(named=True),
-        "plots": {name: plot(drawn, name) for name, drawn in figures.items()},
+        "plots": {name: plot(chart, name) for name, chart in figures.items()},
     }
 
 

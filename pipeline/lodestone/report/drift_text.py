@@ -1,4 +1,4 @@
-"""The difference of two snapshots in a few lines of text; see :mod:`lodestone.curation.drift`."""
+"""The difference between two snapshots in a few lines of text; see :mod:`lodestone.curation.drift`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LARGEST = 5
 
 
 def counts(drift: Drift) -> list[tuple[str, int, str]]:
-    """What changed, as label, number of crystals, and a remark."""
+    """What changed: label, number of crystals, and a remark."""
     status = {name: drift.count(pl.col("presence") == name) for name in ("added", "removed")}
     structures = {kind: drift.count(pl.col("structure") == kind) for kind in ("cell", "prototype", "composition")}
     remark = ", ".join(f"{kind} {number:,}" for kind, number in structures.items() if number)
@@ -30,8 +30,8 @@ def counts(drift: Drift) -> list[tuple[str, int, str]]:
     ]
 
 
-def tell(drift: Drift, old: str, new: str) -> str:
-    """The difference for a terminal.
+def drift_summary(drift: Drift, old: str, new: str) -> str:
+    """The difference as text for a terminal.
 
     Args:
         drift: The difference.
@@ -39,12 +39,12 @@ def tell(drift: Drift, old: str, new: str) -> str:
         new: Name of the new one.
     """
     sides = [("old", old, drift.n_old, drift.kinds[0]), ("new", new, drift.n_new, drift.kinds[1])]
-    parts = ["\n".join(f"{side}  {name}: {n:,} crystals, {kind}" for side, name, n, kind in sides)]
+    paragraphs = ["\n".join(f"{side}  {name}: {n:,} crystals, {kind}" for side, name, n, kind in sides)]
     if drift.mixed:
-        parts.append(f"WARNING: {WARNING}")
-    parts.append("\n".join(f"  {label:<18}{n:>9,}  {remark}".rstrip() for label, n, remark in counts(drift)))
-    parts += [text for text in (_largest(drift), _systems(drift)) if text]
-    return "\n\n".join(parts)
+        paragraphs.append(f"WARNING: {WARNING}")
+    paragraphs.append("\n".join(f"  {label:<18}{n:>9,}  {remark}".rstrip() for label, n, remark in counts(drift)))
+    paragraphs += [text for text in (_largest(drift), _systems(drift)) if text]
+    return "\n\n".join(paragraphs)
 
 
 def _stability(drift: Drift) -> str:

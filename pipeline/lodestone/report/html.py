@@ -1,4 +1,4 @@
-"""Self-contained HTML: a template of this folder, filled; figures as parts of a page."""
+"""Self-contained HTML: a filled template from this folder, and figures as fragments of a page."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _PLOT = {"displayModeBar": False, "responsive": True}
 
 
 def page(template: str, content: Mapping[str, Any]) -> str:
-    """A template with its content: no request leaves the page, and equal content gives equal bytes.
+    """Render a template: the page makes no requests, and equal content gives equal bytes.
 
     Args:
         template: File name in this folder.
-        content: What the template asks for; a name that is missing is an error.
+        content: Values for the template; a missing name is an error.
     """
     import jinja2
     from plotly.offline import get_plotlyjs
@@ -32,6 +32,6 @@ def page(template: str, content: Mapping[str, Any]) -> str:
     return environment.get_template(template).render(plotly=get_plotlyjs(), **content) + "\n"
 
 
-def plot(drawn: Figure, name: str) -> str:
-    """A figure as a part of a page, with an identifier that does not change from run to run."""
-    return str(drawn.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=_PLOT))
+def plot(chart: Figure, name: str) -> str:
+    """A figure as an HTML fragment, with an identifier that is the same in every run."""
+    return str(chart.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=_PLOT))

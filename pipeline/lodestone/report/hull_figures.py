@@ -1,4 +1,4 @@
-"""Pictures of convex hulls: energy against composition for two elements, the Gibbs triangle for three."""
+"""Figures of convex hulls: energy against composition for two elements, the Gibbs triangle for three."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def binary_figure(before: SystemHull, after: SystemHull) -> Figure:
     """Formation energy over composition with the hull before and after the campaign."""
     first, second = after.elements
     lowest = min(after.energies.min(), -0.05)
-    shown = {"title": "formation energy (eV/atom)", "range": [1.15 * lowest, max(0.06, -0.35 * lowest)]}
+    energy_axis = {"title": "formation energy (eV/atom)", "range": [1.15 * lowest, max(0.06, -0.35 * lowest)]}
     ends = {"tickvals": [0, 0.25, 0.5, 0.75, 1], "ticktext": [first, "0.25", "0.5", "0.75", second]}
     composition = {"title": f"fraction of {second}", "range": [-0.03, 1.03]} | ends
-    drawn = figure(
+    chart = figure(
         400,
         title=title(f"{first}–{second}, before and after", f"{_n_stable(before)} → {_stable(after)}"),
         xaxis=composition,
-        yaxis=shown,
+        yaxis=energy_axis,
     )
-    drawn.update_layout(margin={"l": 60, "r": 12, "t": 52, "b": 84}, legend=BELOW | {"y": -0.2})
-    _hull_line(drawn, before, "hull before", _GREY, "dash")
-    _hull_line(drawn, after, "hull after", BLUE, "solid")
+    chart.update_layout(margin={"l": 60, "r": 12, "t": 52, "b": 84}, legend=BELOW | {"y": -0.2})
+    _hull_line(chart, before, "hull before", _GREY, "dash")
+    _hull_line(chart, after, "hull after", BLUE, "solid")
     for name, mask, marker in _groups(after):
-        drawn.add_scatter(
+        chart.add_scatter(
             x=after.fractions[mask, 1].tolist(),
             y=after.energies[mask].tolist(),
-            text=_told(after, mask),
+            text=_hover_texts(after, mask),
             hovertemplate="%{text}<extra></extra>",
             mode="markers+text" if name == "discovered" else "markers",
             texttemplate=[_subscripts(after.names[index]) for index in np.flatnonzero(mask)],
@@ -45,7 +45,7 @@ def binary_figure(before: SystemHull, after: SystemHull) -> Figure:
             marker=marker,
             name=name,
         )
-    return drawn
+    return chart
 
 
 def ternary_figure(hull: SystemHull, heading: str, compared: SystemHull) -> Figure:
@@ -54,22 +54,22 @@ def ternary_figure(hull: SystemHull, heading: str, compared: SystemHull) -> Figu
     Args:
         hull: What to draw.
         heading: Title.
-        compared: The same system at another moment; tie lines that it lacks are drawn in blue.
+        compared: The same system at another time; tie lines missing from it are drawn in blue.
     """
     hidden = {"visible": False, "range": [-0.2, 1.2]}
     frame = {"visible": False, "range": [-0.1, 0.97], "scaleanchor": "x"}
     margin = {"l": 4, "r": 4, "t": 52, "b": 56}
-    drawn = figure(400, title=title(heading, _stable(hull)), xaxis=hidden, yaxis=frame, margin=margin)
-    drawn.update_layout(legend=BELOW | {"y": -0.02})
+    chart = figure(400, title=title(heading, _stable(hull)), xaxis=hidden, yaxis=frame, margin=margin)
+    chart.update_layout(legend=BELOW | {"y": -0.02})
     names = {
         frozenset((compared.ids[a] or compared.names[a], compared.ids[b] or compared.names[b]))
         for a, b in compared.edges
     }
     new = [frozenset((hull.ids[a] or hull.names[a], hull.ids[b] or hull.names[b])) not in names for a, b in hull.edges]
-    _tie_lines(drawn, hull, [edge for edge, fresh in zip(hull.edges, new, strict=True) if not fresh], _GREY)
-    _tie_lines(drawn, hull, [edge for edge, fresh in zip(hull.edges, new, strict=True) if fresh], BLUE)
-    _triangle_points(drawn, hull)
-    return drawn
+    _tie_lines(chart, hull, [edge for edge, fresh in zip(hull.edges, new, strict=True) if not fresh], _GREY)
+    _tie_lines(chart, hull, [edge for edge, fresh in zip(hull.edges, new, strict=True) if fresh], BLUE)
+    _triangle_points(chart, hull)
+    return chart
 
 
 def _n_stable(hull: SystemHull) -> int:
@@ -81,19 +81,19 @@ def _stable(hull: SystemHull) -> str:
 
 
 def _groups(hull: SystemHull) -> list[tuple[str, np.ndarray, dict[str, object]]]:
-    on, found = hull.on_hull, hull.found
+    on, discovered = hull.on_hull, hull.discovered
     star = {"symbol": "star", "size": 13, "color": DISCOVERY, "line": {"width": 1, "color": "white"}}
     return [
-        ("above the hull", ~on & ~found, {"size": 7, "color": "white", "line": {"width": 1.2, "color": _GREY}}),
-        ("stable", on & ~found, {"size": 9, "color": INK}),
-        ("discovered", found, star),
+        ("above the hull", ~on & ~discovered, {"size": 7, "color": "white", "line": {"width": 1.2, "color": _GREY}}),
+        ("stable", on & ~discovered, {"size": 9, "color": INK}),
+        ("discovered", discovered, star),
     ]
 
 
-def _hull_line(drawn: Figure, hull: SystemHull, name: str, color: str, dash: str) -> None:
+def _hull_line(chart: Figure, hull: SystemHull, name: str, color: str, dash: str) -> None:
     corners = np.flatnonzero(hull.on_hull)
     corners = corners[np.argsort(hull.fractions[corners, 1])]
-    drawn.add_scatter(
+    chart.add_scatter(
         x=hull.fractions[corners, 1].tolist(),
         y=hull.energies[corners].tolist(),
         mode="lines",
@@ -103,7 +103,7 @@ def _hull_line(drawn: Figure, hull: SystemHull, name: str, color: str, dash: str
     )
 
 
-def _tie_lines(drawn: Figure, hull: SystemHull, edges: list[tuple[int, int]], color: str) -> None:
+def _tie_lines(chart: Figure, hull: SystemHull, edges: list[tuple[int, int]], color: str) -> None:
     corners = hull.fractions @ _CORNERS
     x: list[float | None] = []
     y: list[float | None] = []
@@ -111,17 +111,17 @@ def _tie_lines(drawn: Figure, hull: SystemHull, edges: list[tuple[int, int]], co
         x += [*corners[list(edge), 0].tolist(), None]
         y += [*corners[list(edge), 1].tolist(), None]
     line = {"color": color, "width": 1.5}
-    drawn.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    chart.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def _triangle_points(drawn: Figure, hull: SystemHull) -> None:
+def _triangle_points(chart: Figure, hull: SystemHull) -> None:
     where = hull.fractions @ _CORNERS
     for name, mask, marker in _groups(hull):
         named = name in {"discovered", "stable"}
-        drawn.add_scatter(
+        chart.add_scatter(
             x=where[mask, 0].tolist(),
             y=where[mask, 1].tolist(),
-            text=_told(hull, mask),
+            text=_hover_texts(hull, mask),
             hovertemplate="%{text}<extra></extra>",
             mode="markers+text" if named else "markers",
             texttemplate=[_subscripts(hull.names[index]) for index in np.flatnonzero(mask)],
@@ -133,7 +133,7 @@ def _triangle_points(drawn: Figure, hull: SystemHull) -> None:
 
 
 def _beside(fractions: np.ndarray) -> str:
-    """Where the name of a phase goes: outside the triangle if it lies on its rim."""
+    """Where to put the name of a phase: outside the triangle if the phase lies on its edge."""
     if fractions[2] == 1:
         return "top center"
     if fractions[1] == 0 and fractions[2] > 0:
@@ -141,7 +141,7 @@ def _beside(fractions: np.ndarray) -> str:
     return "middle right" if fractions[0] == 0 and fractions[2] > 0 else "bottom center"
 
 
-def _told(hull: SystemHull, mask: np.ndarray) -> list[str]:
+def _hover_texts(hull: SystemHull, mask: np.ndarray) -> list[str]:
     rows = np.flatnonzero(mask)
     return [
         f"<b>{_subscripts(hull.names[row])}</b><br>{hull.energies[row]:.3f} eV/atom"

@@ -1,4 +1,4 @@
-"""Which convex hulls are worth a picture, and what they look like before and after the campaign."""
+"""Chooses the convex hulls to plot, and computes them before and after the campaign."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import polars as pl
 from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.report.collect import CampaignData
 
-_ELEMENTS_ON_HULL = 1e-9  # eV/atom: phases above this lie above the elements and can never be on the hull
+_ELEMENTS_ON_HULL = 1e-9  # eV/atom: phases above the elements can never be on the hull
 
 
 @dataclass(frozen=True)
 class SystemHull:
-    """The phases of one chemical system and its lower hull, at one moment of the campaign.
+    """The phases of one chemical system and its lower hull, at one point of the campaign.
 
     Attributes:
         elements: Symbols, sorted; two or three.
@@ -24,7 +24,7 @@ class SystemHull:
         fractions: Atomic fractions of the elements, shape ``(n, len(elements))``.
         energies: Formation energies, shape ``(n,)``, eV/atom.
         edges: Pairs of phases joined by a tie line, each sorted, in ascending order.
-        found: Whether the campaign discovered the phase, shape ``(n,)``.
+        discovered: Whether the campaign discovered the phase, shape ``(n,)``.
     """
 
     elements: tuple[str, ...]
@@ -33,7 +33,7 @@ class SystemHull:
     fractions: np.ndarray
     energies: np.ndarray
     edges: tuple[tuple[int, int], ...]
-    found: np.ndarray
+    discovered: np.ndarray
 
     @property
     def on_hull(self) -> np.ndarray:
@@ -43,19 +43,19 @@ class SystemHull:
         return mask
 
 
-def most_changed_systems(campaign: CampaignData, found: pl.DataFrame, limit: int = 2) -> list[tuple[str, ...]]:
-    """Binary and ternary systems that the discoveries changed most, one of each kind where there is one.
+def most_changed_systems(campaign: CampaignData, discoveries: pl.DataFrame, limit: int = 2) -> list[tuple[str, ...]]:
+    """The binary and ternary systems that the discoveries changed most, one of each if possible.
 
-    A system with known compounds to compete with counts more than an empty one; then the number of discoveries counts,
-    then how far they lie below the hull that was known.
+    Systems that already had stable compounds come first, then those with more discoveries, then those whose discoveries
+    lie further below the known hull.
 
     Args:
         campaign: The campaign.
-        found: Its discoveries.
-        limit: At most so many systems.
+        discoveries: Its discoveries.
+        limit: Maximum number of systems.
     """
     start = set(campaign.rounds[0].crystals.filter(pl.col("energy_above_hull") <= 0)["chemsys"].unique())
-    rows = list(found.select("chemsys", "energy_above_hull_start").iter_rows())
+    rows = list(discoveries.select("chemsys", "energy_above_hull_start").iter_rows())
     systems = sorted({tuple(chemsys.split("-")) for chemsys, _ in rows if chemsys.count("-") in (1, 2)})
 
     def worth(system: tuple[str, ...]) -> tuple[int, int, float]:
@@ -93,12 +93,12 @@ def system_hull(crystals: pl.DataFrame, elements: tuple[str, ...], discovered: s
         fractions=fractions,
         energies=energies,
         edges=_edges(fractions, energies),
-        found=np.array([material_id in discovered for material_id in ids]),
+        discovered=np.array([material_id in discovered for material_id in ids]),
     )
 
 
 def _edges(fractions: np.ndarray, energies: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Edges of the lower hull, by Qhull on the phases below the elements and one point far above them."""
+    """Edges of the lower hull, from Qhull on the phases below the elements plus one point far above them."""
     from scipy.spatial import ConvexHull
 
     size = fractions.shape[1]

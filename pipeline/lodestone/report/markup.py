@@ -1,4 +1,4 @@
-"""Formulas, space groups and numbers as a chemist writes them, in HTML."""
+"""Formulas, space groups and numbers in HTML, in the notation of chemistry."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ REASONS = {
 
 def formula(text: str) -> Markup:
     """A reduced formula with subscripts."""
-    return Markup(re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(text))))  # noqa: S704 - escaped before  # noqa: S704 - escaped before  # noqa: S704 - escaped before
+    return Markup(re.sub(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(text))))  # noqa: S704 - escaped before
 
 
 def decomposition(text: str) -> Markup:
     """Decomposition products with subscripts; amounts stay as they are."""
-    return formula(text) if text else Markup(NOTHING)  # noqa: S704 - a constant  # noqa: S704 - a constant  # noqa: S704 - a constant
+    return formula(text) if text else Markup(NOTHING)  # noqa: S704 - a constant
 
 
 def spacegroup(number: int) -> Markup:
-    """Symbol of a space group, overlines and screw axes set properly."""
+    """Symbol of a space group, with overlines and screw-axis subscripts."""
     import moyopy
 
     symbol = moyopy.SpaceGroupType(number).hm_short.replace(" ", "")
     barred = re.sub(r"-(\d)", r'<span class="over">\1</span>', symbol)
-    return Markup(re.sub(r"_(\d)", r"<sub>\1</sub>", barred))  # noqa: S704 - symbols of a table  # noqa: S704 - symbols of a table  # noqa: S704 - symbols of a table
+    return Markup(re.sub(r"_(\d)", r"<sub>\1</sub>", barred))  # noqa: S704 - symbols of a table
 
 
 def prototype(label: str) -> Markup:
@@ -51,17 +51,17 @@ def prototype(label: str) -> Markup:
 
 
 def origin(generator: str, provenance: str) -> str:
-    """Who proposed a candidate, and from what, e.g. ``substitution: parent mp-1, substitution Na>K``."""
-    told = ", ".join(f"{key} {value}" for key, value in json.loads(provenance).items())
-    return f"{generator}: {told}" if told else generator
+    """Which generator proposed a candidate, and from what, e.g. ``substitution: parent mp-1, substitution Na>K``."""
+    details = ", ".join(f"{key} {value}" for key, value in json.loads(provenance).items())
+    return f"{generator}: {details}" if details else generator
 
 
 def milli(energy: float | None, digits: int = 0) -> str:
     """An energy in meV/atom, without a negative zero."""
     if energy is None:
         return NOTHING
-    told = f"{1e3 * energy:.{digits}f}"
-    return (told.replace("-", "", 1) if float(told) == 0 else told).replace("-", "−")
+    text = f"{1e3 * energy:.{digits}f}"
+    return (text.replace("-", "", 1) if float(text) == 0 else text).replace("-", "−")
 
 
 def electronvolts(energy: float | None) -> str:
@@ -80,6 +80,6 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def reason(status: str) -> str:
-    """Why a candidate was refused, in words; what follows a colon is left to the details."""
+    """Why a candidate was rejected, in words; text after a colon is dropped."""
     head = status.split(":", 1)[0]
     return REASONS.get(head, head.replace("_", " "))

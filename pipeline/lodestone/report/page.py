@@ -1,4 +1,4 @@
-"""The page: figures and tables put into one self-contained HTML file."""
+"""The report page: figures and tables in one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-def render(campaign: CampaignData, found: pl.DataFrame) -> str:
-    """The report as HTML: no request leaves the page, and equal campaigns give equal bytes.
+def render(campaign: CampaignData, discoveries: pl.DataFrame) -> str:
+    """The report as HTML: it makes no requests, and equal campaigns give equal bytes.
 
     Args:
         campaign: The campaign.
-        found: Its discoveries, as :func:`lodestone.report.discoveries.discoveries` gives them.
+        discoveries: Its discoveries, from :func:`lodestone.report.discoveries.discoveries`.
     """
-    return page("template.html.j2", _content(campaign, found))
+    return page("template.html.j2", _content(campaign, discoveries))
 
 
-def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
+def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any]:
     last = campaign.rounds[-1]
     return {
-        "summary": campaign_summary(campaign, found),
+        "summary": campaign_summary(campaign, discoveries),
         "proposed": sum(data.counts["n_proposed"] for data in campaign.rounds),
         "last": last.name,
         "last_hits": {who: rows.hit_rate(rate) for who, rate in last.hit_rate.items()},
@@ -47,7 +47,7 @@ def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
         "round_names": [data.name for data in campaign.rounds],
         "rounds": rows.round_rows(campaign),
         "uncertainty": rows.uncertainty_rows(campaign.rounds[-1]),
-        "discoveries": rows.discovery_rows(found),
+        "discoveries": rows.discovery_rows(discoveries),
         "funnel": rows.funnel_rows(campaign),
         "rejections": rows.rejection_rows(campaign),
         "rejected": rows.rejected_candidates(campaign),
@@ -55,13 +55,13 @@ def _content(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
         "label_metrics": rows.flattened(campaign.labels | {"oracle": campaign.oracle}),
         "settings": rows.flattened(campaign.params.model_dump(mode="json", by_alias=True)),
         "n_references": campaign.references.height,
-        "plots": {name: plot(drawn, name) for name, drawn in _figures(campaign).items()},
-        "hulls": [plot(drawn, name) for name, drawn in _hulls(campaign, found).items()],
+        "plots": {name: plot(chart, name) for name, chart in _figures(campaign).items()},
+        "hulls": [plot(chart, name) for name, chart in _hulls(campaign, discoveries).items()],
     }
 
 
 def _labels(campaign: CampaignData) -> dict[str, Any]:
-    """What the energies are, and what the source's own energies were."""
+    """Facts about the labels, and about the source's own energies."""
     oracle = campaign.oracle["name"]
     method = campaign.provenance.get("label_method")
     return {
@@ -82,20 +82,20 @@ def _figures(campaign: CampaignData) -> dict[str, Figure]:
         "coverage": coverage(campaign.rounds[-1].uncertainty),
         "stability": stability(campaign.rounds[-1].stability),
     }
-    return named | {f"parity-{index}": drawn for index, drawn in enumerate(views)}
+    return named | {f"parity-{index}": chart for index, chart in enumerate(views)}
 
 
-def _hulls(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Figure]:
+def _hulls(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Figure]:
     """One figure of each binary system, two (before, after) of each ternary."""
-    discovered = set(found["material_id"])
-    drawn = {}
-    for elements in most_changed_systems(campaign, found):
+    discovered = set(discoveries["material_id"])
+    charts = {}
+    for elements in most_changed_systems(campaign, discoveries):
         name, heading = f"hull-{'-'.join(elements)}", "–".join(elements)
         before = system_hull(campaign.rounds[0].crystals, elements, discovered)
         after = system_hull(campaign.known, elements, discovered)
         if len(elements) == 2:
-            drawn[name] = binary_figure(before, after)
+            charts[name] = binary_figure(before, after)
         else:
-            drawn[f"{name}-before"] = ternary_figure(before, f"{heading}, before", after)
-            drawn[f"{name}-after"] = ternary_figure(after, f"{heading}, after", before)
-    return drawn
+            charts[f"{name}-before"] = ternary_figure(before, f"{heading}, before", after)
+            charts[f"{name}-after"] = ternary_figure(after, f"{heading}, after", before)
+    return charts

@@ -34,9 +34,9 @@ STEPS = (
 )
 
 
-def discovery_rows(found: pl.DataFrame) -> list[dict[str, Any]]:
+def discovery_rows(discoveries: pl.DataFrame) -> list[dict[str, Any]]:
     """One row per discovery, in the order of the table."""
-    return [_discovery(row) for row in found.iter_rows(named=True)]
+    return [_discovery(row) for row in discoveries.iter_rows(named=True)]
 
 
 def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def sees_relaxation(campaign: CampaignData) -> list[str]:
 
 
 def weight_rows(campaign: CampaignData) -> list[str]:
-    """What each view weighs in the ensemble, a sentence per round and kind of structure."""
+    """Weight of each view in the ensemble, one sentence per round and kind of structure."""
     return [
         f"{data.name}, {kind} structures: " + ", ".join(_weight(view, weights[view]) for view in data.views)
         for data in campaign.rounds
@@ -78,11 +78,11 @@ def _weight(view: str, weight: float | None) -> str:
 
 
 def uncertainty_rows(data: RoundData) -> list[dict[str, Any]]:
-    """One row per set of crystals: all validation and all test crystals, and the latter by reason."""
-    told = {"validation": data.uncertainty["validation"]["coverage"], "test": data.uncertainty["test"]["coverage"]}
+    """One row per set of crystals: all validation crystals, all test crystals, and test crystals by reason."""
+    rates = {"validation": data.uncertainty["validation"]["coverage"], "test": data.uncertainty["test"]["coverage"]}
     by_reason = data.uncertainty["test"]["by_reason"].items()
-    told |= {f"test, {OUT_OF_DISTRIBUTION_REASONS[reason]}": rate for reason, rate in by_reason}
-    return [{"name": name, **hit_rate(HitRate(**rate))} for name, rate in told.items() if rate["n"]]
+    rates |= {f"test, {OUT_OF_DISTRIBUTION_REASONS[reason]}": rate for reason, rate in by_reason}
+    return [{"name": name, **hit_rate(HitRate(**rate))} for name, rate in rates.items() if rate["n"]]
 
 
 def hit_rate(rate: HitRate) -> dict[str, str]:
@@ -92,7 +92,7 @@ def hit_rate(rate: HitRate) -> dict[str, str]:
 
 
 def funnel_rows(campaign: CampaignData) -> list[dict[str, Any]]:
-    """One row per step from proposal to discovery, with one cell per round; bars are on a logarithmic scale."""
+    """One row per step from proposal to discovery, with one cell per round; bars have a logarithmic scale."""
     counts = [_funnel(data) for data in campaign.rounds]
     most = max(1, *(value for steps in counts for value in steps.values()))
     return [
@@ -102,7 +102,7 @@ def funnel_rows(campaign: CampaignData) -> list[dict[str, Any]]:
 
 
 def rejection_rows(campaign: CampaignData) -> list[dict[str, Any]]:
-    """Why verified candidates came to nothing: one row per reason, with one count per round."""
+    """Why verified candidates were rejected: one row per reason, with one count per round."""
     counts = [Counter(_rejections(data).values()) for data in campaign.rounds]
     reasons = sorted(
         {name for counted in counts for name in counted}, key=lambda name: (-sum(c[name] for c in counts), name)
@@ -111,7 +111,7 @@ def rejection_rows(campaign: CampaignData) -> list[dict[str, Any]]:
 
 
 def rejected_candidates(campaign: CampaignData) -> list[dict[str, Any]]:
-    """Each rejected candidate with its round, its origin and the reason as the oracle gave it."""
+    """Each rejected candidate with its round, its origin, and the oracle's reason."""
     return [
         {
             "id": row["material_id"],
@@ -128,14 +128,14 @@ def rejected_candidates(campaign: CampaignData) -> list[dict[str, Any]]:
 
 
 def flattened(content: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Nested settings as pairs of a dotted name and a value, in their own order; passwords are left out."""
+    """Nested settings as pairs of a dotted name and a value, in their original order; passwords are removed."""
     if isinstance(content, dict) and content:
         return [pair for key, value in content.items() for pair in flattened(value, f"{prefix}{key}.")]
     if isinstance(content, (list, tuple)):
-        told = ", ".join(str(value) for value in content) or markup.NOTHING
+        text = ", ".join(str(value) for value in content) or markup.NOTHING
     else:
-        told = markup.NOTHING if content is None or content == {} else public_address(str(content))
-    return [(prefix.rstrip("."), told)]
+        text = markup.NOTHING if content is None or content == {} else public_address(str(content))
+    return [(prefix.rstrip("."), text)]
 
 
 def _discovery(row: dict[str, Any]) -> dict[str, Any]:
@@ -184,12 +184,12 @@ def _funnel(data: RoundData) -> dict[str, int]:
 
 
 def _bar(count: int, most: int) -> str:
-    """Width of a bar in percent; a thousandfold difference stays visible."""
+    """Width of a bar in percent; logarithmic, so that a thousandfold difference stays visible."""
     return "0" if count <= 0 else f"{100 * (1 + log10(count)) / (1 + log10(most)):.1f}"
 
 
 def _rejections(data: RoundData) -> dict[str, str]:
-    """Reason by identifier for each candidate that is no new crystal."""
+    """Reason, by identifier, for each candidate that is not a new crystal."""
     refused = {}
     for name, status, new in data.verifications.select("material_id", "status", "is_new").iter_rows():
         if status != "ok":

@@ -1,4 +1,4 @@
-"""The campaign in numbers: one row per round for `dvc plots`, all of it, and what fits on a line for `dvc metrics`."""
+"""The campaign in numbers: one row per round for `dvc plots`, a full summary, and a short one for `dvc metrics`."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def rounds_table(campaign: CampaignData) -> pl.DataFrame:
 
 
 def error_table(campaign: CampaignData) -> pl.DataFrame:
-    """Test error of each predictor, in a column called like it, over the rounds; eV/atom."""
+    """Test error of each predictor, in a column of the same name, one row per round; eV/atom."""
     rows = [{name: data.test[name].mae for name in data.predictors} for data in campaign.rounds]
     return pl.DataFrame({"round": list(range(len(rows)))}).hstack(pl.DataFrame(rows, infer_schema_length=None))
 
 
-def campaign_summary(campaign: CampaignData, found: pl.DataFrame) -> dict[str, Any]:
-    """The figures of `metrics/campaign.json`.
+def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any]:
+    """The contents of `metrics/campaign.json`.
 
     Args:
         campaign: The campaign.
-        found: Its discoveries.
+        discoveries: Its discoveries.
     """
     last = campaign.rounds[-1]
     return {
@@ -35,16 +35,19 @@ def campaign_summary(campaign: CampaignData, found: pl.DataFrame) -> dict[str, A
         "n_known_start": campaign.rounds[0].crystals.height,
         "n_known_end": campaign.known.height,
         "n_verified": sum(data.counts["n_verified"] for data in campaign.rounds),
-        "n_discoveries": found.height,
-        "n_discoveries_on_final_hull": n_on_final_hull(found),
+        "n_discoveries": discoveries.height,
+        "n_discoveries_on_final_hull": n_on_final_hull(discoveries),
         "test_mae": {name: last.test[name].mae for name in last.predictors},
         "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
     }
 
 
-def headline(campaign: CampaignData, found: pl.DataFrame) -> dict[str, float | int | None]:
-    """The few figures of `metrics/summary.json`: finds, test error of the last round, hit rates over all rounds."""
-    figures: dict[str, float | int | None] = {"discoveries": found.height, "on_final_hull": n_on_final_hull(found)}
+def headline(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, float | int | None]:
+    """The few numbers in `metrics/summary.json`: discoveries, last round's test error, hit rates over all rounds."""
+    figures: dict[str, float | int | None] = {
+        "discoveries": discoveries.height,
+        "on_final_hull": n_on_final_hull(discoveries),
+    }
     figures["test_mae"] = campaign.rounds[-1].test[ENSEMBLE].mae
     for who in ("model", "random"):
         rates = [data.hit_rate[who] for data in campaign.rounds]
@@ -53,9 +56,9 @@ def headline(campaign: CampaignData, found: pl.DataFrame) -> dict[str, float | i
     return figures
 
 
-def n_on_final_hull(found: pl.DataFrame) -> int:
-    """Discoveries that no later find has pushed off the hull."""
-    return found.filter(found["energy_above_hull"] <= ON_HULL).height
+def n_on_final_hull(discoveries: pl.DataFrame) -> int:
+    """Number of discoveries that no later discovery pushed off the hull."""
+    return discoveries.filter(discoveries["energy_above_hull"] <= ON_HULL).height
 
 
 def _row(index: int, data: RoundData) -> dict[str, Any]:

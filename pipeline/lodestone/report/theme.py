@@ -1,4 +1,4 @@
-"""One look for all figures: the color-blind safe palette of Okabe and Ito, thin axes, no chart junk."""
+"""Shared look of all figures: the color-blind-safe palette of Okabe and Ito, thin axes, no chart junk."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ BELOW = {"orientation": "h", "yanchor": "top", "x": 0.5, "xanchor": "center"}
 
 
 def figure(height: int, **layout: Any) -> Figure:
-    """An empty figure in the house look.
+    """An empty figure in the shared look.
 
     Args:
         height: Pixels.
-        **layout: Passed on to plotly's layout; overrides the look.
+        **layout: Passed to plotly's layout; overrides the defaults.
     """
     import plotly.graph_objects as go
 
@@ -59,10 +59,10 @@ def title(text: str, below: str = "") -> dict[str, Any]:
     return {"text": f"<b>{text}</b>{second}", "x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 14}}
 
 
-def say_empty(drawn: Figure, text: str) -> Figure:
-    """Say in the middle of a figure why it shows nothing."""
+def annotate_empty(chart: Figure, text: str) -> Figure:
+    """Write into the middle of an empty figure why it shows nothing."""
     where = {"xref": "paper", "yref": "paper", "x": 0.5, "y": 0.5, "showarrow": False}
-    return drawn.add_annotation(text=text, font={"size": 13, "color": MUTED}, bgcolor="white", **where)
+    return chart.add_annotation(text=text, font={"size": 13, "color": MUTED}, bgcolor="white", **where)
 
 
 def _axis(given: dict[str, Any]) -> dict[str, Any]:

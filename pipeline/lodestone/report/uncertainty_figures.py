@@ -1,4 +1,4 @@
-"""Whether the uncertainty can be believed, as figures. Pure: scores in, plotly figure out."""
+"""Figures of how reliable the uncertainty is. Pure functions: scores in, plotly figure out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lodestone.report.markup import percent
-from lodestone.report.theme import BELOW, MUTED, ROUND_COLORS, figure, say_empty, title
+from lodestone.report.theme import BELOW, MUTED, ROUND_COLORS, annotate_empty, figure, title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -16,10 +16,10 @@ _LOOK = {"margin": {"l": 60, "r": 16, "t": 60, "b": 92}, "legend": BELOW | {"y":
 
 
 def coverage(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Observed against expected coverage of central intervals; below the diagonal errors are larger than promised.
+    """Observed against expected coverage of central intervals; below the diagonal, errors are larger than predicted.
 
     Args:
-        scores: By name of the set of crystals, what :func:`lodestone.ensemble.reliability.uncertainty_scores` gives.
+        scores: Results of :func:`lodestone.ensemble.reliability.uncertainty_scores` by set of crystals.
     """
     lines = {
         name: {
@@ -31,15 +31,15 @@ def coverage(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
         for name, score in scores.items()
         if score["observed"]
     }
-    told = title("Coverage of intervals", "share of labels within the predicted interval")
-    return _against_diagonal(told, "expected coverage", "observed coverage", lines)
+    heading = title("Coverage of intervals", "share of labels within the predicted interval")
+    return _against_diagonal(heading, "expected coverage", "observed coverage", lines)
 
 
 def stability(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """How often crystals are stable against how often they were said to be, with 95 % intervals.
+    """Observed against predicted share of stable crystals, with 95 % intervals.
 
     Args:
-        scores: By name of the set of crystals, what :func:`lodestone.ensemble.reliability.probability_scores` gives.
+        scores: Results of :func:`lodestone.ensemble.reliability.probability_scores` by set of crystals.
     """
     lines = {
         name: {
@@ -53,8 +53,8 @@ def stability(scores: Mapping[str, Mapping[str, Any]]) -> Figure:
         for name, score in scores.items()
         if score["bins"]
     }
-    told = title("Reliability of P(stable)", "crystals in ten bins of predicted probability")
-    return _against_diagonal(told, "mean P(stable)", "share that is stable", lines)
+    heading = title("Reliability of P(stable)", "crystals in ten bins of predicted probability")
+    return _against_diagonal(heading, "mean P(stable)", "share that is stable", lines)
 
 
 def _intervals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -68,15 +68,15 @@ def _intervals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _against_diagonal(heading: Mapping[str, Any], x: str, y: str, lines: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Shares against shares, one line per set of crystals; what is promised and kept lies on the diagonal."""
-    drawn = figure(400, title=heading, xaxis=_share(x), yaxis=_share(y), **_LOOK)
-    promised = {"color": MUTED, "width": 1, "dash": "dash"}
-    drawn.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=promised, hoverinfo="skip", showlegend=False)
+    """Observed against expected shares, one line per set of crystals; perfect calibration lies on the diagonal."""
+    chart = figure(400, title=heading, xaxis=_share(x), yaxis=_share(y), **_LOOK)
+    diagonal = {"color": MUTED, "width": 1, "dash": "dash"}
+    chart.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, hoverinfo="skip", showlegend=False)
     for index, line in enumerate(lines.values()):
         color, symbol = ROUND_COLORS[index % len(ROUND_COLORS)], _SYMBOLS[index % len(_SYMBOLS)]
         look = {"line": {"color": color, "width": 2}, "marker": {"size": 7, "symbol": symbol}}
-        drawn.add_scatter(mode="lines+markers", showlegend=True, **look, **line)
-    return drawn if lines else say_empty(drawn, "nothing was measured")
+        chart.add_scatter(mode="lines+markers", showlegend=True, **look, **line)
+    return chart if lines else annotate_empty(chart, "nothing was measured")
 
 
 def _share(name: str) -> dict[str, object]:

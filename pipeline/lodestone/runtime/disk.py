@@ -1,4 +1,4 @@
-"""Whether the disk takes files."""
+"""Checks that files can be written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lodestone.errors import LodestoneError
 
 
 def check_writable(folder: str | Path) -> None:
-    """Try whether files can be made in a folder.
+    """Check that files can be created in a folder.
 
     Raises:
         LodestoneError: If they cannot.

@@ -1,4 +1,4 @@
-"""Imports of others without the heavy packages that they would take along and that we do not need them for."""
+"""Import third-party modules without the heavy packages that they pull in and that are not needed here."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from importlib.util import LazyLoader
 
 @contextmanager
 def without(*packages: str) -> Iterator[None]:
-    """Import as where some optional packages are not installed; those already imported are there as ever.
+    """Import as if some optional packages were not installed; those already imported stay available.
 
-    pandera checks tables of polars without pandas, and vesin takes arrays of numpy without torch; but both import what
-    they find, which takes longer than all the rest of a stage that needs neither.
+    pandera checks tables of polars without pandas, and vesin takes arrays of numpy without torch; but both import these
+    if installed, which takes longer than all the rest of a stage that needs neither.
     """
-    with _first_asked(_Missing(packages)):
+    with _finder_first(_Missing(packages)):
         yield
 
 
 @contextmanager
 def deferred(*modules: str) -> Iterator[None]:
-    """Import something without some modules that it imports: each of these is loaded when it is first used, if ever."""
-    with _first_asked(_Lazy(modules)):
+    """Load some modules lazily during an import: each is loaded when it is first used, if ever."""
+    with _finder_first(_Lazy(modules)):
         yield
 
 
 @contextmanager
-def _first_asked(finder: MetaPathFinder) -> Iterator[None]:
-    """Ask a finder before all others, and collect no garbage: modules leave none, and to look takes a fifth as long."""
+def _finder_first(finder: MetaPathFinder) -> Iterator[None]:
+    """Put a finder before all others, and pause garbage collection: it finds nothing here and costs a fifth more."""
     collects = gc.isenabled()
     gc.disable()
     sys.meta_path.insert(0, finder)
@@ -48,7 +48,7 @@ class _Missing(MetaPathFinder):
         self.packages = packages
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Refuse what is named, in Python's own words."""
+        """Reject the listed packages with Python's own message."""
         if name.partition(".")[0] in self.packages:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
@@ -58,7 +58,7 @@ class _Lazy(MetaPathFinder):
         self.modules = modules
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
-        """Where the module is, with a loader that waits."""
+        """Spec of the module, with a lazy loader."""
         spec = PathFinder.find_spec(name, path) if name in self.modules else None
         if spec is not None and spec.loader is not None:
             spec.loader = LazyLoader(spec.loader)

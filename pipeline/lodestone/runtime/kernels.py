@@ -1,4 +1,4 @@
-"""Kernels that every x86-64 processor since 2013 has, where the same bits are wanted on all of them.
+"""Pins kernels that every x86-64 processor since 2013 has, for bit-identical results on all of them.
 
 numpy, torch and their libraries choose the fastest kernels of the processor they run on, and these differ in their last
 bits. ``LODESTONE_REPRODUCIBLE=1`` pins them all; docs/decisions/0014 says what that costs.
@@ -13,7 +13,7 @@ import sys
 REPRODUCIBLE_VARIABLE = "LODESTONE_REPRODUCIBLE"
 PINNED = {
     "ATEN_CPU_CAPABILITY": "avx2",  # torch's own kernels
-    "MKL_CBWR": "COMPATIBLE",  # products of matrices in torch; the one choice that holds for AMD and Intel alike
+    "MKL_CBWR": "COMPATIBLE",  # products of matrices in torch; the one setting that works on both AMD and Intel
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",  # products of matrices in numpy
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",  # numpy's own kernels
@@ -21,16 +21,16 @@ PINNED = {
 
 
 def pinned_kernels() -> dict[str, str]:
-    """What the environment of a process must say, if the same bits are wanted on every machine; else nothing."""
-    wanted = os.environ.get(REPRODUCIBLE_VARIABLE, "0") not in ("", "0")
-    return dict(PINNED) if wanted and platform.machine().lower() in ("x86_64", "amd64") else {}
+    """Environment variables for bit-identical results on every machine; empty if these are not requested."""
+    reproducible = os.environ.get(REPRODUCIBLE_VARIABLE, "0") not in ("", "0")
+    return dict(PINNED) if reproducible and platform.machine().lower() in ("x86_64", "amd64") else {}
 
 
 def restart_with_pinned_kernels() -> None:
-    """Start this process anew, under the same number, if its environment does not pin the kernels and should.
+    """Restart this process, with the same pid, if its environment should pin the kernels and does not.
 
     numpy reads the environment when it is imported, which is before any code of a stage runs.
     """
     if any(os.environ.get(name) != value for name, value in pinned_kernels().items()):
         os.environ.update(pinned_kernels())
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the very command of this process
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the command of this process

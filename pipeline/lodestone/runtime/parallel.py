@@ -1,4 +1,4 @@
-"""Work on all cores: one single-threaded process per core, outcomes as they arrive."""
+"""Runs tasks on all cores: one single-threaded process per core, outcomes as they arrive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 
 class WorkerDiedError(LodestoneError):
-    """The process that worked on a task is gone; nobody knows more about the task."""
+    """The process that worked on a task died; nothing more is known about the task."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Outcome(Generic[R]):
     """How one task ended.
 
     Attributes:
-        key: Of the task.
+        key: Key of the task.
         value: What the function returned.
         error: What it raised instead, or :class:`WorkerDiedError`.
     """
@@ -45,7 +45,7 @@ def n_workers() -> int:
     """``$LODESTONE_WORKERS``, or the number of cores this process may use.
 
     Raises:
-        LodestoneError: If the variable is no positive integer.
+        LodestoneError: If the variable is not a positive integer.
     """
     text = os.environ.get("LODESTONE_WORKERS", "")
     if text and not (text.isdigit() and int(text) > 0):
@@ -56,7 +56,7 @@ def n_workers() -> int:
 def process_all(
     function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequence[str] = ()
 ) -> Iterator[tuple[str, R]]:
-    """Apply a function to each task; the first error ends all. See :func:`process_each`.
+    """Apply a function to each task; the first error stops everything. See :func:`process_each`.
 
     Yields:
         Key and result, in the order in which they finish.
@@ -71,7 +71,7 @@ def process_all(
 def process_each(
     function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequence[str] = ()
 ) -> Iterator[Outcome[R]]:
-    """Apply a picklable function to each task in single-threaded processes; no task harms another.
+    """Apply a picklable function to each task in single-threaded processes; no task affects another.
 
     A process that dies takes one task with it, and another process takes its place. All of them end when the iterator
     is closed.
@@ -79,10 +79,10 @@ def process_each(
     Args:
         function: Top-level function or bound method of a picklable object.
         tasks: Arguments by key.
-        preload: Modules that the function imports when it is called: they are imported once, for all processes.
+        preload: Modules that the function imports when called; they are imported once for all processes.
 
     Yields:
-        Outcomes, in the order in which they happen.
+        Outcomes, in the order in which tasks finish.
     """
     waiting, busy = deque(tasks), dict[Worker, str]()
     modules = (getattr(function, "func", function).__module__, *preload)  # also of a partial function
@@ -108,7 +108,7 @@ def process_each(
 
 
 def _ready(workers: Iterable[Worker]) -> list[Worker]:
-    """Wait for some to reply or to die."""
+    """Wait until at least one worker replies or dies."""
     sources: list[Any] = [*workers]
     return cast("list[Worker]", wait(sources))
 
@@ -129,7 +129,7 @@ def _death(key: str, exit_code: int | None) -> WorkerDiedError:
 
 
 def _n_cores() -> int:
-    """Cores this process may use; all of the machine where the system does not say (macOS)."""
+    """Cores this process may use, or all cores of the machine if the system does not say (macOS)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -21,8 +21,8 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Ask the kernel to send this process a signal when its parent ends; does nothing where there is no prctl.
 
-    It may have ended before, while this process was importing. Then the signal is sent now, if the parent is a
-    `lodestone discover`, which says in ``LODESTONE_RUN`` who it is. Workers see to it themselves: see
+    The parent may have ended earlier, while this process was importing. Then the signal is sent now, if the parent is
+    a `lodestone discover`, which sets ``LODESTONE_RUN`` to its pid. Workers handle this themselves: see
     :mod:`lodestone.runtime.workers`.
 
     Args:
@@ -38,7 +38,7 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
 
 
 def heed_ctrl_c() -> None:
-    """Let Ctrl-C end a wait at once: with polars imported, waiting goes on until what is waited for comes."""
+    """Let Ctrl-C interrupt a wait at once; with polars imported, the wait would otherwise run to its end."""
     signal.siginterrupt(signal.SIGINT, True)
 
 
@@ -48,10 +48,10 @@ def _is_orphan() -> bool:
 
 
 def release_locks_of_the_dead(path: Path = DVC_LOCKS) -> None:
-    """Remove DVC's locks if all their owners are dead, or if a killed DVC has left them half-written.
+    """Remove DVC's locks if all their owners are dead, or if a killed DVC left them half-written.
 
-    DVC does the former itself, except for a killed process that its parent has not collected: in a container without
-    an init process that is never, and DVC would call the files busy for good.
+    DVC does the former itself, except for a killed process that its parent has not reaped. In a container without an
+    init process that never happens, and DVC would report the files as busy forever.
     """
     if _is_left_damaged(path, _is_json):
         path.unlink(missing_ok=True)
@@ -60,14 +60,14 @@ def release_locks_of_the_dead(path: Path = DVC_LOCKS) -> None:
         owners = list(_owners(json.loads(path.read_text())))
         if owners and not any(is_running(owner) for owner in owners):
             path.unlink()
-    except (OSError, ValueError):  # no locks, or none that we understand: DVC will tell
+    except (OSError, ValueError):  # no locks, or unreadable ones: DVC will report it
         return
 
 
 def set_aside_half_written(path: Path = DVC_LOCK_FILE, aside: Path = DAMAGED_LOCK_FILE) -> bool:
-    """Move a `dvc.lock` out of the way that DVC, which writes it in place, was killed over.
+    """Move away a `dvc.lock` that DVC, which writes it in place, was killed while writing.
 
-    DVC would refuse it. Without it, DVC takes finished stages from its run cache.
+    DVC would reject it. Without it, DVC takes finished stages from its run cache.
 
     Returns:
         Whether there was such a file.
@@ -80,14 +80,14 @@ def set_aside_half_written(path: Path = DVC_LOCK_FILE, aside: Path = DAMAGED_LOC
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process exists and is no zombie."""
+    """Whether a process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    try:  # the state follows the name of the command, which is in parentheses
+    try:  # the state follows the command name, which is in parentheses
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except (OSError, IndexError):
         return True
@@ -100,19 +100,19 @@ def _owners(content: Any) -> Iterator[int]:
             yield content["pid"]
         content = list(content.values())
     if isinstance(content, list):
-        for part in content:
-            yield from _owners(part)
+        for item in content:
+            yield from _owners(item)
 
 
 def _is_left_damaged(path: Path, is_whole: Callable[[str], bool], seconds: float = 1.0) -> bool:
-    """Whether a file is damaged and nobody is about to complete it."""
+    """Whether a file is damaged and no process is still writing it."""
     try:
         text = path.read_text()
         if is_whole(text):
             return False
         time.sleep(seconds)
         return path.read_text() == text
-    except (OSError, UnicodeDecodeError):  # no such file, or nothing that DVC has written
+    except (OSError, UnicodeDecodeError):  # no such file, or not one written by DVC
         return False
 
 
@@ -125,11 +125,11 @@ def _is_json(text: str) -> bool:
 
 
 def _is_whole_lock_file(text: str) -> bool:
-    """Whether every stage that is mentioned is told in full; of stages that are missing DVC has its own opinion."""
+    """Whether every stage in the file is complete; DVC itself handles missing stages."""
     import yaml
 
     try:
-        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe  # noqa: S506 - both are safe  # noqa: S506 - both are safe
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
         return bool(content["schema"]) and all(map(_is_whole_stage, content["stages"].values()))
     except (yaml.YAMLError, KeyError, TypeError, AttributeError):
         return False
@@ -137,7 +137,7 @@ def _is_whole_lock_file(text: str) -> bool:
 
 def _is_whole_stage(stage: dict[str, Any]) -> bool:
     files = [*stage.get("deps", ()), *stage.get("outs", ())]
-    parts = [stage, stage.get("params", {}), *files]
+    mappings = [stage, stage.get("params", {}), *files]
     return bool(stage["cmd"] and all(file["md5"] for file in files)) and not any(
-        None in part.values() for part in parts
+        None in mapping.values() for mapping in mappings
     )

@@ -1,4 +1,4 @@
-"""Progress bars that stay out of the way of logs."""
+"""Progress bars that do not clutter logs."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 def track(items: Iterable[T], total: int, title: str) -> Iterable[T]:
-    """Iterate with a progress bar on stderr (about one line a minute where that is no terminal)."""
+    """Iterate with a progress bar on stderr (about one line a minute if it is not a terminal)."""
     bar: Iterable[T] = progress_bar(total, title, items)
     return bar
 

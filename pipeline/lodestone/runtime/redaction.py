@@ -1,10 +1,10 @@
-"""What may be shown: addresses can hold a name and a password, which belong into no message, file or page."""
+"""Removes secrets from addresses: names and passwords must not appear in any message, file or page."""
 
 from __future__ import annotations
 
 import re
 
-# A password may hold an @, and, where it follows a name and a colon, a slash.
+# A password may contain an @, and, after a name and a colon, a slash.
 _CREDENTIALS = re.compile(r"(?<=//)(?:[^/\s:@]*:\S*@|[^/\s]*@)")
 _SECRETS = re.compile(r"(?<=[?&])((?:password|passwd|token|secret|key|api_key)=)[^&#\s'\"]+", re.IGNORECASE)
 

@@ -1,4 +1,4 @@
-"""Named child seeds: a seed depends on what it is for, never on the order of calls."""
+"""Named child seeds: a seed depends on its purpose, never on the order of calls."""
 
 import hashlib
 
@@ -15,7 +15,7 @@ def child_seed(root: int, *names: str | int) -> int:
     Returns:
         An integer in ``[0, 2**32)``.
     """
-    path = "/".join(str(part) for part in (root, *names))
+    path = "/".join(str(name) for name in (root, *names))
     return int.from_bytes(hashlib.blake2b(path.encode(), digest_size=4).digest(), "little")
 
 

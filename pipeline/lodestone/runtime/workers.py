@@ -1,7 +1,7 @@
-"""One worker process: it starts in milliseconds, computes with one thread, and ends with the process it works for.
+"""A worker process that starts in milliseconds, computes with one thread, and ends with its caller.
 
 Workers are forked by a server that has imported the modules they need, has one thread, and computes nothing. Forking
-the caller itself would be unsafe, as it has threads. On macOS forking is unsafe anyway: workers start afresh there.
+the caller itself would be unsafe, as it has threads. On macOS forking is always unsafe, so workers are spawned there.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-# Results then depend on no number of cores, and the threads of two processes do not fight for the same cores (measured
-# with CHGNet on two cores: ten times slower where they do). In force before the server loads its libraries.
+# Results then do not depend on the number of cores, and processes do not compete for cores (measured with CHGNet on two
+# cores: ten times slower if they do). Must be set before the server loads its libraries.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker says of one task.
+    """A worker's reply to one task.
 
     Attributes:
         value: Result of the function.
-        error: What it raised instead.
-        traceback: Where, as text.
+        error: Exception raised instead.
+        traceback: Its traceback as text.
     """
 
     value: Any = None
@@ -40,11 +40,11 @@ class Reply:
 
 
 class Worker:
-    """A process that applies one function to one task after the other.
+    """A process that applies one function to one task at a time.
 
     Args:
         function: Picklable.
-        preload: Modules that the server imports before it forks; those that it cannot import are left to the workers.
+        preload: Modules that the server imports before it forks; modules that it cannot import are left to the workers.
     """
 
     def __init__(self, function: Callable[[Any], Any], preload: Sequence[str]) -> None:
@@ -56,7 +56,7 @@ class Worker:
         theirs.close()
 
     def fileno(self) -> int:
-        """To wait for a reply, or for the death of the process."""
+        """File descriptor to wait on for a reply or the death of the process."""
         return self._connection.fileno()
 
     @property
@@ -65,12 +65,12 @@ class Worker:
         return self._process.exitcode
 
     def send(self, task: object) -> None:
-        """Give it a task; whether it lives to work on it, :meth:`reply` tells."""
+        """Send a task; :meth:`reply` shows whether the process survived it."""
         with suppress(BrokenPipeError, ConnectionResetError):
             self._connection.send(task)
 
     def reply(self) -> Reply | None:
-        """Wait for the reply to the last task; ``None`` if the process has died over it."""
+        """Wait for the reply to the last task; ``None`` if the process died."""
         try:
             reply: Reply = self._connection.recv()
         except (EOFError, ConnectionResetError):
@@ -80,12 +80,12 @@ class Worker:
         return reply
 
     def dismiss(self) -> None:
-        """Let it end: there is nothing left to do."""
+        """Let the process end, when there are no more tasks."""
         self._connection.close()
         self._process.join()
 
     def kill(self) -> None:
-        """End it in the middle of its task."""
+        """Kill the process in the middle of its task."""
         self._process.kill()
         self.dismiss()
 
@@ -102,7 +102,7 @@ def _serve(function: Callable[[Any], Any], connection: Connection, environment: 
     """Body of a worker: reply to tasks until there are no more."""
     _end_with_caller()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # after Ctrl-C the caller ends its workers itself
-    os.environ.update(environment)  # the server was started in an earlier one
+    os.environ.update(environment)  # the server was started with an earlier environment
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
     while True:
@@ -125,16 +125,16 @@ def _reply(function: Callable[[Any], Any], task: Any) -> Reply:
 
 
 def _picklable(error: Exception) -> Exception:
-    """The error, or its text where its class cannot be unpickled."""
+    """The error, or its text if its class cannot be unpickled."""
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making, a moment ago  # noqa: S301 - of our own making, a moment ago  # noqa: S301 - of our own making, a moment ago
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - of our own making, a moment ago
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 
 
 def _end_with_caller() -> None:
-    """End this process at once when the one it works for is gone, whatever it is doing."""
+    """End this process immediately when its caller is gone."""
     caller = multiprocessing.parent_process()
     if caller is None:
         return
@@ -143,7 +143,7 @@ def _end_with_caller() -> None:
         caller.join()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    if not caller.is_alive():  # it went while this process imported: a thread would be too late for the first task
+    if not caller.is_alive():  # it ended during the imports; a thread would be too late for the first task
         watch()
     threading.Thread(target=watch, daemon=True).start()
 

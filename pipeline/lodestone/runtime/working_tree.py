@@ -1,4 +1,4 @@
-"""Which code runs: a copied folder must not run the code of the folder it was copied from."""
+"""Ensures that a copied folder does not run the code of the original folder."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def refuse_foreign_package(folder: str | Path = ".", package: Path = PACKAGE) -> None:
-    """Refuse to run another folder's code: DVC hashes the code here, and would certify what has never run.
+    """Refuse to run another folder's code: DVC hashes the code here, and would certify code that never ran.
 
-    A folder without code of its own, as `lodestone init` makes it, may be run by any installation.
+    A folder without its own code, as `lodestone init` creates it, may be run by any installation.
 
     Args:
         folder: The working tree.
-        package: Folder of the package that runs.
+        package: Folder of the running package.
 
     Raises:
-        LodestoneError: If the folder has a package of its own, which is another one.
+        LodestoneError: If the folder has its own copy of the package, which is not the running one.
     """
     own = Path(folder).resolve() / "pipeline" / package.name
     if own.is_dir() and not own.samefile(package):

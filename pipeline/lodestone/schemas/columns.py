@@ -1,4 +1,4 @@
-"""What contracts are made of: columns with units, checks of several columns, and words that tables share."""
+"""Building blocks of contracts: columns with units, checks of several columns, and shared vocabularies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SHOWN = 5  # failing rows that a check keeps for its message
 
 
 def field(description: str, unit: str = "-", **checks: Any) -> Any:
-    """A column with its description and unit, which stand in `DATASET.md`."""
+    """A column with its description and unit, both shown in `DATASET.md`."""
     return pa.Field(description=description, metadata={"unit": unit}, **checks)
 
 
 def check(error: str, holds: pl.Expr) -> Any:
-    """A check of several columns, or of all rows at once; the text stands in `DATASET.md`."""
+    """A check of several columns, or of all rows at once; its text is shown in `DATASET.md`."""
 
     def check(_: Any, data: pa.PolarsData) -> pl.LazyFrame:
         return data.lazyframe.select(holds)
@@ -34,7 +34,7 @@ def check(error: str, holds: pl.Expr) -> Any:
 def _finite(_: Any, data: pa.PolarsData) -> pl.LazyFrame:
     dtype, values = data.lazyframe.collect_schema()[data.key], pl.col(data.key)
     if dtype == pl.List(pl.Float64):
-        values = values.list.sum()  # of numbers that are not finite, no sum is
+        values = values.list.sum()  # a sum with a non-finite number is not finite
     elif not dtype.is_float():
         return data.lazyframe.select(pl.repeat(value=True, n=pl.len()))
     return data.lazyframe.select(values.is_finite())

@@ -30,10 +30,10 @@ def _crystal_agrees() -> pl.Expr:
 
 
 def _on_one_side(key: str) -> pl.Expr:
-    """Learned from or held out, and not both validated and tested on; held-out finds may join either."""
-    part = pl.col("split")
-    learned, held_out = (part == "train").any().over(key), (part != "train").any().over(key)
-    both = (part == "validation").any().over(key) & (part == "test").any().over(key)
+    """All train or all held out, and not both validation and test; holdout crystals may join either held-out side."""
+    split = pl.col("split")
+    learned, held_out = (split == "train").any().over(key), (split != "train").any().over(key)
+    both = (split == "validation").any().over(key) & (split == "test").any().over(key)
     return ~(learned & held_out) & ~both
 
 

@@ -1,4 +1,4 @@
-"""What the networks say of crystals."""
+"""Predictions of the networks."""
 
 from __future__ import annotations
 

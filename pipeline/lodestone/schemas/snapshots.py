@@ -1,4 +1,4 @@
-"""What a source gives, what is left of it after the checks of physics, and how two snapshots differ."""
+"""Tables of a source's data, of what passes the physics checks, and of how two snapshots differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ADDS_UP = 1e-6  # eV/atom: rounding of a source
 
 
 def correction_gap() -> pl.Expr:
-    """What an energy lacks to the sum of its parts, eV/atom; null where one of the three is not given."""
+    """Energy minus uncorrected energy minus correction, eV/atom; null if one of the three is missing."""
     return pl.col("energy_per_atom") - pl.col("uncorrected_energy_per_atom") - pl.col("energy_correction_per_atom")
 
 

@@ -1,1 +1,1 @@
-"""The campaign in MLflow; the only room that imports it."""
+"""The campaign in MLflow; the only subpackage that imports it."""

@@ -1,4 +1,4 @@
-"""Where the MLflow store is, without MLflow: its address, what may be shown of it, and what a moved folder needs."""
+"""Address of the MLflow store, without importing MLflow: in full, without secrets, and after its folder was moved."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def tracking_uri(root: Path) -> str:
 
 
 def public_uri(root: Path) -> str:
-    """The address as it may be shown: without name and password."""
+    """The address without user name and password, safe to display."""
     return public_address(tracking_uri(root))
 
 
 def artifact_location(root: Path) -> str | None:
-    """Where new artifacts go: beside the sqlite file, or wherever the server of the variable puts them."""
+    """Where new artifacts go: beside the sqlite file; ``None`` if ``$MLFLOW_TRACKING_URI`` decides."""
     own = tracking_uri(root) == f"{_SQLITE}{_own_file(root)}"
     return (root.resolve() / "mlruns").as_uri() if own else None
 
 
 def store_exists(root: Path) -> bool:
-    """Whether there is a store; MLflow would make an empty one where a file is missing."""
+    """Whether there is a store; MLflow would create an empty one if the file is missing."""
     uri = tracking_uri(root)
     return not uri.startswith(_SQLITE) or Path(uri.removeprefix(_SQLITE)).is_file()
 
@@ -39,11 +39,11 @@ def store_exists(root: Path) -> bool:
 def bring_home(root: Path) -> bool:
     """Point the store of a folder that was moved or copied at the artifacts inside it.
 
-    MLflow keeps their absolute addresses, so that a moved folder would name models that cannot be loaded, and a copied
-    one would load those of its original.
+    MLflow stores absolute addresses: a moved folder would point to models that cannot be loaded, and a copied folder
+    would load those of the original.
 
     Returns:
-        Whether anything had to be changed.
+        Whether anything was changed.
     """
     home = artifact_location(root)
     if home is None or not _own_file(root).is_file():
@@ -51,7 +51,7 @@ def bring_home(root: Path) -> bool:
     try:
         with closing(sqlite3.connect(_own_file(root))) as store, store:
             return _repoint(store, home)
-    except sqlite3.Error:  # no database, or none of MLflow's: MLflow says what is wrong with it
+    except sqlite3.Error:  # not a database of MLflow: MLflow itself reports the problem
         return False
 
 
@@ -60,12 +60,12 @@ def _own_file(root: Path) -> Path:
 
 
 def _repoint(store: sqlite3.Connection, home: str) -> bool:
-    found = store.execute("SELECT artifact_location FROM experiments WHERE name = ?", (EXPERIMENT,)).fetchone()
-    if found is None or found[0] == home or not found[0].startswith("file:"):
+    row = store.execute("SELECT artifact_location FROM experiments WHERE name = ?", (EXPERIMENT,)).fetchone()
+    if row is None or row[0] == home or not row[0].startswith("file:"):
         return False
     for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
         store.execute(
-            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608  # noqa: S608  # noqa: S608
-            (home, len(found[0]) + 1, len(found[0]) + 1, f"{found[0]}/"),
+            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?",  # noqa: S608
+            (home, len(row[0]) + 1, len(row[0]) + 1, f"{row[0]}/"),
         )
     return True

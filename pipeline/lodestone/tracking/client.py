@@ -1,4 +1,4 @@
-"""A client of the MLflow store: quiet, and with one clear message for each fault."""
+"""A quiet client of the MLflow store, with one clear message for each fault."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def connect(root: Path) -> Iterator[MlflowClient]:
 
 
 def experiment_id(root: Path) -> str | None:
-    """The experiment in the store, if there are both; none is made.
+    """Id of the experiment, or ``None`` if the store or the experiment does not exist; neither is created.
 
     Raises:
         LodestoneError: If there is a store that cannot be used.

@@ -1,4 +1,4 @@
-"""A finished campaign read into runs, from its artifacts and without MLflow.
+"""Reads a finished campaign into runs from its artifacts, without MLflow.
 
 Nothing is logged while stages run, because a cached stage runs no code.
 """
@@ -26,7 +26,7 @@ _CURVES = ("train_mae", "validation_mae", "validation_mae_unrelaxed", "learning_
 
 @dataclass(frozen=True)
 class _Campaign:
-    """Where the files of a campaign lie, and its rounds in order."""
+    """Location of the files of a campaign, and its rounds in order."""
 
     root: Path
     params: Params
@@ -48,7 +48,7 @@ def project(root: Path, params: Params) -> CampaignRecord:
 
     Args:
         root: Root of the repository.
-        params: Parameters that the campaign ran with.
+        params: Parameters of the campaign.
 
     Raises:
         LodestoneError: If a metrics file is missing or damaged.
@@ -78,13 +78,13 @@ def _parent_run(campaign: _Campaign, digest: str) -> RunRecord:
     origins = (campaign.layout.provenance, campaign.layout.oracle)
     kept = tuple(path for path in (*files, *origins, report) if path.is_file())
     settings = flatten(campaign.params.model_dump(mode="json", by_alias=True))
-    shown = {key: public_address(value) if isinstance(value, str) else value for key, value in settings}
-    return RunRecord(f"campaign-{digest[:8]}", shown, points, kept)
+    public = {key: public_address(value) if isinstance(value, str) else value for key, value in settings}
+    return RunRecord(f"campaign-{digest[:8]}", public, points, kept)
 
 
 def _validation_set(campaign: _Campaign, snapshot: str) -> str:
     oracle = read_json(campaign.layout.oracle)
-    labels = [oracle.get(key) for key in ("name", "settings", "versions")]  # not what it says about itself
+    labels = [oracle.get(key) for key in ("name", "settings", "versions")]  # without its description of itself
     split = campaign.params.split.model_dump(mode="json")
     basis = [snapshot, campaign.params.seed, split, labels]
     return hashlib.sha256(json.dumps(basis, sort_keys=True).encode()).hexdigest()
@@ -123,8 +123,8 @@ def _timings(campaign: _Campaign) -> Iterator[tuple[tuple[str, ...], Point]]:
     """Wall-clock figures and the run they belong to: ``(round, view)``, ``(round,)``, or ``()`` for the campaign."""
     for path in sorted((campaign.root / TIMINGS).glob("*.json")):
         stage, *arguments = path.stem.split("-")
-        rounds = [part for part in arguments if part in campaign.names][:1]
-        views = [part for part in arguments if part in campaign.params.views][:1]
+        rounds = [argument for argument in arguments if argument in campaign.names][:1]
+        views = [argument for argument in arguments if argument in campaign.params.views][:1]
         prefix = {"timings": {stage: read_json(path)}}
         yield from (((*rounds, *(views if rounds else ())), point) for point in points_of(prefix))
 

@@ -1,4 +1,4 @@
-"""An ensemble as an MLflow pyfunc: registered models name this module as their loader, so it keeps its name.
+"""An ensemble as an MLflow pyfunc. Registered models name this module as their loader, so it must not be renamed.
 
 A registered model holds state dicts and typed configs (``models/<view>/``, ``ensemble.json``,
 ``out_of_distribution.safetensors``), never a pickle.
@@ -19,7 +19,7 @@ class EnsembleModel:
     """Predicts formation energies of crystals given as rows.
 
     Args:
-        ensemble: Both views and how they are combined.
+        ensemble: The views and how they are combined.
     """
 
     def __init__(self, ensemble: Ensemble) -> None:

@@ -1,4 +1,4 @@
-"""A finished campaign as runs: what MLflow shows is computed here from the artifacts, without MLflow.
+"""A finished campaign as runs, computed from the artifacts without MLflow.
 
 One parent run per campaign; below it one run per round and view (training) and one per round (ensemble and active
 learning). Nothing is logged while stages run, because a cached stage runs no code.
@@ -32,7 +32,7 @@ class RunRecord:
     """One run.
 
     Attributes:
-        name: Name shown.
+        name: Display name.
         params: Parameters by dotted name.
         points: Metrics.
         files: Files kept beside the run.
@@ -53,11 +53,11 @@ class CampaignRecord:
     """A campaign as runs.
 
     Attributes:
-        digest: Hash of everything the campaign made; equal digests are the same campaign.
+        digest: Hash of all results of the campaign; equal digests mean the same campaign.
         parent: The campaign's own run.
         children: Runs of the views and rounds, in the order of the chain.
-        snapshot: Content hash of the snapshot, if its provenance tells one.
-        validation_set: Hash of what decides the validation crystals and their labels: snapshot, seed, split, and the
+        snapshot: Content hash of the snapshot, or ``unknown`` if its provenance has none.
+        validation_set: Hash of what determines the validation crystals and their labels: snapshot, seed, split, and the
             oracle with its settings and the versions of its packages. Errors are comparable only where it is equal.
     """
 

@@ -1,4 +1,4 @@
-"""Registered ensembles: one version of the model per round, of which the best has the alias ``champion``."""
+"""Registered ensembles: one model version per round, and the alias ``champion`` on the best."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def champion(root: Path) -> dict[str, Any]:
 
 
 def is_stored(client: MlflowClient, run_id: str | None) -> bool:
-    """Whether the model of a run can be loaded from where the store says."""
+    """Whether the model of a run is where the store says."""
     return run_id is not None and any(
         entry.path == f"{FOLDER}/MLmodel" for entry in client.list_artifacts(run_id, FOLDER)
     )
@@ -84,7 +84,7 @@ def register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLayo
 
 
 def choose_champion(client: MlflowClient, validation_set: str) -> None:
-    """Give the alias to the version with the least error, among those judged on the same crystals."""
+    """Set the alias on the version with the lowest error among those evaluated on the same crystals."""
     rivals = [
         version
         for version in client.search_model_versions(f"name = '{MODEL}'")

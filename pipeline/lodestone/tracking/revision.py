@@ -1,15 +1,15 @@
-"""Which commit of the code a campaign was published with."""
+"""The commit that a campaign was published with."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-_DECISIVE = ("pipeline", "stages", "params.yaml", "dvc.yaml", "requirements.lock")  # of the results
+_DECISIVE = ("pipeline", "stages", "params.yaml", "dvc.yaml", "requirements.lock")  # files that affect the results
 
 
 def git_tags(root: Path) -> dict[str, str]:
-    """The commit as MLflow's tag, with ``-dirty`` if what decides the results differs from it; none outside of git."""
+    """The commit as MLflow's tag, ``-dirty`` if files that affect the results differ; empty outside of git."""
     try:
         commit = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--", *_DECISIVE)

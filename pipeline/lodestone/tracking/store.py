@@ -1,6 +1,6 @@
-"""A finished campaign written into an MLflow store, once.
+"""Writes a finished campaign into an MLflow store, once.
 
-MLflow is a projection: deleting its store loses nothing, `lodestone publish` makes it again from the artifacts.
+MLflow is a projection: deleting its store loses nothing, because `lodestone publish` rebuilds it from the artifacts.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PARENT = "mlflow.parentRunId"
 
 
 def publish(root: str | Path, params: Params) -> dict[str, Any]:
-    """Write a finished campaign into MLflow, once: a campaign already there (by its digest) is left as it is.
+    """Write a finished campaign into MLflow, once: a campaign that is already there (same digest) is left unchanged.
 
-    One whose files are missing from the store is written again.
+    A campaign whose files are missing from the store is written again.
 
     Args:
         root: Root of the repository.
-        params: Parameters that the campaign ran with.
+        params: Parameters of the campaign.
 
     Returns:
         The receipt (see :meth:`CampaignRecord.receipt`), and ``created``: whether anything was written.
@@ -66,7 +66,7 @@ def _runs(client: MlflowClient, experiment: str, digest: str) -> list[Run]:
 
 
 def _is_published(client: MlflowClient, experiment: str, record: CampaignRecord) -> bool:
-    """Whether a campaign is in the store with all its files; its parent run is finished last."""
+    """Whether the store has a campaign with all its files; its parent run is finished last."""
     runs = {run.info.run_name: run for run in _runs(client, experiment, record.digest)}
     parent = runs.get(record.parent.name)
     if parent is None or parent.info.status != "FINISHED":
@@ -83,7 +83,7 @@ def _is_whole(client: MlflowClient, run: Run, record: RunRecord) -> bool:
 
 
 def _remove(client: MlflowClient, experiment: str, digest: str) -> None:
-    """Remove what an interrupted publication left behind, or one that has lost its files."""
+    """Remove an incomplete publication: an interrupted one, or one that lost files."""
     runs = {run.info.run_id for run in _runs(client, experiment, digest)}
     for version in client.search_model_versions(f"name = '{MODEL}'"):
         if version.run_id in runs:

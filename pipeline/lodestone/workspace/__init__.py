@@ -1,1 +1,1 @@
-"""Folders that hold a campaign: made by `lodestone init`, or by `lodestone discover --params`."""
+"""Campaign folders, created by `lodestone init`, or by `lodestone discover --params`."""

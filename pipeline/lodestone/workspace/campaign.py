@@ -1,4 +1,4 @@
-"""A folder of its own for every parameter file: results of one campaign never replace those of another."""
+"""One folder per parameter file, so that campaigns never overwrite each other's results."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _HEAD = "# Written by `lodestone discover --params {name}`, which writes it agai
 
 
 def prepare_campaign(params_file: Path, root: Path = Path()) -> Path:
-    """Make the folder of a campaign, or bring it up to date.
+    """Create or update the folder of a campaign.
 
     `campaigns/a.yaml` gets the folder `campaigns/a`, with `params.yaml`, and `dvc.yaml` which runs the same code on the
-    same inputs. A relative `snapshot.path` starts at the root, in the parameter file as in `params.yaml`.
+    same inputs. A relative `snapshot.path` starts at the root, as in the root's `params.yaml`.
 
     Args:
-        params_file: Parameters of the campaign; lies below the root, and nothing else may use its name as a folder.
+        params_file: Parameter file below the root; nothing else may use its name as a folder.
         root: Folder with the `dvc.yaml` of the repository.
 
     Returns:
         The folder.
 
     Raises:
-        LodestoneError: If the parameters are wrong, the file lies elsewhere, or the folder holds something else.
+        LodestoneError: If the parameters are invalid, the file is outside the root, or the folder holds something else.
     """
     if not (root / "dvc.yaml").is_file():
         remedy = "run from the root of the repository, or from a folder made by `lodestone init`"
@@ -50,7 +50,7 @@ def prepare_campaign(params_file: Path, root: Path = Path()) -> Path:
 
 
 def share_stores(root: Path = Path()) -> None:
-    """Campaigns share what was verified, downloaded or half trained, unless the environment says otherwise."""
+    """Share labels, downloads and checkpoints between campaigns, unless the environment says otherwise."""
     stores = {"LABELS": "labels.sqlite", "DOWNLOADS": "downloads", "CHECKPOINTS": "checkpoints"}
     for variable, name in stores.items():
         os.environ.setdefault(f"LODESTONE_{variable}", str(root.resolve() / ".lodestone" / name))

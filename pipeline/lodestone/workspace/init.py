@@ -1,4 +1,4 @@
-"""A folder of its own for campaigns, run by the installed package."""
+"""Sets up a folder for campaigns run by the installed package."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from lodestone.workspace.versions import write_versions
 
 
 def init_folder(folder: Path) -> list[Path]:
-    """Write what a campaign needs into a folder, and put it under git (if there is git) and DVC.
+    """Write the files of a campaign into a folder, and initialize git (if installed) and DVC.
 
     Args:
-        folder: Is created; files that it has are never overwritten.
+        folder: Created if missing; existing files are never overwritten.
 
     Returns:
         The files written, relative to the folder.
 
     Raises:
-        LodestoneError: If one of the files is there already, or git or DVC refuses the folder.
+        LodestoneError: If one of the files already exists, or git or DVC fails.
     """
     contents = _contents(template_folder())
     taken = sorted(str(path) for path in contents if (folder / path).exists())
@@ -50,7 +50,7 @@ def _contents(template: Path) -> dict[Path, bytes]:
 
 
 def _put_under_version_control(folder: Path) -> None:
-    """DVC wants to know whether git is at hand, and whether the folder is the root of its repository."""
+    """DVC must be told whether git is available and whether the folder is the root of its repository."""
     how = ["--no-scm"]
     if shutil.which("git"):
         ask = ["git", "rev-parse", "--show-toplevel"]
@@ -67,8 +67,8 @@ def _run(command: list[str], folder: Path) -> None:
     environment = os.environ | {"DVC_NO_ANALYTICS": "1"}
     ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if ended.returncode:
-        told = (ended.stderr or ended.stdout).strip().splitlines()
+        lines = (ended.stderr or ended.stdout).strip().splitlines()
         raise LodestoneError(
-            f"`{' '.join(command)}` failed in {folder}: {told[-1] if told else ended.returncode}",
+            f"`{' '.join(command)}` failed in {folder}: {lines[-1] if lines else ended.returncode}",
             "the files are written; correct this, and run the command there by hand",
         )

@@ -1,4 +1,4 @@
-"""What a folder needs to run a campaign, and `dvc.yaml` for folders that lack the code or lie below it."""
+"""The files a folder needs to run a campaign, and `dvc.yaml` for folders without the code or below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IGNORED_BY_DVC = "__pycache__\n*.pyc\n.*.tmp\n"
 IGNORED_BY_GIT = "".join(
     f"/{name}\n" for name in (".lodestone", "data", "metrics", "reports", "timings", "mlruns", "mlflow.db*")
 )
-# Files of the repository that stages depend on; whatever else they read is made by other stages of the same folder.
+# Repository files that stages depend on; their other inputs come from stages in the same folder.
 _INPUTS = r"stages/|pipeline/|requirements\.lock|lodestone\.version"
 
 
@@ -22,7 +22,7 @@ def template_folder(package: Path = PACKAGE) -> Path:
     """Folder with `params.yaml`, `dvc.yaml`, the stages and the reference snapshot.
 
     Args:
-        package: Folder of the package: a wheel brings the template along, and in a checkout it lies two folders up.
+        package: Folder of the package. A wheel contains the template; in a checkout it is two folders up.
 
     Raises:
         LodestoneError: If there is none.
@@ -34,7 +34,7 @@ def template_folder(package: Path = PACKAGE) -> Path:
 
 
 def for_installed_code(dvc: str) -> str:
-    """`dvc.yaml` for a folder without the code: stages depend on the version that is installed, not on single files.
+    """`dvc.yaml` for a folder without the code: stages depend on the installed version, not on single files.
 
     Args:
         dvc: Text of the repository's `dvc.yaml`.
@@ -43,11 +43,11 @@ def for_installed_code(dvc: str) -> str:
 
 
 def for_folder_below(dvc: str, up: str) -> str:
-    """`dvc.yaml` for a folder below that of the code: the same scripts and inputs, results of its own.
+    """`dvc.yaml` for a folder below the code: the same scripts and inputs, separate results.
 
     Args:
         dvc: Text of the `dvc.yaml` above.
-        up: Way from the folder to the one above, e.g. ``../..``.
+        up: Relative path from the folder to the one above, e.g. ``../..``.
     """
     dvc = re.sub(rf"(?m)^( +- )(?={_INPUTS})", rf"\1{up}/", dvc)
     return re.sub(r"(?m)^( +cmd: python )(?=stages/)", rf"\1{up}/", dvc)

@@ -1,4 +1,4 @@
-"""What is installed, as files that DVC watches where there is no code to watch."""
+"""Installed versions, as files that DVC watches in folders without the code."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ DISTRIBUTION = "lodestone-materials"
 
 
 def write_versions(folder: Path) -> None:
-    """Write what is installed, where that has changed.
+    """Write the installed versions, if they have changed.
 
     ``lodestone.version`` holds the version of this package and a digest of its code, and every stage depends on it;
-    ``requirements.lock`` holds the versions of the packages that it needs, and stages that label or train depend on it.
+    ``requirements.lock`` holds the versions of its dependencies, and stages that label or train depend on it.
 
     Raises:
-        LodestoneError: If a package that is needed is not installed.
+        LodestoneError: If a required package is not installed.
     """
     for name, text in ((VERSION_FILE, _own_version()), (REQUIREMENTS_FILE, _requirements())):
         path = folder / name
@@ -30,7 +30,7 @@ def write_versions(folder: Path) -> None:
 
 
 def refresh_versions(folder: Path) -> None:
-    """Write them again in a folder without the code; elsewhere ``requirements.lock`` is somebody's work."""
+    """Update these files in a folder without the code; elsewhere ``requirements.lock`` belongs to the repository."""
     if (folder / VERSION_FILE).is_file():
         write_versions(folder)
 
