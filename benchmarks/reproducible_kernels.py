@@ -177,8 +177,9 @@ def relaxing(params: Any, crystals: Any, count: int, seed: int) -> Callable[[], 
 
 
 def label_of(oracle: Any, crystals: list[Any]) -> list[Any]:
-    """Labels, whether the oracle takes one crystal at a time or all."""
-    return [oracle.label(crystal) for crystal in crystals]
+    """Labels in the order of the crystals."""
+    labels = dict(oracle.label(crystals))
+    return [labels[index] for index in range(len(crystals))]
 
 
 def timed(function: Callable[[], list[bytes]]) -> tuple[float, str]:
