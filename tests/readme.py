@@ -22,6 +22,7 @@ NOT_RUN = {
     "make bundle",
     "make discover",
     "make fetch",
+    "make gate",
     "make test",
     "make test-fast",
     "make shell",
@@ -31,6 +32,7 @@ NOT_RUN = {
     "make bench-peers",
     "python benchmarks/compositions.py",
     "python benchmarks/scaling.py",
+    "python benchmarks/seeds.py",
     "python benchmarks/uncertainty.py",
     "python benchmarks/whole_hull.py",
 }

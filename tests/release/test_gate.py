@@ -86,7 +86,6 @@ def test_a_campaign_that_is_not_finished_and_a_file_without_bounds_are_told(tmp_
         read_bounds(tmp_path / "bounds.json")
 
 
-@pytest.mark.skipif(not (ROOT / BOUNDS_FILE).exists(), reason="`python benchmarks/seeds.py --write` has not been run")
 def test_the_bounds_of_the_repository_can_be_read_and_enclose_their_means():
     bounds = read_bounds(ROOT / BOUNDS_FILE)
     assert {"test_mae_ensemble", "coverage_90", "hit_rate_model"} <= bounds.keys()
