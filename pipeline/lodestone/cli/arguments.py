@@ -33,6 +33,11 @@ def energy(text: str) -> float:
     return _number(float, text, "an energy of 0 or more, eV/atom", lambda value: value >= 0)
 
 
+def share(text: str) -> float:
+    """A share above 0."""
+    return _number(float, text, "a share above 0 and at most 1", lambda value: 0 < value <= 1)
+
+
 def port(text: str) -> int:
     """A port that a server can listen on."""
     return _number(int, text, "a port from 1 to 65535", lambda value: 1 <= value <= 65535)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
 from lodestone.crystals.crystal import Crystal
@@ -28,6 +29,22 @@ class ViewDataset:
     def batch(self, rows: Tensor) -> Any:
         """Some crystals, by their rows, as the network takes them; has a method ``to(device)``."""
         raise NotImplementedError
+
+    @classmethod
+    def joined(cls, parts: Sequence[ViewDataset]) -> Self:
+        """The crystals of several datasets of one kind, one dataset after the other."""
+        whole = cls.__new__(cls)
+        for name, value in vars(parts[0]).items():
+            values = [getattr(part, name) for part in parts]
+            setattr(whole, name, Ragged.joined(values) if isinstance(value, Ragged) else torch.cat(values))
+        return whole
+
+    def subset(self, rows: Tensor) -> Self:
+        """Some crystals, by their rows, as a dataset of its own; nothing is computed again."""
+        chosen = self.__class__.__new__(self.__class__)
+        for name, value in vars(self).items():
+            setattr(chosen, name, value.subset(rows) if isinstance(value, Ragged) else value[rows])
+        return chosen
 
     def tensors(self) -> dict[str, Tensor]:
         """All its tensors, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -29,6 +29,18 @@ class Ragged:
         sizes = self.sizes[rows]
         offset = torch.repeat_interleave(self.starts[rows] - (torch.cumsum(sizes, 0) - sizes), sizes)
         return self.values[offset + torch.arange(len(offset))]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The pieces of all parts, one part after the other."""
+        values, sizes = (torch.cat([getattr(part, name) for part in parts]) for name in ("values", "sizes"))
+        return cls.restored({"values": values, "sizes": sizes, "starts": torch.cumsum(sizes, 0) - sizes})
+
+    def subset(self, rows: Tensor) -> Ragged:
+        """The pieces of some rows, as arrays of their own."""
+        sizes = self.sizes[rows]
+        starts = torch.cumsum(sizes, 0) - sizes
+        return Ragged.restored({"values": self.take(rows), "sizes": sizes, "starts": starts})
 
     def tensors(self) -> dict[str, Tensor]:
         """All its tensors, by name."""

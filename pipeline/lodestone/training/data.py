@@ -75,6 +75,29 @@ class Examples:
             unrelaxed_structure=tensors["unrelaxed_structure"],
         )
 
+    def subset(self, rows: Tensor) -> Examples:
+        """Some of the relaxed crystals, with their unrelaxed structures."""
+        other = self.unrelaxed_structure[rows]
+        return self._chosen(rows, other)
+
+    def joined(self, more: Examples) -> Examples:
+        """The examples of both; of one view, with targets standardized alike."""
+        both = Examples(
+            dataset=type(self.dataset).joined([self.dataset, more.dataset]),
+            target=torch.cat([self.target, more.target]),
+            unrelaxed_structure=torch.empty(0),
+        )
+        start = len(self.target)
+        rows = torch.cat([torch.arange(len(self)), start + torch.arange(len(more))])
+        return both._chosen(rows, torch.cat([self.unrelaxed_structure, start + more.unrelaxed_structure]))
+
+    def _chosen(self, rows: Tensor, unrelaxed: Tensor) -> Examples:
+        """Relaxed crystals by their rows, and their unrelaxed structures by theirs, which may be the same."""
+        has_other, n = unrelaxed != rows, len(rows)
+        every, place = torch.cat([rows, unrelaxed[has_other]]), torch.arange(n)
+        place[has_other] = n + torch.arange(int(has_other.sum()))
+        return Examples(dataset=self.dataset.subset(every), target=self.target[every], unrelaxed_structure=place)
+
     def with_unrelaxed(self, rows: Tensor, share: float, generator: torch.Generator) -> Tensor:
         """Rows of relaxed crystals, with a random share of them replaced by the unrelaxed structures."""
         if share == 0:
@@ -119,8 +142,8 @@ class TrainingData:
             _refuse_unusable(name, labelled)
         return cls(
             view=view,
-            train=_examples(view, params, train, baseline),
-            validation=_examples(view, params, validation, baseline),
+            train=examples_of(view, params, train, baseline),
+            validation=examples_of(view, params, validation, baseline),
             scale=baseline.scale,
             digest=_digest(view, params, (train, validation), baseline),
         )
@@ -135,7 +158,8 @@ def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tenso
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def _examples(view: str, params: ViewParams, labelled: LabelledCrystals, baseline: ElementBaseline) -> Examples:
+def examples_of(view: str, params: ViewParams, labelled: LabelledCrystals, baseline: ElementBaseline) -> Examples:
+    """Crystals as a view sees them, and what its networks should say of them."""
     rows = [row for row, crystal in enumerate(labelled.unrelaxed_structures) if crystal is not None]
     known, n = np.array(rows, dtype=np.intp), len(labelled.crystals)
     unrelaxed_structure = np.arange(n)

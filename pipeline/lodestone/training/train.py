@@ -16,7 +16,7 @@ from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
 from lodestone.models.baseline import ElementBaseline
 from lodestone.models.inference import predict_members
-from lodestone.models.weights import SavedView, check_weights, load_view
+from lodestone.models.weights import SavedView, Weights, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
 from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out, unrelaxed_to_train_on
@@ -100,6 +100,28 @@ def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: 
     return fitted.saved
 
 
+def fit_prepared(
+    data: TrainingData,
+    params: ViewParams,
+    baseline: ElementBaseline,
+    *,
+    start: Sequence[Weights] | None = None,
+    seed: int,
+) -> SavedView:
+    """Fit every member on data that were prepared before, such as once for the networks of several seeds.
+
+    Args:
+        data: What to learn from and to validate on, standardized by the baseline.
+        params: Parameters of the view.
+        baseline: Linear part of the networks.
+        start: Weights of each member to fine-tune, or ``None`` to start from scratch.
+        seed: Each member has its own child.
+    """
+    fitted = _fit(data, params, baseline, start, seed)
+    fitted.clean_up()
+    return fitted.saved
+
+
 @dataclass(frozen=True)
 class _Fitted:
     """Networks, their learning curves, and the files that the fits left."""
@@ -132,21 +154,27 @@ def _fit_view(
     start = _start(warm_start, view, params)
     baseline = start.baseline.including(splits["train"].fractions()) if start else _baseline(splits["train"])
     data = TrainingData.prepare(view, params, splits["train"], splits["validation"], baseline)
-    scratch = scratch_of(view, seed, data.digest)
+    return _fit(data, params, baseline, start.members if start else None, seed)
+
+
+def _fit(
+    data: TrainingData, params: ViewParams, baseline: ElementBaseline, start: Sequence[Weights] | None, seed: int
+) -> _Fitted:
+    scratch = scratch_of(data.view, seed, data.digest)
     tasks = [
         FitTask(
-            view=view,
+            view=data.view,
             params=params,
             member=member,
             seed=child_seed(seed, "member", member),
             data=data,
-            start=start.members[member] if start else None,
+            start=start[member] if start else None,
             scratch=scratch,
         )
         for member in range(params.members)
     ]
-    results = _fit_all(tasks, data, scratch, f"training {view} networks")
-    saved = SavedView(view=view, params=params, baseline=baseline, members=[result.weights for result in results])
+    results = _fit_all(tasks, data, scratch, f"training {data.view} networks")
+    saved = SavedView(view=data.view, params=params, baseline=baseline, members=[result.weights for result in results])
     return _Fitted(saved=saved, results=results, scratch=scratch)
 
 

@@ -38,3 +38,9 @@ def lowest_energy(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
 def in_random_order(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
     """All candidates, in random order."""
     return candidates
+
+
+@ACQUISITIONS.register("likeliest_substitution")
+def likeliest_substitution(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    """What the generator holds most likely first, whatever networks predict: a baseline that needs none."""
+    return candidates.sort("weight", descending=True, maintain_order=True)

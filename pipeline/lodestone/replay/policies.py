@@ -1,0 +1,61 @@
+"""Policies: which of the candidates are verified next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lodestone.config.params import Params
+from lodestone.errors import LodestoneError
+
+OURS, RANDOM, LIKELIEST, GREEDY = "ours", "random", "likeliest-substitution", "greedy"
+UNCALIBRATED, STATIC = "uncalibrated", "static"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How candidates are ranked.
+
+    Attributes:
+        acquisition: A name in :data:`lodestone.config.registry.ACQUISITIONS`.
+        aggregation: How views become one prediction; a view's name for that view alone. ``None`` predicts nothing.
+        views: The views that are trained for it.
+        calibrated: Whether the spread of members is calibrated, and widened out of distribution.
+        learns: Whether the networks learn what earlier rounds have revealed.
+    """
+
+    acquisition: str
+    aggregation: str | None = None
+    views: tuple[str, ...] = ()
+    calibrated: bool = True
+    learns: bool = True
+
+
+def policies_of(params: Params) -> dict[str, Policy]:
+    """All that can be replayed, by name.
+
+    ``ours`` is what a campaign with these parameters does; the others take away one thing each.
+    """
+    aggregation, acquisition, views = params.ensemble.aggregation, params.discovery.acquisition, params.views
+    alone = {view: Policy(acquisition, view, (view,)) for view in views} if len(views) > 1 else {}
+    return {
+        OURS: Policy(acquisition, aggregation, views),
+        RANDOM: Policy("random"),
+        LIKELIEST: Policy("likeliest_substitution"),
+        GREEDY: Policy("lowest_energy", aggregation, views),
+        **alone,
+        UNCALIBRATED: Policy(acquisition, aggregation, views, calibrated=False),
+        STATIC: Policy(acquisition, aggregation, views, learns=False),
+    }
+
+
+def chosen_policies(names: list[str] | None, params: Params) -> dict[str, Policy]:
+    """Some policies by name, in the order of :func:`policies_of`; all where no name is given.
+
+    Raises:
+        LodestoneError: If there is none of a name.
+    """
+    known = policies_of(params)
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise LodestoneError(f"there is no policy {unknown[0]!r}", f"choose from {', '.join(known)}")
+    return {name: policy for name, policy in known.items() if not names or name in names}

@@ -1,0 +1,156 @@
+"""All seeds and policies of a replay; what is finished is kept, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from lodestone.config.params import Params
+from lodestone.config.registry import ORACLES
+from lodestone.oracles.base import Oracle
+from lodestone.replay.campaign import Limits, Run, refuse_limits, run_campaign
+from lodestone.replay.learner import Beginning, PoolLearner
+from lodestone.replay.likelihood import likeliest_substitutions
+from lodestone.replay.policies import Policy
+from lodestone.replay.preparation import Inputs, Prepared, prepare
+from lodestone.replay.tables import Pool, read_known, read_pool
+from lodestone.replay.thinning import thinned
+from lodestone.runtime.progress import progress_bar
+from lodestone.runtime.seeds import child_generator, child_seed
+from lodestone.tables.files import read_json, write_json
+from lodestone.training.checkpoints import CHECKPOINTS_VARIABLE
+
+SEEN = 240_000  # crystals that each network is shown before the first round
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked for.
+
+    Attributes:
+        known: Table of known crystals.
+        pool: Table of candidates with hidden labels.
+        prevalence: Largest share of stable crystals in the pool.
+        limits: Budget and rounds.
+        seeds: How many times everything that is random is drawn.
+        policies: By name.
+        params: Networks, aggregation and acquisition, as of a campaign.
+        out: Folder for results and networks.
+        seen: Crystals that each network is shown before the first round.
+    """
+
+    known: Path
+    pool: Path
+    prevalence: float
+    limits: Limits
+    seeds: int
+    policies: Mapping[str, Policy]
+    params: Params
+    out: Path
+    seen: int = SEEN
+
+    @property
+    def views(self) -> list[str]:
+        """Views that some policy trains, in the order of the parameters."""
+        return [view for view in self.params.views if any(view in one.views for one in self.policies.values())]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a study has found.
+
+    Attributes:
+        runs: One for each policy and seed.
+        facts: Sizes of what was replayed.
+    """
+
+    runs: list[Run]
+    facts: dict[str, Any]
+
+
+def replay(study: Study) -> Outcome:
+    """Replay a campaign for every policy and seed.
+
+    Raises:
+        LodestoneError: If a table cannot be used, or the budget cannot be spent.
+    """
+    known = read_known(study.known)
+    pool = read_pool(study.pool, known)
+    pool = replace(pool, table=pool.table.with_columns(weight=pl.Series(likeliest_substitutions(pool.table, known))))
+    kept = [_kept(pool, study, seed) for seed in range(study.seeds)]
+    for rows in kept:
+        refuse_limits(study.limits, len(rows))
+    facts = {"n_known": len(known), "n_pool_whole": len(pool), "n_stable_whole": pool.n_stable}
+    return Outcome(list(_runs(study, known, pool, kept)), facts)
+
+
+def _runs(study: Study, known: pl.DataFrame, pool: Pool, kept: list[np.ndarray]) -> Iterator[Run]:
+    """Finished runs from their files, and the others as they are made."""
+    os.environ.setdefault(CHECKPOINTS_VARIABLE, str(study.out / "checkpoints"))
+    oracle = ORACLES.make("replay", ORACLES.settings("replay", {"name": "replay", "tables": [study.pool]}))
+    inputs, digest = None, _digest(study)
+    bar = progress_bar(study.seeds * len(study.policies), "campaigns replayed")
+    for seed, rows in enumerate(kept):
+        beginning = None
+        for name, policy in study.policies.items():
+            path = study.out / "runs" / f"{name}-{seed}.json"
+            run = _finished(path, digest)
+            if run is None:
+                if policy.views and beginning is None:
+                    inputs = inputs or _inputs(study, known, pool)
+                    beginning = Beginning(*inputs, study.out / "networks", seed)
+                run = _run(name, policy, pool, oracle, (beginning, rows, study.limits, seed))
+                write_json({"format": _FORMAT, "digest": digest, "run": run.as_dict()}, path)
+            bar.update()
+            yield run
+    bar.close()
+
+
+def _run(
+    name: str,
+    policy: Policy,
+    pool: Pool,
+    oracle: Oracle,
+    what: tuple[Beginning | None, np.ndarray, Limits, int],
+) -> Run:
+    beginning, rows, limits, seed = what
+    some = Pool(pool.table[rows.tolist()], [pool.initial[row] for row in rows], pool.stable[rows])
+    learner = PoolLearner(policy, beginning, rows) if policy.views and beginning is not None else None
+    return run_campaign(name, policy, some, oracle, learner, limits=limits, seed=child_seed(seed, "replay"))
+
+
+def _inputs(study: Study, known: pl.DataFrame, pool: Pool) -> tuple[Prepared, Inputs]:
+    """The known crystals ready for training, and the pool as networks see it."""
+    prepared = prepare(known, study.params, study.views, seen=study.seen)
+    views = {name: view.params for name, view in prepared.views.items()}
+    return prepared, Inputs.of(pool.initial, views, unrelaxed=True)
+
+
+def _kept(pool: Pool, study: Study, seed: int) -> np.ndarray:
+    return thinned(pool.stable, study.prevalence, child_generator(seed, "replay", "prevalence"))
+
+
+def _finished(path: Path, digest: str) -> Run | None:
+    """A run that was made before, of the same tables and parameters."""
+    if not path.is_file():
+        return None
+    content = read_json(path)
+    same = content.get("format") == _FORMAT and content.get("digest") == digest
+    return Run.from_dict(content["run"]) if same else None
+
+
+def _digest(study: Study) -> str:
+    """Of all that decides a run but for policy and seed."""
+    digest = blake2b(repr((asdict(study.limits), study.prevalence, study.seen)).encode(), digest_size=16)
+    digest.update(study.params.model_dump_json().encode())
+    for path in (study.known, study.pool):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
