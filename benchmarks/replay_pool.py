@@ -1,6 +1,6 @@
 """A pool of candidates made from crystals of the Materials Project as screening sees them, and what is known beside it.
 
-Formulas are dealt by hash. Those of the pool are nowhere else: not among the crystals to learn from, and not in the hull,
+Formulas are dealt by hash. Those of the pool are nowhere else: not among the crystals to learn from, nor in the hull,
 which is that of all other entries of the database. Each crystal of the pool is made anew from another crystal of its
 prototype, by a substitution that the generator of a campaign would have drawn, at a guessed volume; where it would have
 drawn none, the crystal is left out.
@@ -85,5 +85,3 @@ def _enough(pool: pl.DataFrame, n_unstable: int) -> pl.DataFrame:
     """The first rows, up to so many unstable crystals."""
     unstable = (pool["energy_above_hull_known"] > 0).cum_sum()
     return pool.filter(unstable <= n_unstable)
-
-

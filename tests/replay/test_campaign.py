@@ -84,13 +84,13 @@ def test_who_knows_the_labels_makes_a_perfect_choice(pool, oracle, energies):
     scores = figures(found)
     assert scores["share_of_ceiling"] == 1.0
     assert scores["area"] == pytest.approx(1.0)
-    assert scores["area_of_ranking"] == pytest.approx(1.0)
+    assert scores["area_within_budget"] == pytest.approx(1.0)
     assert scores["acceleration"] == pytest.approx(min(12, pool.n_stable) * len(pool) / (pool.n_stable * 12))
 
 
 def test_who_believes_the_opposite_finds_nothing_at_first(pool, oracle, energies):
     found = run(pool, oracle, Clairvoyant(-energies), Policy("lowest_energy", "constant", ("structure",)), budget=6)
-    assert figures(found)["area"] < 0
+    assert figures(found)["area_within_budget"] < 0
 
 
 def test_random_choice_is_worth_one_on_average(pool, oracle):
@@ -98,7 +98,7 @@ def test_random_choice_is_worth_one_on_average(pool, oracle):
     found = [figures(run(pool, oracle, None, policy, seed=seed)) for seed in range(300)]
     assert np.mean([one["acceleration"] for one in found]) == pytest.approx(1, abs=0.06)
     assert np.mean([one["area"] for one in found]) == pytest.approx(0, abs=0.05)
-    assert np.mean([one["area_of_ranking"] for one in found]) == pytest.approx(0, abs=0.05)
+    assert np.mean([one["area_within_budget"] for one in found]) == pytest.approx(0, abs=0.05)
 
 
 def test_the_budget_is_shared_by_the_rounds_and_each_candidate_is_revealed_once(pool, oracle, energies):

@@ -11,18 +11,21 @@ from lodestone.ensemble.metrics import wilson_proportion
 from lodestone.replay.campaign import Run
 from lodestone.replay.metrics import acceleration, acceleration_ceiling, area, mean_interval, share_of_ceiling
 
-FIGURES = ("acceleration", "share_of_ceiling", "area", "area_of_ranking")
+FIGURES = ("acceleration", "share_of_ceiling", "area", "area_within_budget")
 
 
 def figures(run: Run) -> dict[str, float]:
-    """Figures of one policy and seed; ``area_of_ranking`` goes on through the pool by the last ranking."""
+    """Figures of one policy and seed.
+
+    The discovery curve goes on through the pool by the last ranking; ``area_within_budget`` ends with the budget.
+    """
     found, verified = int(run.verified.sum()), len(run.verified)
     whole = np.concatenate([run.verified, np.asarray(run.rest, dtype=bool)])
     return {
         "acceleration": acceleration(found, verified, run.n_stable, run.n_pool),
         "share_of_ceiling": share_of_ceiling(found, verified, run.n_stable),
-        "area": area(run.verified, run.n_stable, run.n_pool),
-        "area_of_ranking": area(whole, run.n_stable, run.n_pool),
+        "area": area(whole, run.n_stable, run.n_pool),
+        "area_within_budget": area(run.verified, run.n_stable, run.n_pool),
         "finds": float(found),
     }
 
@@ -68,7 +71,7 @@ def table(summary: dict[str, Any]) -> Iterator[str]:
     """The figures as lines of a table in Markdown, the best policy first."""
     rounds = len(next(iter(summary["policies"].values()))["hit_rate"])
     numbered = " | ".join(f"hit rate, round {number}" for number in range(rounds))
-    yield f"| policy | acceleration (95 %) | share of ceiling | area | area of ranking | {numbered} |"
+    yield f"| policy | acceleration (95 %) | share of ceiling | area | area within budget | {numbered} |"
     yield "|---|" + "---:|" * (4 + rounds)
     ranked = sorted(summary["policies"].items(), key=lambda item: -item[1]["acceleration"]["mean"])
     for name, found in ranked:
@@ -76,7 +79,7 @@ def table(summary: dict[str, Any]) -> Iterator[str]:
             interval(found["acceleration"], "{:.2f}"),
             interval(found["share_of_ceiling"], "{:.0%}"),
             interval(found["area"], "{:.2f}"),
-            interval(found["area_of_ranking"], "{:.2f}"),
+            interval(found["area_within_budget"], "{:.2f}"),
             *(f"{rate['mean']:.0%}" for rate in found["hit_rate"]),
         ]
         yield f"| {name} | {' | '.join(cells)} |"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 Summary = Mapping[str, Any]
-FIGURES = ("acceleration", "share_of_ceiling", "area", "area_of_ranking")
+FIGURES = ("acceleration", "share_of_ceiling", "area", "area_within_budget")
 _COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 _PLAIN = {"random": (MUTED, "dot")}
 _SHIFT = 0.06  # between policies at one round
