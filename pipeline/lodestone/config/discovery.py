@@ -48,7 +48,7 @@ class DiscoveryParams(Section):
         "eV/atom; of a new formula, on or below the hull",
     )
     acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
-        description="a ranking of the registry: stability_probability, lowest_energy or random"
+        description="a ranking of the registry: stability_probability, lowest_energy, likeliest_substitution or random"
     )
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"

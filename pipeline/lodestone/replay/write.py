@@ -45,7 +45,7 @@ def statement(summary: dict[str, Any]) -> str:
     """What was replayed, in a sentence."""
     return (
         f"{summary['budget']} of {summary['n_pool']:,} candidates verified in {summary['rounds']} rounds; "
-        f"{summary['n_known']:,} crystals known; {summary['n_stable']} candidates stable ({summary['prevalence']:.1%}); "
-        f" acceleration is at most {summary['acceleration_ceiling']:.2f}; "
+        f"{summary['n_known']:,} crystals known; {summary['n_stable']} candidates stable ("
+        f"{summary['prevalence']:.1%}), acceleration at most {summary['acceleration_ceiling']:.2f}; "
         f"means and 95 % intervals over seeds, n = {summary['seeds']}"
     )
