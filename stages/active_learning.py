@@ -6,7 +6,7 @@ from shutil import copytree
 
 from lodestone.config.load import load_params
 from lodestone.curation.splits import crystals_contract
-from lodestone.discovery.round import run_round
+from lodestone.discovery.round import choose_candidates, verify_choice
 from lodestone.discovery.state import RoundState
 from lodestone.ensemble.ensemble import load_ensemble
 from lodestone.oracles.pool import label_all
@@ -28,10 +28,12 @@ def main() -> None:
         read_table(files.attempts, Attempts),
         read_table(layout.references, References),
     )
+    state = RoundState(*tables)
+    choice = choose_candidates(name, state, load_ensemble(files.folder), params)
+    write_table(choice.candidates, files.candidates, Candidates, sort_by="material_id")  # who verifies may need them
     with LabelStore(default_path()) as store:
         label = partial(label_all, make_oracle(params.oracle), store=store, title=f"verifying the candidates of {name}")
-        result = run_round(name, RoundState(*tables), load_ensemble(files.folder), params, label)
-    write_table(result.candidates, files.candidates, Candidates, sort_by="material_id")
+        result = verify_choice(name, state, choice, params, label)
     write_table(result.verifications, files.verifications, Verifications, sort_by="material_id")
     write_json(result.metrics, METRICS / name / "active_learning.json")
     write_table(result.state.crystals, after.crystals, crystals_contract(params.split), sort_by="material_id")

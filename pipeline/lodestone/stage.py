@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import sys
@@ -11,13 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lodestone.errors import LodestoneError
+from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.kernels import restart_with_pinned_kernels
 from lodestone.runtime.processes import die_with_parent
 from lodestone.runtime.working_tree import refuse_foreign_package
 from lodestone.tables.layout import TIMINGS
 
 TRACEBACK_VARIABLE = "LODESTONE_TRACEBACK"
+WAITING_VARIABLE = "LODESTONE_WAITING"  # a file for what a stage waits for; set by `lodestone discover`
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -30,7 +32,8 @@ def run_stage(main: Callable[[], None]) -> None:
         main: Reads, calls and writes.
 
     Raises:
-        SystemExit: With code 1 after a :class:`LodestoneError` or a full disk, 130 after Ctrl-C; 143 when terminated.
+        SystemExit: With the code of a :class:`LodestoneError` (1, or 75 where it only waits), 1 after a full disk, 130
+            after Ctrl-C; 143 when terminated.
     """
     restart_with_pinned_kernels()
     with _cleaning_up_when_terminated():
@@ -53,8 +56,16 @@ def guarded(main: Callable[[], None]) -> None:
         known = error if isinstance(error, LodestoneError) else _full_disk(error)
         if known is None or os.environ.get(TRACEBACK_VARIABLE, "0") not in ("", "0"):
             raise
-        print(f"error: {known}", file=sys.stderr)
-        raise SystemExit(1) from None
+        print(f"{known.word}: {known}", file=sys.stderr)
+        _report_waiting(known)
+        raise SystemExit(known.exit_code) from None
+
+
+def _report_waiting(error: LodestoneError) -> None:
+    """Where a stage only waits, say so to whoever has started DVC, which passes on neither exit codes nor messages."""
+    path = os.environ.get(WAITING_VARIABLE)
+    if path and isinstance(error, WaitingError):
+        Path(path).write_text(json.dumps([error.problem, error.remedy]), encoding="utf-8")
 
 
 def stage_name(argv: list[str] | None = None) -> str:

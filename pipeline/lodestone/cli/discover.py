@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -10,10 +11,11 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lodestone.config.load import PARAMS_FILE, load_params
-from lodestone.errors import LodestoneError
+from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.disk import check_writable
 from lodestone.runtime.kernels import pinned_kernels
 from lodestone.runtime.processes import (
@@ -25,6 +27,7 @@ from lodestone.runtime.processes import (
     release_locks_of_the_dead,
     set_aside_half_written,
 )
+from lodestone.stage import WAITING_VARIABLE
 from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS
 from lodestone.workspace.campaign import prepare_campaign, share_stores
 from lodestone.workspace.versions import refresh_versions
@@ -98,10 +101,23 @@ def _clear_away(root: Path) -> None:
 
 
 def _repro(options: list[str]) -> tuple[int, bool]:
-    """Run `dvc repro` from this environment, pass on its output, and return its exit code and whether any stage ran."""
+    """Run `dvc repro` from this environment, pass on its output, and return its exit code and whether any stage ran.
+
+    Raises:
+        WaitingError: If a stage has stopped because of one, which DVC takes for a fault.
+    """
+    with TemporaryDirectory() as folder:
+        waiting = Path(folder) / "waiting.json"
+        code, ran = _run_dvc(options, {WAITING_VARIABLE: str(waiting)})
+        if code and waiting.exists():
+            raise WaitingError(*json.loads(waiting.read_text(encoding="utf-8")))
+    return code, ran
+
+
+def _run_dvc(options: list[str], variables: dict[str, str]) -> tuple[int, bool]:
     path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
-    own |= pinned_kernels()
+    own |= pinned_kernels() | variables
     # DVC runs stages in this shell. bash replaces itself with the stage; dash, Debian's /bin/sh, stays between the two,
     # and the stage would not notice when DVC ends.
     own["SHELL"] = shutil.which("bash") or os.environ.get("SHELL", "/bin/sh")

@@ -15,6 +15,7 @@ from lodestone.config.registry import AGGREGATIONS, ORACLES, SOURCES, VIEWS, Reg
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
     EnsembleParams,
+    LabelParams,
     Name,
     OracleParams,
     Section,
@@ -37,6 +38,7 @@ class Params(Section):
     snapshot: SerializeAsAny[SnapshotParams]
     validate_: ValidateParams = Field(alias="validate")
     oracle: SerializeAsAny[OracleParams]
+    label: LabelParams
     split: SplitParams
     ensemble: EnsembleParams
     discovery: DiscoveryParams
@@ -87,6 +89,9 @@ class Params(Section):
         if self.ensemble.aggregation not in (*self.views, *AGGREGATIONS.names()):
             allowed = ", ".join([*AGGREGATIONS.names(), *self.views])
             raise ValueError(f"ensemble.aggregation: {self.ensemble.aggregation!r} is none of {allowed}")
+        if self.label.scale not in self.oracle.scales:
+            wanted = " or ".join(self.oracle.scales)
+            raise ValueError(f"label.scale: {self.oracle.name} cannot label a snapshot anew; it needs scale: {wanted}")
         check_chain(self.rounds)
         return self
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -99,9 +99,19 @@ class ValidateParams(Section):
 class OracleParams(Section):
     """Who verifies; each oracle adds settings of its own."""
 
+    scales: ClassVar[tuple[str, ...]] = ("source", "oracle")  # values of `label.scale` that the oracle can serve
     name: str = Field(description="an oracle of the registry, e.g. chgnet-0.3.0")
     max_seconds: Positive | None = Field(
         None, description="longest time that one crystal may take, s; one that takes longer is refused, and not stored"
+    )
+
+
+class LabelParams(Section):
+    """On whose scale the energies of the campaign are: what the networks learn, and what the hull is made of."""
+
+    scale: Literal["source", "oracle"] = Field(
+        description="source: the snapshot's own total energies are kept, and the oracle must give energies of the same "
+        "method and correction scheme; oracle: the oracle labels every crystal of the snapshot anew"
     )
 
 

@@ -72,7 +72,7 @@ def label_snapshot(
     added = _lower_elements(known, label, element_crystals)
     known = pl.concat([known, added], how="diagonal") if len(added) else known
     references = elemental_references(known)
-    crystals = _on_one_hull(known, references)
+    crystals = on_one_hull(known, references)
     metrics = {
         "n_in": len(snapshot),
         "n_labelled": len(known),
@@ -150,7 +150,16 @@ def _from_labels(ids: list[str], labels: list[Label]) -> pl.DataFrame:
     return described.with_columns(energies, pl.Series("material_id", ids, dtype=pl.String))
 
 
-def _on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
+def on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
+    """Crystals of one kind of total energy, with formation energies and hull distances that follow from them.
+
+    Args:
+        known: Crystals with ``energy_per_atom``; their ``formation_energy_per_atom`` is the source's own.
+        references: Contract :class:`lodestone.schemas.References`.
+
+    Returns:
+        A table of the contract :class:`lodestone.schemas.Labelled`.
+    """
     fractions = atomic_fractions(known["atomic_numbers"].to_list())
     energies = formation_energies(fractions, known["energy_per_atom"].to_numpy(), references)
     origin = pl.col("origin").fill_null("snapshot") if "origin" in known.columns else pl.lit("snapshot")

@@ -13,15 +13,15 @@ from lodestone.crystals.encoding import decode
 from lodestone.discovery.choice import choose
 from lodestone.discovery.proposals import Proposals, propose
 from lodestone.discovery.screening import screen
-from lodestone.discovery.state import RoundResult, RoundState, next_state
+from lodestone.discovery.state import Choice, RoundResult, RoundState, next_state
 from lodestone.discovery.verification import refuse_if_all_failed, verify
 from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.metrics import errors, wilson_proportion
 from lodestone.ensemble.predictor import Prediction
-from lodestone.oracles.base import Labeller
+from lodestone.errors import WaitingError
+from lodestone.oracles.base import Label, Labeller
 from lodestone.runtime.seeds import child_generator
 from lodestone.schemas import view_columns
-from lodestone.stability.hull import ConvexHull
 
 
 def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, label: Labeller) -> RoundResult:
@@ -39,34 +39,52 @@ def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, 
     Raises:
         LodestoneError: If the oracle fails on all of many candidates.
     """
-    hull = state.hull()
-    candidates, counts = _candidates(name, state, ensemble, hull, params)
-    acquired = candidates.filter(pl.col("acquired_by") != "none").sort("material_id")
-    labels = label(decode(acquired)) if len(acquired) else []
+    return verify_choice(name, state, choose_candidates(name, state, ensemble, params), params, label)
+
+
+def choose_candidates(name: str, state: RoundState, ensemble: Ensemble, params: Params) -> Choice:
+    """The first half of a round: propose, screen, choose. Arguments are those of :func:`run_round`."""
+    proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
+    dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
+    table = screen(proposals.items, _predicted(proposals, ensemble, state.crystals), state.hull(), name)
+    chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
+    within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
+    return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
+
+
+def verify_choice(name: str, state: RoundState, choice: Choice, params: Params, label: Labeller) -> RoundResult:
+    """The second half of a round: verify, update the hull. Arguments are those of :func:`run_round`.
+
+    Raises:
+        LodestoneError: If the oracle fails on all candidates, and they were many.
+        WaitingError: If their labels are computed elsewhere, and not all are there.
+    """
+    acquired = choice.candidates.filter(pl.col("acquired_by") != "none").sort("material_id")
+    labels = _labels(name, acquired, label)
     refuse_if_all_failed(name, labels)
     verifications = verify(
         name,
         acquired,
         labels,
         state,
-        hull,
+        state.hull(),
         plausible=params.validate_.formation_energy,
         tolerance=params.discovery.stability_tolerance,
     )
     following = next_state(name, state, acquired, verifications, params)
-    metrics = counts | _metrics(verifications, state, following)
-    return RoundResult(candidates, verifications, following, metrics)
+    metrics = dict(choice.counts) | _metrics(verifications, state, following)
+    return RoundResult(choice.candidates, verifications, following, metrics)
 
 
-def _candidates(
-    name: str, state: RoundState, ensemble: Ensemble, hull: ConvexHull, params: Params
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
-    dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
-    table = screen(proposals.items, _predicted(proposals, ensemble, state.crystals), hull, name)
-    chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
-    within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
-    return chosen, {"n_proposed": len(table), "n_screened": within} | dropped
+def _labels(name: str, acquired: pl.DataFrame, label: Labeller) -> list[Label]:
+    try:
+        return label(decode(acquired)) if len(acquired) else []
+    except WaitingError as waiting:
+        raise WaitingError(
+            f"{name}, {len(acquired)} candidates: {waiting.problem}",
+            f"`lodestone candidates --round {name} --out FOLDER` writes them; `lodestone labels import FILE…` takes the "
+            "results, as many as there are; then run again: the round goes on where it waits",
+        ) from waiting
 
 
 def _predicted(proposals: Proposals, ensemble: Ensemble, known: pl.DataFrame) -> Prediction:

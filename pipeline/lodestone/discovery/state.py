@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,19 @@ class RoundState:
         """The convex hull of the known crystals."""
         fractions = atomic_fractions(self.crystals["atomic_numbers"].to_list())
         return ConvexHull(fractions, self.crystals["formation_energy_per_atom"].to_numpy())
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a round gives to the oracle, before any answer.
+
+    Attributes:
+        candidates: Contract :class:`lodestone.schemas.Candidates`.
+        counts: How many were proposed, dropped and screened.
+    """
+
+    candidates: pl.DataFrame
+    counts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,11 @@ class Oracle(ABC):
         return self.settings.name
 
     @property
+    def correction_scheme(self) -> str | None:
+        """Corrections of its energies, as in ``correction_scheme`` of a snapshot; ``None``: its name says it all."""
+        return None
+
+    @property
     def one_process(self) -> bool:
         """Whether one process labels all crystals; see the class."""
         return False

@@ -46,15 +46,24 @@ class Collection:
         return total.hexdigest()
 
 
+def any_file(_: str) -> bool:
+    """Every file is wanted."""
+    return True
+
+
 @contextmanager
-def opened_collection(path: Path) -> Iterator[Collection]:
-    """The files of a folder, or of a zip.
+def opened_collection(path: Path, wanted: Callable[[str], bool] = any_file) -> Iterator[Collection]:
+    """The files of a folder, or of a zip; or a single file.
+
+    Args:
+        path: The folder, zip or file.
+        wanted: Which files count, by their path in it; others may be of any size.
 
     Raises:
         LodestoneError: If the zip is damaged, encrypted, too large when unpacked, or holds a path that leaves it.
     """
-    if path.is_dir():
-        yield _folder(path)
+    if path.is_dir() or path.suffix.lower() != ".zip":
+        yield _folder(path, wanted)
         return
     try:
         archive = zipfile.ZipFile(path)
@@ -62,12 +71,13 @@ def opened_collection(path: Path) -> Iterator[Collection]:
         remedy = "it may be truncated: make or download it again"
         raise LodestoneError(f"{path} is no readable zip: {error}", remedy) from error
     with archive:
-        yield _zip(archive, path)
+        yield _zip(archive, path, wanted)
 
 
-def _folder(path: Path) -> Collection:
-    paths = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
-    files = sorted(file for file in paths if _is_visible(file))
+def _folder(path: Path, wanted: Callable[[str], bool]) -> Collection:
+    root, inside = (path, path.rglob("*")) if path.is_dir() else (path.parent, [path])
+    paths = {file.relative_to(root).as_posix(): file for file in inside if file.is_file()}
+    files = sorted(file for file in paths if _is_visible(file) and wanted(file))
     _check_sizes({file: paths[file].stat().st_size for file in files}, path)
 
     def read(file: str) -> bytes:
@@ -79,11 +89,11 @@ def _folder(path: Path) -> Collection:
     return Collection(str(path), files, read)
 
 
-def _zip(archive: zipfile.ZipFile, path: Path) -> Collection:
+def _zip(archive: zipfile.ZipFile, path: Path, wanted: Callable[[str], bool]) -> Collection:
     members = [member for member in archive.infolist() if not member.is_dir()]
     for member in members:
         _check_member(member, path)
-    infos = {member.filename: member for member in members if _is_visible(member.filename)}
+    infos = {member.filename: member for member in members if _is_visible(member.filename) and wanted(member.filename)}
     if len({member.filename for member in members}) < len(members):
         raise LodestoneError(f"{path} holds two files of one name", "make the zip again, from a folder")
     _check_sizes({name: member.file_size for name, member in infos.items()}, path)

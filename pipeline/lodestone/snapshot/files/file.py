@@ -7,7 +7,8 @@
 ``.json``, ``.json.gz``      list of pymatgen's ``ComputedStructureEntry``, see
                              :func:`lodestone.snapshot.files.entries.read_entries`
 folder or ``.zip``           CIF and POSCAR files, and ``energies.csv``, see
-                             :func:`lodestone.snapshot.files.structure_folder.read_structure_folder`
+                             :func:`lodestone.snapshot.files.structure_folder.read_structure_folder`; or runs of VASP
+``vasprun.xml``              a run of VASP, see :func:`lodestone.snapshot.files.vasp_runs.read_runs`
 ===========================  ===========================================================================================
 """
 
@@ -22,11 +23,13 @@ import polars as pl
 
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.energies import checked_references
+from lodestone.snapshot.files.collection import opened_collection
 from lodestone.snapshot.files.entries import read_entries
 from lodestone.snapshot.files.extended_xyz import read_extended_xyz
 from lodestone.snapshot.files.json_lines import read_json_lines
 from lodestone.snapshot.files.parquet import LABEL_COLUMNS, OWN_COLUMNS, raw_structures, read_parquet
-from lodestone.snapshot.files.structure_folder import read_structure_folder
+from lodestone.snapshot.files.structure_folder import is_energy_table, read_structure_folder
+from lodestone.snapshot.files.vasp_runs import is_vasprun, read_runs
 from lodestone.snapshot.source import Source, make_outline
 
 if TYPE_CHECKING:
@@ -67,8 +70,8 @@ def read_file(params: FileParams) -> Source:
     if not path.exists():
         remedy = "correct the path in params.yaml; a relative one starts at the root of the repository"
         raise LodestoneError(f"snapshot.path: {path} does not exist", remedy)
-    content = _read(path)
     labels = {name: str(getattr(params, name)) for name in LABEL_COLUMNS}
+    content = _runs(path, labels) if holds_runs(path) else _read(path)
     for name, stated in labels.items():
         _check_label(content.table, name, stated, path)
     references = checked_references(params.elemental_references or {}, "snapshot.elemental_references")
@@ -87,6 +90,19 @@ def rows_of(table: pl.DataFrame) -> Structures:
     has_own = set(OWN_COLUMNS) <= set(table.columns)
     content = table.select(OWN_COLUMNS if has_own else "structure")
     return lambda rows: raw_structures(content[rows["row"].to_list()])
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether a path is a run of VASP, or a folder or zip of runs; a table of energies in it goes before them."""
+    if not (path.is_dir() or path.suffix.lower() == ".zip"):
+        return is_vasprun(path.name)
+    with opened_collection(path, lambda file: is_vasprun(file) or is_energy_table(file)) as collection:
+        return bool(collection.files) and not any(map(is_energy_table, collection.files))
+
+
+def _runs(path: Path, labels: Mapping[str, str]) -> _Content:
+    table, crystals, file_hash = read_runs(path, **labels)
+    return _Content(table, _by_row(crystals), {}, file_hash)
 
 
 def _read(path: Path) -> _Content:
@@ -109,7 +125,8 @@ def _read(path: Path) -> _Content:
             return _Content(table, structures if callable(structures) else _by_row(structures), {}, _file_hash(path))
     raise LodestoneError(
         f"snapshot.path: {path} is neither parquet nor JSON lines, nor any other format that is read",
-        f"give a file that ends in {', '.join(FORMATS)}, or a folder of CIF or POSCAR files with a table energies.csv",
+        f"give a file that ends in {', '.join(FORMATS)}, a folder of CIF or POSCAR files with a table energies.csv, or of "
+        "runs of VASP",
     )
 
 

@@ -20,7 +20,8 @@ TABLES = tuple(f"energies{suffix}" for suffix in SUFFIXES)
 REFERENCES = "references.csv"
 _REMEDY = (
     f"add one of {', '.join(TABLES)} with a column file (path of the CIF or POSCAR beside it) or material_id (its name "
-    "without ending), and formation_energy_per_atom or energy_per_atom in eV/atom"
+    "without ending), and formation_energy_per_atom or energy_per_atom in eV/atom; runs of VASP need none, but their "
+    "vasprun.xml"
 )
 
 
@@ -54,8 +55,13 @@ def read_structure_folder(path: Path) -> tuple[pl.DataFrame, list[Any], dict[str
         return _with_names(table, files, unnamed), raw, references, collection.digest()
 
 
+def is_energy_table(file: str) -> bool:
+    """Whether a file is the table of energies by its name."""
+    return PurePosixPath(file).name in TABLES
+
+
 def _table_name(collection: Collection) -> str:
-    tables = [file for file in collection.files if PurePosixPath(file).name in TABLES]
+    tables = [file for file in collection.files if is_energy_table(file)]
     if len(tables) != 1:
         several = f"has {len(tables)} tables of energies: {', '.join(tables[:5])}"
         problem = several if tables else "has no table of energies"
