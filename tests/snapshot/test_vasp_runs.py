@@ -90,18 +90,14 @@ def test_the_relaxed_crystal_counts_and_not_the_initial_one(tmp_path):
     assert entry.structure.lattice.a == pytest.approx(3.0)
 
 
-def test_the_last_run_of_a_folder_counts(tmp_path):
-    def runs(*names):
-        table, _, _ = read_runs(
-            sets.write_folder(tmp_path / str(len(names)), {f"Mn/{name}": run for name, run in zip(names, energies)}),
-            "dft-pbe",
-            "none",
-        )
-        return table.rows()
-
-    energies = [gzip.compress(vasprun_xml(MN, energy).encode()) for energy in (-8.0, -9.0, -7.0)]
-    assert runs("vasprun.xml.relax2.gz", "vasprun.xml.relax10.gz") == [("Mn", -9.0, -9.0, 0.0)]
-    assert runs("vasprun.xml.relax2.gz", "vasprun.xml.gz", "vasprun.xml.relax10.gz") == [("Mn", -9.0, -9.0, 0.0)]
+@pytest.mark.parametrize(
+    "names", [("vasprun.xml.relax2.gz", "vasprun.xml.relax10.gz"), ("vasprun.xml.relax2.gz", "vasprun.xml.gz")]
+)
+def test_the_last_run_of_a_folder_counts(tmp_path, names):
+    runs = [gzip.compress(vasprun_xml(MN, energy).encode()) for energy in (-8.0, -9.0)]
+    files = {f"Mn/{name}": run for name, run in zip(names, runs, strict=True)}
+    table, _, _ = read_runs(sets.write_folder(tmp_path / "runs", files), "dft-pbe", "none")
+    assert table.rows() == [("Mn", -9.0, -9.0, 0.0)]
 
 
 def test_a_single_run_is_named_by_its_folder(tmp_path):

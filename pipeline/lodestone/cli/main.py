@@ -6,13 +6,27 @@ import os
 from collections.abc import Sequence
 
 from lodestone import __version__
-from lodestone.cli import check, discover, docs, drift, exchange, gate, init, publish, reference, replay, ui
+from lodestone.cli import (
+    candidates,
+    check,
+    discover,
+    docs,
+    drift,
+    exchange,
+    gate,
+    init,
+    labels,
+    publish,
+    reference,
+    replay,
+    ui,
+)
 from lodestone.cli.arguments import Parser
 from lodestone.runtime.working_tree import refuse_foreign_package
 from lodestone.stage import TRACEBACK_VARIABLE, guarded
 
 # Each module adds its parsers; this is their order in the help.
-COMMANDS = (discover, check, init, publish, ui, gate, exchange, drift, replay, reference, docs)
+COMMANDS = (discover, candidates, labels, check, init, publish, ui, gate, exchange, drift, replay, reference, docs)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -82,7 +82,7 @@ def _labels(name: str, acquired: pl.DataFrame, label: Labeller) -> list[Label]:
     except WaitingError as waiting:
         raise WaitingError(
             f"{name}, {len(acquired)} candidates: {waiting.problem}",
-            f"`lodestone candidates --round {name} --out FOLDER` writes them; `lodestone labels import FILE…` takes the "
+            f"`lodestone candidates --round {name} --out FOLDER` writes them; `lodestone labels import FILE…` takes "
             "results, as many as there are; then run again: the round goes on where it waits",
         ) from waiting
 

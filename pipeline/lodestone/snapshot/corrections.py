@@ -25,7 +25,7 @@ _LONGEST = 160  # characters of a reason
 
 
 def class_of(scheme: str) -> str | None:
-    """pymatgen's class of a correction scheme; ``None`` for ``none``.
+    """Class of a correction scheme in pymatgen; ``None`` for ``none``.
 
     Raises:
         LodestoneError: If pymatgen knows no such scheme.

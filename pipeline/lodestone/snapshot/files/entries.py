@@ -74,6 +74,20 @@ def _row(entry: Mapping[str, Any]) -> tuple[str | None, tuple[float | None, ...]
         return name if is_text(name) else None, (None, None, None), UnreadableStructureError(*error.args)
 
 
+def entry_parts(entry: Mapping[str, Any]) -> tuple[Crystal, float, float]:
+    """Crystal, uncorrected energy and stated correction of an entry, eV/atom.
+
+    Raises:
+        ValueError: Says what is wrong with it.
+    """
+    try:
+        crystal = _crystal(entry)
+        _, uncorrected, correction = _energies(entry, crystal)
+    except OverflowError as error:  # sums of infinities
+        raise UnreadableStructureError(*error.args) from error
+    return crystal, uncorrected, correction
+
+
 def _crystal(entry: Mapping[str, Any]) -> Crystal:
     kind = entry.get("@class", _KIND)
     if kind != _KIND or entry.get("structure") is None:

@@ -125,7 +125,7 @@ def _read(path: Path) -> _Content:
             return _Content(table, structures if callable(structures) else _by_row(structures), {}, _file_hash(path))
     raise LodestoneError(
         f"snapshot.path: {path} is neither parquet nor JSON lines, nor any other format that is read",
-        f"give a file that ends in {', '.join(FORMATS)}, a folder of CIF or POSCAR files with a table energies.csv, or of "
+        f"give a file that ends in {', '.join(FORMATS)}, a folder of CIF or POSCAR files with a table energies.csv, or "
         "runs of VASP",
     )
 

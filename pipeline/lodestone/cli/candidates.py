@@ -1,0 +1,32 @@
+"""`lodestone candidates`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = commands.add_parser("candidates", help="write the candidates of a round, to be computed elsewhere")
+    parser.add_argument("--round", required=True, metavar="NAME", help="a round that has chosen, e.g. round_0")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="gets POSCAR, CIF and a table")
+    parser.add_argument("--all", action="store_true", help="those that have a label, too")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from lodestone.cluster.campaign import opened_round
+    from lodestone.cluster.export import write_candidates
+
+    with opened_round(arguments.round) as opened:
+        waiting = [candidate for candidate in opened.chosen if candidate.label is None]
+        wanted = opened.chosen if arguments.all else waiting
+        print(f"{arguments.round}: {len(opened.chosen)} candidates chosen, {len(waiting)} without a label.")
+        if wanted:
+            table = write_candidates(wanted, arguments.out)
+            print(f"{len(wanted)} written to {arguments.out}: POSCAR in a folder for each, cifs/, and {table.name}.")
+            print(f"When results are there: lodestone labels import {arguments.out}")
+        else:
+            print("Nothing to write: run `lodestone discover` to go on, or give --all.")
