@@ -34,6 +34,7 @@ def vasprun_xml(
     gga: str = "--",
     metagga: str = "--",
     potential: str = "PAW_PBE",
+    potentials: dict[str, str] | None = None,
     n_electronic: int = 5,
     n_ionic: int = 2,
 ) -> str:
@@ -43,7 +44,7 @@ def vasprun_xml(
     us = [(hubbards or {}).get(symbol, 0.0) for symbol in kinds]
     plus_u = "T" if any(us) else "F"
     atoms = "".join(f"<rc><c>{symbol}</c><c>{kinds.index(symbol) + 1}</c></rc>" for symbol in species)
-    symbols = [f"{potential} {POTENTIALS.get(symbol, symbol)} 06Sep2000" for symbol in kinds]
+    symbols = [f"{potential} {(potentials or POTENTIALS).get(symbol, symbol)} 06Sep2000" for symbol in kinds]
     types = "".join(
         f"<rc><c>{species.count(symbol)}</c><c>{symbol}</c><c>1.0</c><c>1.0</c><c>{title}</c></rc>"
         for symbol, title in zip(kinds, symbols, strict=True)

@@ -67,8 +67,8 @@ def read_results(path: Path, kind: Kind) -> Iterator[Result]:
 
     Args:
         path: ``vasprun.xml``; a folder or zip of runs, or of structures with a table ``energies.csv``; JSON of
-            pymatgen's ``ComputedStructureEntry``; or CSV with the columns ``material_id`` and ``energy_per_atom`` (total energy
-            with corrections) and, if wanted, ``status`` (why a candidate will get none).
+            pymatgen's ``ComputedStructureEntry``; or CSV with the columns ``material_id``, ``energy_per_atom`` (total
+            energy with corrections) and, if wanted, ``status`` (why a candidate will get none).
         kind: What the energies must be.
 
     Raises:

@@ -102,7 +102,7 @@ def predict_members(saved: SavedView, crystals: Sequence[Crystal], input_structu
 
 def latents(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
     """Latent vectors of crystals in the first member of a view, shape ``(n, width)``, float32."""
-    return NetworkInputs.to(saved, crystals, input_structure).latents()
+    return NetworkInputs.to(saved, crystals, input_structure).latents() if len(crystals) else no_latents(0)
 
 
 def no_latents(n: int) -> np.ndarray:

@@ -21,8 +21,8 @@ CREATE TABLE IF NOT EXISTS labels (
 _COLUMNS = ("key", "oracle", "settings", "versions", "status", "energy_per_atom", "crystal", "n_steps", "seconds")
 _INSERT = f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _SAFE_TO_DELETE = (
-    "it may be deleted without harm (its labels are then computed again, which costs time only; those that were imported "
-    "must be imported again), or point LODESTONE_LABELS to another file"
+    "it may be deleted without harm (its labels are then computed again, which costs time only; import again what was "
+    "imported), or point LODESTONE_LABELS to another file"
 )
 
 
