@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from lodestone.errors import LodestoneError
+from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.processes import is_running
-from lodestone.stage import record_timing, run_stage, stage_name
+from lodestone.stage import WAITING_VARIABLE, record_timing, run_stage, stage_name
 from waiting import HANG, wait_for
 
 
@@ -38,6 +38,7 @@ def _in_empty_folder(tmp_path, monkeypatch):
     ("error", "code", "told"),
     [
         (LodestoneError("x.parquet is bad", "make it again"), 1, "error: x.parquet is bad\n  -> make it again\n"),
+        (WaitingError("labels are missing", "import them"), 75, "waiting: labels are missing\n  -> import them\n"),
         (OSError(errno.ENOSPC, "No space left on device", "data/x"), 1, "the disk is full: data/x cannot be written"),
         (RustError("I/O error: No space left on device (os error 28)"), 1, "the disk is full"),
         (KeyboardInterrupt(), 130, "interrupted; run again"),
@@ -50,6 +51,15 @@ def test_known_faults_end_in_one_message(error, code, told, capsys):
     assert ended.value.code == code
     assert told in output.err
     assert "Traceback" not in output.err + output.out
+
+
+@pytest.mark.parametrize(("error", "told"), [(WaitingError("a", "b"), ["a", "b"]), (LodestoneError("a", "b"), None)])
+def test_whoever_has_started_dvc_is_told_what_is_waited_for(error, told, tmp_path, monkeypatch):
+    monkeypatch.setenv(WAITING_VARIABLE, str(tmp_path / "waiting.json"))
+    with pytest.raises(SystemExit):
+        run_stage(_raise(error))
+    found = tmp_path / "waiting.json"
+    assert (json.loads(found.read_text()) if found.exists() else None) == told
 
 
 def test_traceback_when_asked_for(monkeypatch):

@@ -18,13 +18,15 @@ STAGE = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT / "pipeline")!r})
 from pathlib import Path
-from lodestone.errors import LodestoneError
+from lodestone.errors import LodestoneError, WaitingError
 from lodestone.stage import run_stage
 
 def body():
     text = Path("input.txt").read_text()
     if text == "bad":
         raise LodestoneError("input.txt is bad", "write something better")
+    if text == "waiting":
+        raise WaitingError("labels are missing", "import them")
     if text == "slow":
         Path("started.txt").write_text("")
         time.sleep(3600)
@@ -81,6 +83,17 @@ def test_a_failing_stage_ends_in_its_message_and_a_code(project, capfd):
     assert "The campaign stopped" in told
     assert "Traceback" not in told
     assert not (project / "output.txt").exists()
+
+
+def test_a_stage_that_waits_ends_in_its_message_and_its_code(project, capfd):
+    (project / "input.txt").write_text("waiting")
+    assert call("discover") == 75
+    told = capfd.readouterr().err
+    assert told.endswith("waiting: labels are missing\n  -> import them\n")
+    assert "Traceback" not in told
+    assert "The campaign stopped" not in told  # nothing is wrong
+    (project / "input.txt").write_text("good")
+    assert call("discover") == 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")

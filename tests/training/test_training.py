@@ -167,6 +167,7 @@ def test_latent_vectors_are_those_of_the_first_member(trained, known):
     assert np.ptp(found, axis=0).max() > 1e-3
     assert not np.allclose(latents(replace(saved, members=saved.members[::-1]), crystals), found)
     assert np.allclose(latents(saved, crystals[::-1])[::-1], found, atol=1e-4)
+    assert len(latents(saved, [])) == 0  # as where no held-out crystal can be shown unrelaxed
 
 
 def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):

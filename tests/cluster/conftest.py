@@ -1,0 +1,42 @@
+"""A round of a campaign that has chosen three candidates and waits for their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from chosen import KIND, ROOT, candidates
+
+from lodestone.cli.main import main
+from lodestone.schemas import Candidates
+from lodestone.tables.files import write_table
+from lodestone.tables.layout import Layout
+
+
+@pytest.fixture
+def waiting(tmp_path, monkeypatch) -> Path:
+    """Folder of the campaign, which is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LODESTONE_LABELS", str(tmp_path / "labels.sqlite"))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["snapshot"] = {"source": "file", "path": "runs", **KIND}
+    params |= {"label": {"scale": "source"}, "oracle": {"name": "external", **KIND}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    table = candidates()
+    write_table(table, Layout().round("round_0").candidates, Candidates, sort_by="material_id")
+    return tmp_path
+
+
+@pytest.fixture
+def call(capsys) -> Callable[..., tuple[int, str, str]]:
+    """Run a command of `lodestone`: exit code, output and messages."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out, told.err
+
+    return run
