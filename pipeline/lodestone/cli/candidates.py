@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lodestone.cli.campaigns import add_params, enter_campaign
+
 
 def add_to(commands: Any) -> None:
     """Add the command to a parser's commands."""
@@ -13,6 +15,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--round", required=True, metavar="NAME", help="a round that has chosen, e.g. round_0")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="gets POSCAR, CIF and a table")
     parser.add_argument("--all", action="store_true", help="those that have a label, too")
+    add_params(parser)
     parser.set_defaults(run=_run)
 
 
@@ -20,12 +23,14 @@ def _run(arguments: argparse.Namespace) -> None:
     from lodestone.cluster.campaign import opened_round
     from lodestone.cluster.export import write_candidates
 
+    folder = arguments.out.absolute()  # before the command goes into the folder of the campaign
+    enter_campaign(arguments.params)
     with opened_round(arguments.round) as opened:
         waiting = [candidate for candidate in opened.chosen if candidate.label is None]
         wanted = opened.chosen if arguments.all else waiting
         print(f"{arguments.round}: {len(opened.chosen)} candidates chosen, {len(waiting)} without a label.")
         if wanted:
-            table = write_candidates(wanted, arguments.out)
+            table = write_candidates(wanted, folder)
             print(f"{len(wanted)} written to {arguments.out}: POSCAR in a folder for each, cifs/, and {table.name}.")
             print(f"When results are there: lodestone labels import {arguments.out}")
         else:

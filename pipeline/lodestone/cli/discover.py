@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from lodestone.cli.campaigns import add_params, enter_campaign
 from lodestone.config.load import PARAMS_FILE, load_params
 from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.disk import check_writable
@@ -29,7 +30,6 @@ from lodestone.runtime.processes import (
 )
 from lodestone.stage import WAITING_VARIABLE
 from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS
-from lodestone.workspace.campaign import prepare_campaign, share_stores
 from lodestone.workspace.versions import refresh_versions
 
 _RAN = ("Running stage ", "is cached - skipping run")
@@ -40,13 +40,7 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("discover", help=f"run the campaign of {PARAMS_FILE} to its report")
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these stages and what they need")
     parser.add_argument("--force", action="store_true", help="run stages even if nothing changed")
-    parser.add_argument(
-        "--params",
-        type=Path,
-        default=PARAMS_FILE,
-        metavar="FILE",
-        help="other parameters: campaigns/a.yaml is run in the folder campaigns/a (default: %(default)s)",
-    )
+    add_params(parser)
     parser.set_defaults(run=_run)
 
 
@@ -56,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
     root = Path().resolve()
     check_writable(root)
     refresh_versions(root)
-    _enter_campaign(arguments.params)
+    enter_campaign(arguments.params)
     _refuse_missing_source(load_params().snapshot.path)
     _clear_away(root)
     code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
@@ -71,15 +65,6 @@ def _run(arguments: argparse.Namespace) -> int:
         print("Everything is up to date: no parameter, input or code has changed since the last run.")
     _summarise()
     return 0
-
-
-def _enter_campaign(params_file: Path) -> None:
-    """Change into the folder of the campaign, if it has its own parameter file."""
-    if params_file.resolve() != PARAMS_FILE.resolve():
-        share_stores()
-        folder = prepare_campaign(params_file)
-        print(f"Campaign in {folder}", flush=True)
-        os.chdir(folder)
 
 
 def _refuse_missing_source(path: Path) -> None:

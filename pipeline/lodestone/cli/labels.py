@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lodestone.cli.campaigns import add_params, enter_campaign
+
 if TYPE_CHECKING:
     from lodestone.cluster.imports import Import
     from lodestone.cluster.results import Result
@@ -28,9 +30,11 @@ def add_to(commands: Any) -> None:
         help="vasprun.xml, folder or zip of runs, JSON of ComputedStructureEntry, or CSV of energies",
     )
     taking.add_argument("--replace", action="store_true", help="replace labels that say something else")
+    add_params(taking)
     taking.set_defaults(run=_import)
     closing = actions.add_parser("close", help="wait no longer: candidates without a label are not computed")
     closing.add_argument("--round", required=True, metavar="NAME", help="the round that waits")
+    add_params(closing)
     closing.set_defaults(run=_close)
 
 
@@ -39,8 +43,10 @@ def _import(arguments: argparse.Namespace) -> int:
     from lodestone.cluster.imports import match, store_labels
     from lodestone.cluster.results import read_results
 
+    files = [path.absolute() for path in arguments.files]  # before it goes into the folder of the campaign
+    enter_campaign(arguments.params)
     with opened_rounds() as opened:
-        results = [result for path in arguments.files for result in read_results(path, opened.kind)]
+        results = [result for path in files for result in read_results(path, opened.kind)]
         found = match(results, opened.chosen, replace_labels=arguments.replace)
         store_labels(found, opened.chosen, opened.oracle, opened.store)
         waiting = [c.material_id for c in opened.chosen if c.label is None and c.material_id not in found.labels]
@@ -71,6 +77,7 @@ def _close(arguments: argparse.Namespace) -> None:
     from lodestone.cluster.campaign import opened_round
     from lodestone.cluster.imports import close
 
+    enter_campaign(arguments.params)
     with opened_round(arguments.round) as opened:
         _ = opened.kind  # which an oracle that computes has not
         closed = close(opened.chosen, opened.oracle, opened.store)

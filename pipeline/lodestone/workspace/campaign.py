@@ -56,6 +56,14 @@ def share_stores(root: Path = Path()) -> None:
         os.environ.setdefault(f"LODESTONE_{variable}", str(root.resolve() / ".lodestone" / name))
 
 
+def root_of(folder: Path) -> Path | None:
+    """The root whose campaign a folder holds; ``None`` where the folder was not made for a parameter file."""
+    at = folder.resolve()
+    if not _is_written_for(at / PARAMS_FILE, f"{at.name}.yaml"):
+        return None
+    return next((up for up in at.parents if (up / "dvc.yaml").is_file() and (up / PARAMS_FILE).is_file()), None)
+
+
 def _folder_of(params_file: Path, root: Path) -> Path:
     folder, written = params_file.with_suffix(""), params_file.with_suffix("") / PARAMS_FILE
     if folder == params_file or not folder.resolve().is_relative_to(root.resolve()):
