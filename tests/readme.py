@@ -47,6 +47,9 @@ BY_ITSELF = {
     "lodestone discover --params campaigns/mine.yaml",
     "lodestone discover --params campaigns/mp-main-group.yaml",
     "lodestone init FOLDER",
+    # the batch loop: tests/cluster and end_to_end/test_batch_loop.py
+    "lodestone candidates --round round_0 --out jobs",
+    "lodestone labels import jobs",
 }
 
 

@@ -84,11 +84,11 @@ class Sound(Contract, Structures):
 
 
 class Crystals(Sound, Dated):
-    """Known crystals of a round: every energy from one oracle, on one hull."""
+    """Known crystals of a round: every energy of one kind, on one hull."""
 
-    energy_per_atom: pl.Float64 = field("Total energy of the relaxed crystal by the oracle", "eV/atom")
+    energy_per_atom: pl.Float64 = field("Total energy of the relaxed crystal, on the scale of the campaign", "eV/atom")
     formation_energy_per_atom: pl.Float64 = field(
-        "Relative to the elements relaxed by the same oracle", "eV/atom", in_range={"min_value": -10, "max_value": 10}
+        "Relative to the elements on the same scale", "eV/atom", in_range={"min_value": -10, "max_value": 10}
     )
     energy_above_hull: pl.Float64 = field("Distance to the convex hull of this table", "eV/atom", ge=0)
     source_formation_energy_per_atom: pl.Float64 = field(
@@ -115,14 +115,14 @@ class CrystalsByChemsys(Crystals):
 
 
 class Labelled(Crystals):
-    """The whole snapshot on the oracle's scale, before it is split."""
+    """The whole snapshot on one scale, the oracle's or the source's, before it is split."""
 
     split: str = field("Always 'train' before the split", isin=["train"])
 
 
 class References(Contract):
-    """Elemental reference energies: the lowest known crystal of each element, by the oracle."""
+    """Elemental reference energies: the lowest known crystal of each element, or what the parameters state."""
 
     element: str = field("Element symbol", unique=True, str_length={"min_value": 1, "max_value": 2})
     energy_per_atom: pl.Float64 = field("Total energy of the lowest crystal", "eV/atom")
-    material_id: str = field("Which crystal that is")
+    material_id: str = field("Which crystal that is; 'stated' where the parameters give the energy")
