@@ -244,12 +244,46 @@ def test_corrections_are_those_of_pymatgen(how, tmp_path):
     assert row["energy_correction_per_atom"] == entry.correction_per_atom
 
 
+CHLORIDES = ("mp-4", "mp-5")
+OF_2020 = {"cls": {"@class": "MaterialsProject2020Compatibility"}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ({"correction_scheme": "MP2020"}, {"mp-1": "the functional is r2SCAN, not PBE"}),
+        ({"correction_scheme": "house rules", "label_method": "dft"}, {}),  # nothing is known of them
+        (
+            {"correction_scheme": "MP-2019", "label_method": "r2scan"},
+            dict.fromkeys(CHLORIDES, "its corrections are of"),
+        ),
+        (
+            {"correction_scheme": "none", "label_method": "dft"},
+            dict.fromkeys(CHLORIDES, "its corrections are of"),
+        ),
+    ],
+)
+def test_entries_of_another_kind_than_stated_are_refused(tmp_path, labels, told):
+    """Chlorides have corrections of 2020, chlorine (mp-3) one that names no scheme, and sodium is of r2SCAN."""
+    entries = sets.entries()
+    for entry in entries:
+        if entry["entry_id"] in CHLORIDES:
+            entry["energy_adjustments"][0] |= OF_2020
+    entries[0]["parameters"] = {"run_type": "R2SCAN"}
+    (tmp_path / "entries.json").write_text(json.dumps(entries))
+    _, rejections, _ = take_snapshot(file_params(tmp_path / "entries.json").model_copy(update=labels), seed=1)
+    found = dict(rejections.select("material_id", "reason").iter_rows())
+    assert found.keys() == told.keys()
+    assert all(reason in found[name] for name, reason in told.items())
+
+
 @pytest.mark.parametrize("name", ["Fe-Li-O-P", "Cl-Mn-Na-O-Y"])
 def test_entries_of_the_materials_project_give_the_hull_of_pymatgen(name, shared_data):
     from pymatgen.analysis.phase_diagram import PhaseDiagram
 
     path = shared_data / f"mp_entries_{name}.json.gz"
-    table, rejections, _ = take_snapshot(file_params(path), seed=1)
+    labels = {"correction_scheme": "MP2020"}  # as its adjustments say
+    table, rejections, _ = take_snapshot(file_params(path).model_copy(update=labels), seed=1)
     content = json.loads(gzip.decompress(path.read_bytes()))
     by_name = {found["entry_id"]: ComputedStructureEntry.from_dict(found) for found in content}
     assert rejections.is_empty()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
-from lodestone.snapshot.corrections import NONE, class_of, correction, is_same, stated_scheme_fault
+from lodestone.snapshot.corrections import NONE, class_of, correction, is_same, stated_classes, stated_scheme_fault
 from lodestone.snapshot.files.entries import entry_parts
 from lodestone.snapshot.files.file import holds_runs
 from lodestone.snapshot.files.json_list import read_objects
@@ -117,7 +117,7 @@ def _correction(entry: Mapping[str, Any], crystal: Crystal, energies: tuple[floa
     adjustments, (uncorrected, stated) = entry.get("energy_adjustments") or [], energies
     if fault := stated_scheme_fault(adjustments, scheme):
         raise UnreadableStructureError(fault)
-    if adjustments and all((found.get("cls") or {}).get("@class") == class_of(scheme) for found in adjustments):
+    if adjustments and set(stated_classes(adjustments)) == {class_of(scheme)}:
         return stated
     computed = correction(_bare(crystal, uncorrected, entry), scheme) / len(crystal)
     if stated and not is_same(stated, computed):

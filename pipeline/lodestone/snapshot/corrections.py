@@ -24,6 +24,11 @@ _SAME = 1e-3  # eV/atom: what a stored correction may differ by rounding from th
 _LONGEST = 160  # characters of a reason
 
 
+def is_known(scheme: str) -> bool:
+    """Whether pymatgen can apply a scheme, or it is ``none``."""
+    return scheme == NONE or _class_of(scheme) is not None
+
+
 def class_of(scheme: str) -> str | None:
     """Class of a correction scheme in pymatgen; ``None`` for ``none``.
 
@@ -32,13 +37,17 @@ def class_of(scheme: str) -> str | None:
     """
     if scheme == NONE:
         return None
-    known = next((name for start, name in SCHEMES.items() if scheme == start or scheme.startswith(f"{start}-")), None)
+    known = _class_of(scheme)
     if known is None:
         raise LodestoneError(
             f"correction_scheme {scheme!r} is none that pymatgen could apply to calculations",
             f"it is one of {', '.join(SCHEMES)}, {NONE}; or give energies with the corrections in them as a table",
         )
     return known
+
+
+def _class_of(scheme: str) -> str | None:
+    return next((name for start, name in SCHEMES.items() if scheme == start or scheme.startswith(f"{start}-")), None)
 
 
 def correction(entry: ComputedStructureEntry, scheme: str) -> float:
@@ -69,11 +78,15 @@ def correction(entry: ComputedStructureEntry, scheme: str) -> float:
     return float(done.correction)
 
 
-def stated_scheme_fault(adjustments: Iterable[Mapping[str, Any]], scheme: str) -> str | None:
+def stated_classes(adjustments: Iterable[Any]) -> list[str | None]:
+    """The class that each energy adjustment of an entry says it is of; ``None`` where it does not say."""
+    classes = [found.get("cls") if isinstance(found, Mapping) else None for found in adjustments]
+    return [str(found["@class"]) if isinstance(found, Mapping) and "@class" in found else None for found in classes]
+
+
+def stated_scheme_fault(adjustments: Iterable[Any], scheme: str) -> str | None:
     """Why energy adjustments of an entry are of another scheme, or ``None`` where they say nothing against it."""
-    stated = {str(found["cls"]["@class"]) for found in adjustments if (found.get("cls") or {}).get("@class")}
-    wanted = class_of(scheme)
-    others = sorted(stated - {wanted})
+    others = sorted({found for found in stated_classes(adjustments) if found} - {class_of(scheme)})
     return f"its corrections are of {', '.join(others)}, not of {scheme}" if others else None
 
 

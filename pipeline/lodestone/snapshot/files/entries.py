@@ -15,8 +15,10 @@ import polars as pl
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.errors import LodestoneError
+from lodestone.snapshot.corrections import is_known, stated_scheme_fault
 from lodestone.snapshot.files.json_lines import is_number, is_text
 from lodestone.snapshot.files.json_list import read_objects
+from lodestone.snapshot.functionals import functional_fault, named_functionals
 from lodestone.snapshot.source import OUTLINE
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
@@ -36,10 +38,16 @@ _FACTORS = {
 }
 
 
-def read_entries(path: Path) -> tuple[pl.DataFrame, list[Any]]:
+def read_entries(path: Path, label_method: str = "", correction_scheme: str = "") -> tuple[pl.DataFrame, list[Any]]:
     """Read a list of entries; ``entry_id`` becomes the ``material_id``.
 
     Energies are total energies: uncorrected, the correction, and their sum, the same numbers as pymatgen's per atom.
+
+    Args:
+        path: The file.
+        label_method: What the energies should be of; entries whose parameters state another functional than it names
+            are refused.
+        correction_scheme: Their scheme; entries that state another one that pymatgen knows are refused.
 
     Returns:
         One row per entry, and its crystal, or the :class:`UnreadableStructureError` that says what is wrong.
@@ -49,7 +57,7 @@ def read_entries(path: Path) -> tuple[pl.DataFrame, list[Any]]:
     """
     rows, crystals, unread = [], [], 0
     for entry in read_objects(path, f"list of {_KIND} dictionaries"):
-        name, energies, crystal = _row(entry)
+        name, energies, crystal = _row(entry, label_method, correction_scheme)
         rows.append((name, *energies))
         crystals.append(crystal)
         unread += isinstance(crystal, UnreadableStructureError)
@@ -62,14 +70,29 @@ def read_entries(path: Path) -> tuple[pl.DataFrame, list[Any]]:
     return pl.DataFrame(rows, schema=schema, orient="row"), crystals
 
 
-def _row(entry: Mapping[str, Any]) -> tuple[str | None, tuple[float | None, ...], Any]:
+def kind_fault(entry: Mapping[str, Any], label_method: str, correction_scheme: str) -> str | None:
+    """Why an entry is not of this method and scheme, as far as it and their names say, or ``None``."""
+    parameters, adjustments = entry.get("parameters"), entry.get("energy_adjustments") or []
+    if isinstance(parameters, Mapping) and named_functionals(label_method):
+        fault = functional_fault(parameters, label_method)
+        if fault is not None:
+            return fault
+    return stated_scheme_fault(adjustments, correction_scheme) if is_known(correction_scheme) else None
+
+
+def _row(
+    entry: Mapping[str, Any], label_method: str, correction_scheme: str
+) -> tuple[str | None, tuple[float | None, ...], Any]:
     name = entry.get("entry_id")
     name = str(name) if type(name) is int else name
     try:
         if name is not None and not is_text(name):
             raise UnreadableStructureError(f"entry_id is {str(name)[:40]!r}; text is expected")
         crystal = _crystal(entry)
-        return name, _energies(entry, crystal), crystal
+        energies = _energies(entry, crystal)
+        if fault := kind_fault(entry, label_method, correction_scheme):
+            raise UnreadableStructureError(fault)
+        return name, energies, crystal
     except (ValueError, OverflowError) as error:  # sums of infinities, too
         return name if is_text(name) else None, (None, None, None), UnreadableStructureError(*error.args)
 

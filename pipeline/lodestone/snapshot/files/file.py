@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -71,7 +72,7 @@ def read_file(params: FileParams) -> Source:
         remedy = "correct the path in params.yaml; a relative one starts at the root of the repository"
         raise LodestoneError(f"snapshot.path: {path} does not exist", remedy)
     labels = {name: str(getattr(params, name)) for name in LABEL_COLUMNS}
-    content = _runs(path, labels) if holds_runs(path) else _read(path)
+    content = _runs(path, labels) if holds_runs(path) else _read(path, labels)
     for name, stated in labels.items():
         _check_label(content.table, name, stated, path)
     references = checked_references(params.elemental_references or {}, "snapshot.elemental_references")
@@ -105,19 +106,20 @@ def _runs(path: Path, labels: Mapping[str, str]) -> _Content:
     return _Content(table, _by_row(crystals), {}, file_hash)
 
 
-def _read(path: Path) -> _Content:
+def _read(path: Path, labels: Mapping[str, str]) -> _Content:
     name = path.name.lower()
     if path.is_dir() or name.endswith(".zip"):
         table, raw, references, file_hash = read_structure_folder(path)
         return _Content(table, _by_row(raw), references, file_hash)
+    entries = partial(read_entries, label_method=labels["label_method"], correction_scheme=labels["correction_scheme"])
     readers: dict[str, Callable[[Path], tuple[pl.DataFrame, Any]]] = {
         ".parquet": read_parquet,
         ".jsonl": read_json_lines,
         ".ndjson": read_json_lines,
         ".xyz": read_extended_xyz,
         ".extxyz": read_extended_xyz,
-        ".json": read_entries,
-        ".json.gz": read_entries,
+        ".json": entries,
+        ".json.gz": entries,
     }
     for suffix, read in readers.items():
         if name.endswith(suffix):
