@@ -50,6 +50,7 @@ BY_ITSELF = {
     # the batch loop: tests/cluster and end_to_end/test_batch_loop.py
     "lodestone candidates --round round_0 --out jobs",
     "lodestone labels import jobs",
+    "lodestone audit --against TABLE.parquet",  # tests/audit
 }
 
 

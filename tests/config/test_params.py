@@ -74,6 +74,8 @@ def test_parameter_files_of_the_repository(path):
             "ensemble.aggregation: 'vote' is none of constant, inverse_variance, mean, median, composition, structure",
         ),
         ({"ensemble": DROP}, "ensemble: Field required"),
+        ({"discovery__max_depth": 0}, "discovery.max_depth: Input should be greater than 0"),
+        ({"discovery__max_depth": None}, "discovery.max_depth: Input should be a valid number"),
         ({"discovery__threshold": float("nan")}, "discovery.threshold: Input should be a finite number"),
         (
             {"snapshot__source": "mp"},

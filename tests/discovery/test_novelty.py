@@ -165,7 +165,7 @@ def test_a_crystal_that_both_choosers_came_upon_is_a_hit_of_both(start, world, p
     lowest = start.crystals.filter(pl.col("formula_pretty") == "NaCl")["energy_per_atom"].min()
 
     def into_one(crystals):
-        return [Label("ok", lowest - 0.1 - 0.01 * place, crystal, 1, 0.0) for place, _ in enumerate(crystals)]
+        return [Label("ok", lowest - 0.1 - 0.001 * place, crystal, 1, 0.0) for place, _ in enumerate(crystals)]
 
     result = run_round("round_0", start, world, params, into_one)
     assert set(result.verifications.filter("is_stable")["acquired_by"]) < {"model", "random"}

@@ -12,6 +12,7 @@ from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import label_one
 from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
 from lodestone.oracles.registry import make_oracle
+from lodestone.oracles.store import label_key
 from lodestone.runtime.parallel import process_all
 
 pytestmark = pytest.mark.slow
@@ -101,3 +102,24 @@ def test_a_device_that_there_is_not(monkeypatch):
     with pytest.raises(LodestoneError, match="LODESTONE_DEVICE is 'abacus'") as refused:
         label_one(chgnet(), shaken_salt())
     assert "cpu" in refused.value.remedy
+
+
+def test_a_static_label_is_the_energy_of_the_crystal_as_it_is(salt):
+    static = chgnet().static()
+    relaxed = label_one(static, salt.crystal)
+    assert relaxed.energy_per_atom == pytest.approx(salt.energy_per_atom, abs=1e-5)
+    shaken = label_one(static, shaken_salt())
+    assert shaken.energy_per_atom > salt.energy_per_atom + 1e-3
+    assert shaken.n_steps == 0
+    assert np.array_equal(shaken.crystal.lattice, shaken_salt().lattice)
+
+
+def test_static_labels_have_keys_of_their_own_whatever_the_limits_of_a_relaxation():
+    keys = {label_key(oracle, shaken_salt()) for oracle in (chgnet(), chgnet().static())}
+    assert len(keys) == 2
+    assert label_key(chgnet(fmax=0.01).static(), shaken_salt()) in keys
+    assert label_key(chgnet(min_energy_per_atom=-12.0).static(), shaken_salt()) not in keys
+
+
+def test_a_static_label_of_overlapping_atoms_is_refused():
+    assert label_one(chgnet().static(), pair(4.0, [0.1, 0.1, 0.1])).status == "atoms_overlap"

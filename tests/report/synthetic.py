@@ -25,6 +25,7 @@ ELECTRONEGATIVITY = {
     "O": 3.44, "S": 2.58, "Se": 2.55, "F": 3.98, "Cl": 3.16, "Br": 2.96,
 }  # fmt: skip
 METALS, ANIONS = list(ELECTRONEGATIVITY)[:8], list(ELECTRONEGATIVITY)[8:]
+MAX_DEPTH = 0.7  # eV/atom: so that some finds are deeper, and some others are pushed off the hull later
 STATUSES = ("not_converged", "exploded", "atoms_overlap", "failed: ValueError: cell <too> flat")
 _FCC = 0.5 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
 _TYPES = {
@@ -37,7 +38,7 @@ _PEROVSKITE = (np.eye(3) * 4.2, [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5
 ORACLE = {"name": "chgnet-0.3.0", "settings": {}, "versions": {"chgnet": "0.4.2"}, "caveat": "Energies are <made up>."}
 
 
-def write_campaign(root: Path, seed: int = 0, rounds: int = 3, found: str = "some") -> tuple[Params, Layout, Path]:
+def write_campaign(root: Path, seed: int = 1, rounds: int = 3, found: str = "some") -> tuple[Params, Layout, Path]:
     """Write a campaign under a folder.
 
     Args:
@@ -81,7 +82,7 @@ def campaign_params(rounds: int) -> Params:
 
     content = yaml.safe_load((Path(__file__).parents[2] / "params.yaml").read_text())
     chain = {f"round_{k}": {"next": f"round_{k + 1}", "budget": 16, "random_baseline": 4} for k in range(rounds)}
-    return parse_params(content | {"rounds": chain})
+    return parse_params(content | {"rounds": chain, "discovery": content["discovery"] | {"max_depth": MAX_DEPTH}})
 
 
 def above_hull(crystals: pl.DataFrame, phases: pl.DataFrame) -> np.ndarray:
@@ -179,6 +180,7 @@ def _verifications(
         energy_above_hull_pred=distance + 0.01,
         stability_probability=pl.lit(0.5),
         energy_per_atom=pl.col("formation_energy_per_atom") - 3,
+        n_competing_phases=pl.lit(3, pl.Int32),
         decomposition=pl.lit("0.60 Na2O + 0.40 Na"),
         stable_below=pl.lit(0.0),
         is_new=(pl.col("formation_energy_per_atom") < 0)
@@ -187,7 +189,9 @@ def _verifications(
     )
     same = (pl.col("status") == "ok") & ~pl.col("is_new")
     table = table.with_columns(same_as=pl.when(same).then(pl.lit("syn-0000")))
-    table = table.with_columns(is_stable=pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
+    below = pl.col("is_new") & (pl.col("energy_above_hull") <= 0)
+    deep = pl.col("energy_above_hull") < -MAX_DEPTH
+    table = table.with_columns(is_stable=below & ~deep, hull_is_incomplete=below & deep)
     unknown = [
         "energy_per_atom",
         "formation_energy_per_atom",
@@ -271,6 +275,7 @@ def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
         "n_screened": 90, "n_verified": verified.height, "n_ok": done.height,
         "n_stable_start": 60, "n_stable_end": 60 + total, "n_discovered": int(verified["is_stable"].sum()),
         "n_discovered_total": total, "rejected": {},
+        "n_hull_incomplete": int(verified["hull_is_incomplete"].sum()),
         "hit_rate": {who: _hit_rate(verified.filter(pl.col("acquired_by") == who)) for who in ("model", "random")},
         "predicted_hit_rate": {"model": 0.42, "random": None if verified.is_empty() else 0.11},
         "verified_mae": {"n": done.height, "composition": error, "structure": error, "ensemble": error},

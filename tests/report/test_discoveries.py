@@ -11,12 +11,12 @@ import pytest
 
 from lodestone.errors import LodestoneError
 from lodestone.report.collect import CampaignData, collect
-from lodestone.report.discoveries import discoveries, write_cifs
+from lodestone.report.discoveries import discoveries, incomplete_finds, write_cifs
 from lodestone.report.summary import campaign_summary, headline, rounds_table
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import validated
 
-from .synthetic import above_hull, write_campaign
+from .synthetic import MAX_DEPTH, above_hull, write_campaign
 
 
 def test_each_stable_verification_becomes_one_valid_row(campaign: CampaignData, found: pl.DataFrame) -> None:
@@ -71,6 +71,23 @@ def test_summary_counts_what_the_tables_hold(campaign: CampaignData, found: pl.D
     assert (summary["n_rounds"], summary["n_verified"]) == (3, 60)
     assert summary["n_discoveries"] == campaign.verifications["is_stable"].sum()
     assert 0 < summary["n_discoveries_on_final_hull"] < summary["n_discoveries"]
+    assert summary["n_formulas"] == len(set(found["formula_pretty"]))
+
+
+def test_depth_is_that_of_discoveries_and_what_lies_deeper_is_counted_apart(
+    campaign: CampaignData, found: pl.DataFrame
+) -> None:
+    summary, verified = campaign_summary(campaign, found), campaign.verifications
+    below = verified.filter(pl.col("is_new") & (pl.col("energy_above_hull") <= 0))
+    deep = below.filter(pl.col("energy_above_hull") < -MAX_DEPTH)
+    shallow = sorted(-below.filter(pl.col("energy_above_hull") >= -MAX_DEPTH)["energy_above_hull"])
+    assert sorted(found["material_id"]) == sorted(set(below["material_id"]) - set(deep["material_id"]))
+    assert summary["depth"] == {"n": len(shallow), "median": pytest.approx(np.median(shallow)), "max": shallow[-1]}
+    assert headline(campaign, found)["depth"] == summary["depth"]["median"]
+    assert summary["n_hull_incomplete"] == len(deep) > 0
+    apart = incomplete_finds(campaign)
+    assert sorted(apart["material_id"]) == sorted(deep["material_id"])
+    assert apart["round"].is_sorted()
 
 
 def test_the_headline_is_short_and_counts_all_rounds(campaign: CampaignData, found: pl.DataFrame) -> None:

@@ -54,6 +54,18 @@ def test_each_discovery_is_a_row_with_its_cif(page: str, found: pl.DataFrame) ->
     assert "<sub>2</sub>" in table[0]
 
 
+def test_finds_too_deep_below_the_hull_stand_in_a_table_of_their_own(
+    page: str, campaign: CampaignData, found: pl.DataFrame
+) -> None:
+    table = re.search(r'<table class="sortable" id="incomplete-table".*?</table>', page, re.DOTALL)
+    assert table is not None
+    deep = campaign.verifications.filter("hull_is_incomplete")
+    assert sorted(re.findall(r'title="(.+?)"', table[0])) == sorted(deep["material_id"])
+    assert f"{len(deep)} more lie so deep below it, by over 700 meV/atom" in page
+    depth = 1e3 * (-found["energy_above_hull_start"]).median()
+    assert re.search(rf'<dt>Median depth below the hull</dt><dd class="figure">{depth:.0f} ', page)
+
+
 def test_every_figure_has_a_place_and_a_fixed_name(page: str) -> None:
     names = re.findall(r'<div id="plot-([^"]+)" class="plotly-graph-div"', _own(page))
     assert len(names) == len(set(names)) == 12
@@ -112,6 +124,7 @@ def test_a_campaign_without_discoveries_is_told_plainly(tmp_path: Path, kind: st
     assert found.is_empty()
     assert "No new stable crystals in 2 rounds" in own
     assert "No verified candidate was new and stable." in own
+    assert "No new crystal lies more than 700 meV/atom below the hull" in own
     assert not re.search(r">\s*(None|nan)\b", own)
     assert ("no candidate was verified" in own) == (kind == "nothing")
     assert "no relaxation was accepted" in own
@@ -142,7 +155,12 @@ def test_funnel_narrows_to_the_discoveries(campaign: CampaignData) -> None:
     assert funnel["In the chemistry of the snapshot, not too large"] == ["2,700"] * 3
     assert funnel["Charge balanced, or without anions"] == ["2,000"] * 3
     found = [str(data.verifications["is_stable"].sum()) for data in campaign.rounds]
-    assert funnel["New and stable"] == found
+    deep = [
+        str(data.verifications.select(pl.col("is_stable") | pl.col("hull_is_incomplete")).sum().item())
+        for data in campaign.rounds
+    ]
+    assert funnel["New, and on or below the hull"] == deep != found
+    assert funnel["Not too deep below it: discoveries"] == found
 
 
 def test_rejections_are_counted_by_reason_and_listed_one_by_one(campaign: CampaignData) -> None:

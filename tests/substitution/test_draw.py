@@ -83,3 +83,24 @@ def test_millions_of_ideas_are_not_kept():
     assert len(first) == 100
     assert ideas > 10**6
     assert peak < 20 * ideas  # as Python tuples in a list they take 210 bytes each
+
+
+def test_urgent_systems_come_first_and_change_no_draw():
+    """What leads into them, or into a part of them, is moved to the front; all else keeps its order."""
+    urgent = [np.array([NA, BR, MG]), np.array([K, OX])]
+    plain, ordered = draw(least=0.0005), draw(least=0.0005, urgent=urgent)
+
+    def leads_into(one):
+        child = {dict(one.replacement).get(z, z) for z in SALTS[one.parent].tolist()}
+        return any(child <= set(system.tolist()) for system in urgent)
+
+    first = [one for one in plain if leads_into(one)]
+    assert len(first) > 5
+    assert {len(one.replacement) for one in first} == {1, 2}
+    assert ordered == first + [one for one in plain if not leads_into(one)]
+    assert draw(least=0.0005, urgent=urgent, at_first=3) == ordered
+
+
+def test_systems_that_no_substitution_reaches_change_nothing():
+    impossible = next(z for z in ALL.tolist() if not substitution_probabilities()[z].any())
+    assert draw(urgent=[np.array([impossible, 2])]) == draw()

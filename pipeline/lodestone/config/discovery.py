@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
 
 from lodestone.config.registry import ACQUISITIONS, GENERATORS
-from lodestone.config.sections import Count, Section
+from lodestone.config.sections import Count, Positive, Section
 
 
 class GeneratorParams(Section):
@@ -46,6 +46,11 @@ class DiscoveryParams(Section):
         ge=0,
         description="a new crystal of a known formula must lie this far below the best known one to count as stable, "
         "eV/atom; of a new formula, on or below the hull",
+    )
+    max_depth: Positive = Field(
+        0.3,
+        description="a new crystal further below the hull, eV/atom, shows that phases are missing there: it is no "
+        "discovery, and later rounds propose in its chemical system first",
     )
     acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
         description="a ranking of the registry: stability_probability, lowest_energy, likeliest_substitution or random"

@@ -14,7 +14,7 @@ import polars as pl
 
 from lodestone.config.sections import SplitParams
 from lodestone.errors import LodestoneError
-from lodestone.schemas import PARTS, Crystals, CrystalsByChemsys
+from lodestone.schemas import PARTS, Attempts, Crystals, CrystalsByChemsys
 
 _KEYS = {"formula": "formula_pretty", "chemsys": "chemsys", "created_at": "formula_pretty"}
 _RESOLUTION = 100
@@ -102,7 +102,7 @@ def crystals_contract(params: SplitParams) -> type[Crystals]:
 
 def empty_attempts() -> pl.DataFrame:
     """The attempts before the first round: none."""
-    return pl.DataFrame(schema={"decorated_prototype": pl.String, "round": pl.String, "is_stable": pl.Boolean})
+    return Attempts.empty()
 
 
 def _by_hash(crystals: pl.DataFrame, params: SplitParams) -> pl.Series:

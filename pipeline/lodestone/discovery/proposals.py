@@ -83,7 +83,13 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         seed: Root seed.
     """
     elements = frozenset(state.references["element"])
-    known = Known(state.crystals, elements, params.max_sites, params.max_elements)
+    known = Known(
+        crystals=state.crystals,
+        elements=elements,
+        max_sites=params.max_sites,
+        max_elements=params.max_elements,
+        incomplete=state.incomplete_systems(),
+    )
     rules = Rules(
         known=frozenset(state.crystals["decorated_prototype"]),
         tried=frozenset(state.attempts["decorated_prototype"]),

@@ -22,6 +22,7 @@ from lodestone.errors import WaitingError
 from lodestone.oracles.base import Label, Labeller
 from lodestone.runtime.seeds import child_generator
 from lodestone.schemas import view_columns
+from lodestone.stability.density import depths
 
 
 def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, label: Labeller) -> RoundResult:
@@ -70,6 +71,7 @@ def verify_choice(name: str, state: RoundState, choice: Choice, params: Params, 
         state.hull(),
         plausible=params.validate_.formation_energy,
         tolerance=params.discovery.stability_tolerance,
+        max_depth=params.discovery.max_depth,
     )
     following = next_state(name, state, acquired, verifications, params)
     metrics = dict(choice.counts) | _metrics(verifications, state, following)
@@ -112,6 +114,10 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
         "n_stable_end": _n_stable(after.crystals),
         "n_discovered": int(verifications["is_stable"].sum()),
         "n_discovered_total": int(after.attempts["is_stable"].sum()),
+        "n_discovered_formulas": verifications.filter("is_stable")["formula_pretty"].n_unique(),
+        "depth": depths(verifications.filter("is_stable")["energy_above_hull"]),
+        "n_hull_incomplete": int(verifications["hull_is_incomplete"].sum()),
+        "n_hull_incomplete_total": int(after.attempts["hull_is_incomplete"].sum()),
         "n_known_crystals": len(after.crystals),
     }
 

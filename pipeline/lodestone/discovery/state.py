@@ -35,6 +35,10 @@ class RoundState:
         fractions = atomic_fractions(self.crystals["atomic_numbers"].to_list())
         return ConvexHull(fractions, self.crystals["formation_energy_per_atom"].to_numpy())
 
+    def incomplete_systems(self) -> frozenset[str]:
+        """Chemical systems in which a crystal lay so deep below the hull that phases must be missing."""
+        return frozenset(self.attempts.filter("hull_is_incomplete")["chemsys"])
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -70,8 +74,8 @@ def next_state(
     name: str, state: RoundState, acquired: pl.DataFrame, verifications: pl.DataFrame, params: Params
 ) -> RoundState:
     """Add the results of a round: new crystals on a new hull, and the candidates that were tried."""
-    tried = acquired.select("material_id", "decorated_prototype", pl.lit(name).alias("round")).join(
-        verifications.select("material_id", "is_stable"), on="material_id", maintain_order="left"
+    tried = acquired.select("material_id", "decorated_prototype", "chemsys", pl.lit(name).alias("round")).join(
+        verifications.select("material_id", "is_stable", "hull_is_incomplete"), on="material_id", maintain_order="left"
     )
     attempts = pl.concat([state.attempts, tried.drop("material_id")])
     new = verifications.filter("is_new")

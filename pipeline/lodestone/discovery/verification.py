@@ -16,6 +16,7 @@ from lodestone.discovery.state import RoundState
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
 from lodestone.schemas import VIEW_COLUMNS
+from lodestone.stability.density import compounds_within
 from lodestone.stability.hull import ConvexHull, describe_decomposition
 from lodestone.stability.references import formation_energies
 
@@ -59,6 +60,7 @@ def verify(
     *,
     plausible: tuple[float, float] = (-10.0, 10.0),
     tolerance: float = 0.0,
+    max_depth: float = float("inf"),
 ) -> pl.DataFrame:
     """The table of verifications, rejected candidates included.
 
@@ -70,6 +72,7 @@ def verify(
         hull: Hull of the known crystals.
         plausible: Range of formation energies, eV/atom; values outside are artifacts of the oracle and rejected.
         tolerance: How far below the best known crystal of its formula a crystal must lie to count as stable, eV/atom.
+        max_depth: A new crystal further than this below the hull shows that phases are missing there, eV/atom.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]
     candidates = acquired.select(
@@ -84,15 +87,17 @@ def verify(
     ).with_columns(
         pl.Series("status", [label.status for label in judged], dtype=pl.String),
         pl.Series("n_steps", [label.n_steps for label in judged], dtype=pl.Int32),
+        pl.Series("n_competing_phases", compounds_within(acquired["chemsys"], state.crystals), dtype=pl.Int32),
     )
     good = {name: label for name, label in zip(acquired["material_id"], judged, strict=True) if label.ok}
     relaxed = describe([label.crystal for label in good.values() if label.crystal is not None]).with_columns(
         pl.Series("material_id", list(good), dtype=pl.String),
         pl.Series("energy_per_atom", [label.energy_per_atom for label in good.values()], dtype=pl.Float64),
     )
-    relaxed = _against_hull(relaxed, state, hull, tolerance).drop("formula_pretty", "chemsys", "nsites")
+    relaxed = _with_verdicts(_against_hull(relaxed, state, hull, tolerance), max_depth)
+    relaxed = relaxed.drop("formula_pretty", "chemsys", "nsites")
     table = candidates.join(relaxed, on="material_id", how="left", maintain_order="left")
-    return table.with_columns(pl.col("is_new", "is_stable").fill_null(value=False))
+    return table.with_columns(pl.col("is_new", "is_stable", "hull_is_incomplete").fill_null(value=False))
 
 
 def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, float]) -> Label:
@@ -119,10 +124,15 @@ def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, to
         pl.Series("decomposition", decompositions, dtype=pl.String),
         pl.Series("same_as", [twins.get(name) for name in relaxed["material_id"]], dtype=pl.String),
         pl.Series("stable_below", _limits(relaxed, state.crystals, tolerance), dtype=pl.Float64),
-    ).with_columns(
-        is_new=pl.col("same_as").is_null(),
-        is_stable=pl.col("same_as").is_null() & (pl.col("energy_above_hull") <= pl.col("stable_below")),
     )
+
+
+def _with_verdicts(relaxed: pl.DataFrame, max_depth: float) -> pl.DataFrame:
+    """Whether each crystal is new, a hit, or so deep below the hull that phases must be missing there."""
+    is_new = pl.col("same_as").is_null()
+    below = is_new & (pl.col("energy_above_hull") <= pl.col("stable_below"))
+    deep = pl.col("energy_above_hull") < -max_depth
+    return relaxed.with_columns(is_new=is_new, is_stable=below & ~deep, hull_is_incomplete=below & deep)
 
 
 def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, tolerance: float) -> list[float]:

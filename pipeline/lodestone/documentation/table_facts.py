@@ -42,7 +42,7 @@ below the hull of the others. Which hull it is matters, because a hull sinks as 
 | `Labelled`, `Crystals`: `energy_above_hull` | of all crystals in that very file; 0 on the hull, never negative |
 | `Candidates`: `energy_above_hull_pred` | known at the start of the round; negative below it |
 | `Verifications`: `energy_above_hull` | known at the start of the round; negative below it. It counts for hits |
-| `Discoveries`: `energy_above_hull_start` | the same |
+| `Discoveries`: `energy_above_hull_start` | the same; at most `discovery.max_depth` below it, or it is no discovery |
 | `Discoveries`: `energy_above_hull` | at the end of the campaign |
 
 ## Splits
@@ -100,6 +100,7 @@ _LAYOUT = Layout()
 _ROUND = RoundLayout(_LAYOUT.rounds / "<round>")
 _ID, _BY_ID = "`material_id`", "by `material_id`"
 _DRIFT = "`lodestone drift`"
+_AUDIT = "`lodestone audit`"
 _SILENT = "Empty energies, hull distances and dates are what the source did not say."
 
 FACTS: dict[str, Facts] = {
@@ -138,7 +139,7 @@ FACTS: dict[str, Facts] = {
         "A refused relaxation has no energies and no crystal; `status` says why it was refused.",
     ),
     "Discoveries": Facts(
-        (REPORTS / "discoveries.parquet",), ("report",), (), _ID,
+        (REPORTS / "discoveries.parquet",), ("report",), (_AUDIT,), _ID,
         "round after round, the deepest below the hull first",
     ),
     "Drift": Facts(

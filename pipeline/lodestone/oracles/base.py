@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from lodestone.config.sections import OracleParams
 from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
 
 OUT_OF_MEMORY = "out_of_memory"
 WORKER_DIED = "worker_died"
@@ -116,6 +117,14 @@ class Oracle(ABC):
     @abstractmethod
     def caveat(self) -> str:
         """Limitations of its labels, in whole sentences; a class attribute is enough."""
+
+    def static(self) -> Oracle:
+        """The same oracle for crystals that stay as they are: energies without a relaxation, as labels of their own.
+
+        Raises:
+            LodestoneError: If it has none; an oracle that has overrides this.
+        """
+        raise LodestoneError(f"the oracle {self.name} relaxes every crystal", "let it: `lodestone audit --relax`")
 
     @property
     def name(self) -> str:

@@ -49,10 +49,39 @@ class CHGNetOracle(Oracle):
         """On a GPU, which worker processes would compete for."""
         return _device() != "cpu"
 
+    def static(self) -> StaticCHGNetOracle:
+        """CHGNet's energies of crystals as they are."""
+        return StaticCHGNetOracle(self.settings)
+
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
         """Relax one crystal after the other; see :class:`lodestone.oracles.base.Oracle`."""
         for index, crystal in enumerate(crystals):
             yield index, _relax(crystal, self.settings)
+
+
+class StaticCHGNetOracle(CHGNetOracle):
+    """Energies by CHGNet of crystals as they are: never below what :class:`CHGNetOracle` relaxes them to."""
+
+    @property
+    def name(self) -> str:
+        """That of the oracle that relaxes, marked, so that the two share no label."""
+        return f"{super().name}-static"
+
+    def label_settings(self) -> dict[str, Any]:
+        """What does not concern a relaxation."""
+        kept = ("min_distance_ratio", "min_energy_per_atom")
+        return {name: value for name, value in super().label_settings().items() if name in kept}
+
+    def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
+        """One energy for each crystal; see :class:`lodestone.oracles.base.Oracle`."""
+        limits = self.label_settings()
+        for index, crystal in enumerate(crystals):
+            atoms = crystal.to_ase()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                energy = float(_calculator(_device()).get_potential_energy(atoms) / len(atoms))
+            reason = sanity.fault(crystal, crystal, energy, **limits)
+            yield index, Label("ok", energy, crystal) if reason is None else Label(reason)
 
 
 def _relax(crystal: Crystal, settings: CHGNetSettings) -> Label:

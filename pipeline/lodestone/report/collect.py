@@ -31,6 +31,7 @@ COUNTS = (
     "n_stable_end",
     "n_discovered",
     "n_discovered_total",
+    "n_hull_incomplete",
 )
 
 

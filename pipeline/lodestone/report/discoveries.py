@@ -43,6 +43,17 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     return table.select(list(Discoveries.to_schema().columns))
 
 
+def incomplete_finds(campaign: CampaignData) -> pl.DataFrame:
+    """Candidates too deep below the hull to be discoveries, round after round, the deepest first.
+
+    Columns as in :class:`lodestone.schemas.Verifications`.
+    """
+    return pl.concat(
+        data.verifications.filter("hull_is_incomplete").sort("energy_above_hull", "material_id")
+        for data in campaign.rounds
+    )
+
+
 def write_cifs(table: pl.DataFrame, oracle: Mapping[str, Any], folder: Path) -> None:
     """Write one CIF per discovery and delete those left from an earlier campaign.
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from lodestone.report import rows
 from lodestone.report.collect import CampaignData
+from lodestone.report.discoveries import incomplete_finds
 from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
 from lodestone.report.html import page, plot
 from lodestone.report.hull_figures import binary_figure, ternary_figure
@@ -31,9 +32,9 @@ def render(campaign: CampaignData, discoveries: pl.DataFrame) -> str:
 
 
 def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any]:
-    last = campaign.rounds[-1]
+    last, summary = campaign.rounds[-1], campaign_summary(campaign, discoveries)
     return {
-        "summary": campaign_summary(campaign, discoveries),
+        "summary": summary,
         "proposed": sum(data.counts["n_proposed"] for data in campaign.rounds),
         "last": last.name,
         "last_hits": {who: rows.hit_rate(rate) for who, rate in last.hit_rate.items()},
@@ -48,6 +49,9 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "rounds": rows.round_rows(campaign),
         "uncertainty": rows.uncertainty_rows(campaign.rounds[-1]),
         "discoveries": rows.discovery_rows(discoveries),
+        "incomplete": rows.incomplete_rows(incomplete_finds(campaign)),
+        "depth": {name: milli(summary["depth"][name]) for name in ("median", "max")},
+        "max_depth": milli(campaign.params.discovery.max_depth),
         "funnel": rows.funnel_rows(campaign),
         "rejections": rows.rejection_rows(campaign),
         "rejected": rows.rejected_candidates(campaign),

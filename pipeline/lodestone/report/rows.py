@@ -30,13 +30,33 @@ STEPS = (
     ("screened", "Kept by the screening"),
     ("verified", "Given to the oracle"),
     ("ok", "Relaxation accepted"),
-    ("stable", "New and stable"),
+    ("below", "New, and on or below the hull"),
+    ("stable", "Not too deep below it: discoveries"),
 )
 
 
 def discovery_rows(discoveries: pl.DataFrame) -> list[dict[str, Any]]:
     """One row per discovery, in the order of the table."""
     return [_discovery(row) for row in discoveries.iter_rows(named=True)]
+
+
+def incomplete_rows(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """One row per crystal too deep below the hull to be a discovery."""
+    return [
+        {
+            "id": row["material_id"],
+            "formula": markup.formula(row["formula_pretty"]),
+            "name": row["formula_pretty"],
+            "chemsys": row["chemsys"].replace("-", "–"),
+            "round": row["round"],
+            "by": row["acquired_by"],
+            "start": row["energy_above_hull"],
+            "start_text": markup.milli(row["energy_above_hull"]),
+            "phases": row["n_competing_phases"],
+            "decomposition": markup.decomposition(row["decomposition"] or ""),
+        }
+        for row in table.iter_rows(named=True)
+    ]
 
 
 def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
@@ -52,6 +72,7 @@ def round_rows(campaign: CampaignData) -> list[dict[str, Any]]:
             "claimed": {who: markup.percent(rate) for who, rate in data.predicted_hit_rate.items()},
             "stable": f"{data.counts['n_stable_start']:,} → {data.counts['n_stable_end']:,}",
             "discovered": data.counts["n_discovered"],
+            "incomplete": data.counts["n_hull_incomplete"],
             "total": data.counts["n_discovered_total"],
         }
         for data in campaign.rounds
@@ -154,6 +175,7 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
         "by": row["acquired_by"],
         "start": row["energy_above_hull_start"],
         "start_text": markup.milli(row["energy_above_hull_start"]),
+        "phases": row["n_competing_phases"],
         "end": row["energy_above_hull"],
         "end_text": markup.milli(row["energy_above_hull"]),
         "on_hull": row["energy_above_hull"] <= ON_HULL,
@@ -179,6 +201,7 @@ def _funnel(data: RoundData) -> dict[str, int]:
         "screened": counts["n_screened"],
         "verified": counts["n_verified"],
         "ok": counts["n_ok"],
+        "below": counts["n_discovered"] + counts["n_hull_incomplete"],
         "stable": counts["n_discovered"],
     }
 

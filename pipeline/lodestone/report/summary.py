@@ -9,6 +9,7 @@ import polars as pl
 
 from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
+from lodestone.stability.density import depths
 
 
 def rounds_table(campaign: CampaignData) -> pl.DataFrame:
@@ -37,16 +38,24 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "n_verified": sum(data.counts["n_verified"] for data in campaign.rounds),
         "n_discoveries": discoveries.height,
         "n_discoveries_on_final_hull": n_on_final_hull(discoveries),
+        "n_formulas": discoveries["formula_pretty"].n_unique(),
+        "depth": depths(discoveries["energy_above_hull_start"]),
+        "n_hull_incomplete": sum(data.counts["n_hull_incomplete"] for data in campaign.rounds),
         "test_mae": {name: last.test[name].mae for name in last.predictors},
         "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
     }
 
 
 def headline(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, float | int | None]:
-    """The few numbers in `metrics/summary.json`: discoveries, last round's test error, hit rates over all rounds."""
+    """The few numbers in `metrics/summary.json`, for one line of `dvc metrics show`.
+
+    Discoveries, their formulas and median depth below the hull (eV/atom); the last round's test error; hit rates over
+    all rounds.
+    """
     figures: dict[str, float | int | None] = {
         "discoveries": discoveries.height,
-        "on_final_hull": n_on_final_hull(discoveries),
+        "formulas": discoveries["formula_pretty"].n_unique(),
+        "depth": depths(discoveries["energy_above_hull_start"])["median"],
     }
     figures["test_mae"] = campaign.rounds[-1].test[ENSEMBLE].mae
     for who in ("model", "random"):
@@ -69,4 +78,4 @@ def _row(index: int, data: RoundData) -> dict[str, Any]:
         row |= {f"hit_rate_{who}_hits": rate.hits, f"hit_rate_{who}_n": rate.n}
     row |= {f"verified_mae_{name}": data.verified_mae[name] for name in data.predictors}
     row |= {"n_verified": data.counts["n_verified"], "n_stable": data.counts["n_stable_end"]}
-    return row | {name: data.counts[name] for name in ("n_discovered", "n_discovered_total")}
+    return row | {name: data.counts[name] for name in ("n_discovered", "n_discovered_total", "n_hull_incomplete")}

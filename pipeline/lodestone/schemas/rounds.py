@@ -13,8 +13,16 @@ class Attempts(Contract):
     """Every candidate ever given to the oracle, so that none is proposed again."""
 
     decorated_prototype: str = field("Composition and prototype as proposed", unique=True)
+    chemsys: str = field("Chemical system", str_length={"min_value": 1})
     round: str = field("Round that spent its budget on it")
     is_stable: bool = field("Whether it was a discovery")
+    hull_is_incomplete: bool = field(
+        "Whether it lay more than `discovery.max_depth` below the hull: later rounds propose in its system first"
+    )
+
+    _verdicts = check(
+        "a discovery is no sign of an incomplete hull", ~(pl.col("is_stable") & pl.col("hull_is_incomplete"))
+    )
 
 
 class Proposed(Lenient):
@@ -65,6 +73,11 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
     energy_above_hull: pl.Float64 = field(
         "Distance to the hull known at the start of the round; negative below it", "eV/atom", nullable=True
     )
+    n_competing_phases: pl.Int32 = field(
+        "How dense the hull is here: compounds (formulas) known at the start of the round in its chemical system and "
+        "subsystems",
+        ge=0,
+    )
     decomposition: str = field("Phases of the hull at the start of the round at this composition", nullable=True)
     same_as: str = field(
         "Known crystal, or lower candidate of the round, that the relaxed crystal is: by label, or atom by atom",
@@ -78,7 +91,14 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
         nullable=True,
         le=0,
     )
-    is_stable: bool = field("New, and not above the hull at the start of the round (see stable_below)")
+    is_stable: bool = field(
+        "A hit: new, not above the hull at the start of the round (see stable_below), and not more than "
+        "`discovery.max_depth` below it"
+    )
+    hull_is_incomplete: bool = field(
+        "New, and more than `discovery.max_depth` below the hull at the start of the round: phases must be missing "
+        "there, so that it is no discovery; it joins the known crystals all the same"
+    )
     spacegroup_number: pl.Int32 = field("Space group of the relaxed crystal", nullable=True)
     prototype: str = field("Prototype of the relaxed crystal", nullable=True)
     decorated_prototype: str = field("Composition and prototype of the relaxed crystal", nullable=True)
@@ -100,14 +120,22 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
         pl.col("is_new") == ((pl.col("status") == "ok") & pl.col("same_as").is_null()),
     )
     _stable = check(
-        "is_stable says: new, and not above stable_below",
-        pl.col("is_stable")
+        "is_stable says: new, and not above stable_below; or else hull_is_incomplete does, never both",
+        (pl.col("is_stable").cast(pl.Int8) + pl.col("hull_is_incomplete").cast(pl.Int8))
         == (pl.col("is_new") & (pl.col("energy_above_hull") <= pl.col("stable_below")).fill_null(value=False)),
+    )
+    _deeper = check(
+        "what shows an incomplete hull lies deeper than any discovery of its round",
+        ~pl.col("hull_is_incomplete")
+        | (
+            pl.col("energy_above_hull")
+            < pl.col("energy_above_hull").filter("is_stable").min().over("round").fill_null(0.0)
+        ),
     )
 
 
 class Discoveries(Sound, Proposed):
-    """Crystals found by the campaign: stable against the hull at the start of their round."""
+    """Crystals found by the campaign: on the hull at the start of their round, or at most `max_depth` below it."""
 
     round: str = field("Round that found it")
     acquired_by: str = field("'model' or 'random'", isin=["model", "random"])
@@ -118,4 +146,9 @@ class Discoveries(Sound, Proposed):
         "Against the hull at the start of its round (negative: below it)", "eV/atom", le=0
     )
     energy_above_hull: pl.Float64 = field("Against the hull at the end of the campaign", "eV/atom", ge=0)
+    n_competing_phases: pl.Int32 = field(
+        "How dense the hull is here: compounds (formulas) known at the start of its round in its chemical system and "
+        "subsystems",
+        ge=0,
+    )
     decomposition: str = field("What it would decompose to on the hull at the start of its round")

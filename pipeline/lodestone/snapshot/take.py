@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from lodestone.config.sections import SnapshotParams
@@ -14,7 +15,7 @@ from lodestone.errors import LodestoneError
 from lodestone.runtime.progress import track
 from lodestone.schemas import Rejections, Snapshot
 from lodestone.snapshot.energies import complete_energies, lacks_energies
-from lodestone.snapshot.filters import apply_filters
+from lodestone.snapshot.filters import apply_filters, of_chemistry
 from lodestone.snapshot.provenance import content_hash, package_versions
 from lodestone.snapshot.source import Source, opened
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
@@ -55,6 +56,28 @@ def take_snapshot(params: SnapshotParams, seed: int) -> tuple[pl.DataFrame, pl.D
         raise _nothing_usable(rejections, len(chosen))
     counts = {"source": len(source.outline), "filters": steps, "rejected": len(rejections), "snapshot": len(table)}
     return table, rejections, _provenance(params, seed, source, counts, table) | computed
+
+
+def crystals_of_systems(source: Source, systems: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The crystals of a source that lie in some chemical systems or their subsystems.
+
+    Args:
+        source: An opened source.
+        systems: Elements joined by ``-``.
+
+    Returns:
+        A table of the contract :class:`lodestone.schemas.Snapshot`, in which what a row says of its composition has
+        given way to what its structure is, and a table of :class:`lodestone.schemas.Rejections`.
+    """
+    outline, unread, _ = _completed(source)
+    nameless, kept = _identified(of_chemistry(outline, systems, "chemical_systems"))
+    table, broken = _read(source, kept)
+    numbers = [np.array(row) for row in table["atomic_numbers"]]
+    table = table.with_columns(
+        pl.Series("formula_pretty", list(map(reduced_formula, numbers)), dtype=pl.String),
+        pl.Series("chemsys", list(map(chemical_system, numbers)), dtype=pl.String),
+    )
+    return of_chemistry(table, systems, "chemical_systems"), pl.concat([unread, nameless, broken])
 
 
 def _nothing_usable(rejections: pl.DataFrame, total: int) -> LodestoneError:

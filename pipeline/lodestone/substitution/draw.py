@@ -12,6 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
+from lodestone.crystals.elements import SYMBOLS
 from lodestone.substitution.probabilities import substitution_probabilities
 
 LEAST_PROBABILITY = 0.001  # GNoME's
@@ -21,7 +22,15 @@ MOST_REPLACED = 2  # elements of one parent
 Replacement = tuple[tuple[int, int], ...]  # pairs of atomic numbers (old, new)
 
 _IDEA = np.dtype(
-    [("key", "f8"), ("probability", "f8"), ("parent", "i4"), ("old", "u1", 2), ("new", "u1", 2), ("number", "i8")]
+    [
+        ("later", "?"),
+        ("key", "f8"),
+        ("probability", "f8"),
+        ("parent", "i4"),
+        ("old", "u1", 2),
+        ("new", "u1", 2),
+        ("number", "i8"),
+    ]
 )
 _AT_ONCE = 1 << 18  # ideas sorted together
 
@@ -48,8 +57,11 @@ def draw_substitutions(
     *,
     least: float = LEAST_PROBABILITY,
     at_first: int = 10_000,
+    urgent: Sequence[np.ndarray] = (),
 ) -> Iterator[Substitution]:
     """All substitutions of one or two elements, in an order drawn with their probabilities as weights.
+
+    Which ones are urgent changes no draw: they come first, in the order they would have had among each other.
 
     Args:
         parents: Distinct atomic numbers of each crystal, ascending.
@@ -57,11 +69,14 @@ def draw_substitutions(
         rng: Decides the order.
         least: Smallest probability; impossible replacements are always left out.
         at_first: Length of the first head that is kept.
+        urgent: Chemical systems, atomic numbers each; substitutions that lead to one of them, or to a part of one, come
+            first.
     """
+    systems = _membership(urgent)
     noise, read, length = rng.bit_generator.state, 0, at_first
     while True:
         rng.bit_generator.state = noise
-        head = _head(parents, allowed, rng, least, length)
+        head = _head(parents, allowed, rng, least=least, length=length, systems=systems)
         for idea in head[read:]:
             pairs = zip(idea["old"].tolist(), idea["new"].tolist(), strict=True)
             replacement = tuple((old, new) for old, new in pairs if old)
@@ -72,7 +87,13 @@ def draw_substitutions(
 
 
 def _head(
-    parents: Sequence[np.ndarray], allowed: np.ndarray, rng: np.random.Generator, least: float, length: int
+    parents: Sequence[np.ndarray],
+    allowed: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    least: float,
+    length: int,
+    systems: np.ndarray,
 ) -> np.ndarray:
     """The first ideas of the order."""
     kept, waiting, n_waiting, number = np.empty(0, _IDEA), [], 0, 0
@@ -80,6 +101,7 @@ def _head(
         ideas = _of_parent(present, allowed, least)
         ideas["parent"], ideas["number"] = parent, number + np.arange(len(ideas))
         ideas["key"] = -(np.log(ideas["probability"]) + rng.gumbel(size=len(ideas)))
+        ideas["later"] = ~_leads_into(systems, present, ideas)
         number += len(ideas)
         waiting.append(ideas)
         n_waiting += len(ideas)
@@ -90,7 +112,26 @@ def _head(
 
 def _first(batches: Sequence[np.ndarray], length: int) -> np.ndarray:
     ideas = np.concatenate(batches)
-    return ideas[np.lexsort((ideas["number"], ideas["key"]))[:length]]
+    return ideas[np.lexsort((ideas["number"], ideas["key"], ideas["later"]))[:length]]
+
+
+def _membership(systems: Sequence[np.ndarray]) -> np.ndarray:
+    """Whether each element belongs to each system, shape ``(s, elements)``; 0, which is no element, belongs to all."""
+    member = np.zeros((len(systems), len(SYMBOLS)), dtype=bool)
+    member[:, 0] = True
+    for row, system in zip(member, systems, strict=True):
+        row[system] = True
+    return member
+
+
+def _leads_into(systems: np.ndarray, present: np.ndarray, ideas: np.ndarray) -> np.ndarray:
+    """Which ideas lead into one of the systems or a part of it: they replace every element that is foreign there."""
+    inside = np.zeros(len(ideas), dtype=bool)
+    foreign = (~systems[:, present]).sum(axis=1)
+    near = foreign <= MOST_REPLACED
+    for member, count in zip(systems[near], foreign[near], strict=True):
+        inside |= member[ideas["new"]].all(axis=1) & ((~member[ideas["old"]]).sum(axis=1) == count)
+    return inside
 
 
 def _of_parent(present: np.ndarray, allowed: np.ndarray, least: float) -> np.ndarray:

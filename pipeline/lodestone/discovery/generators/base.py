@@ -53,12 +53,14 @@ class Known:
         elements: Elements that candidates may contain: those with a reference energy.
         max_sites: Maximum number of sites in the cell.
         max_elements: Maximum number of elements in a candidate.
+        incomplete: Chemical systems, as ``Cl-Na``, whose hull lacks phases; propose in them and their subsystems first.
     """
 
     crystals: pl.DataFrame
     elements: frozenset[str]
     max_sites: int
     max_elements: int
+    incomplete: frozenset[str] = frozenset()
 
 
 class Generator(Protocol):

@@ -45,7 +45,10 @@ class SubstitutionGenerator:
     settings: SubstitutionParams
 
     def propose(self, known: Known, rng: np.random.Generator, limit: int) -> Iterator[Proposal]:
-        """Draw without replacement, likelier substitutions first; see :class:`Generator`."""
+        """Draw without replacement, likelier substitutions first, of those the ones in incomplete systems first.
+
+        See :class:`Generator`.
+        """
         parents = self._parents(known)
         names, labels = known.crystals["material_id"].to_list(), known.crystals["decorated_prototype"].to_list()
         crystals = decode(known.crystals)
@@ -53,7 +56,9 @@ class SubstitutionGenerator:
         elements = [np.unique(crystals[row].atomic_numbers) for row in parents]
         allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in known.elements))
         least = self.settings.min_substitution_probability
-        for substitution in draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit):
+        urgent = [np.array([ATOMIC_NUMBERS[x] for x in name.split("-")]) for name in sorted(known.incomplete)]
+        drawn = draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit, urgent=urgent)
+        for substitution in drawn:
             row = parents[substitution.parent]
             child = volumes.rescale(crystals[row], crystals[row].with_elements(dict(substitution.replacement)))
             label = relabel(labels[row], substitution.replacement)

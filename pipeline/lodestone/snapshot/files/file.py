@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 FORMATS = (".parquet", ".jsonl", ".ndjson", ".xyz", ".extxyz", ".json", ".json.gz", ".zip")
 
+_ANY = dict.fromkeys(LABEL_COLUMNS, "any")  # names no functional and no scheme, so that nothing is refused
+
 Structures = Callable[[pl.DataFrame], Sequence[Any]]
 
 
@@ -86,6 +88,26 @@ def read_file(params: FileParams) -> Source:
     )
 
 
+def read_structures(path: Path) -> Source:
+    """Open a file or folder for its structures alone, whatever its energies are; see :func:`read_file`.
+
+    Raises:
+        LodestoneError: If it is missing or damaged, or a column is missing or of the wrong type.
+    """
+    if not path.exists():
+        raise LodestoneError(f"{path} does not exist", "correct the path")
+    content = _read(path, _ANY)
+    table = content.table
+    if not {"energy_per_atom", "formation_energy_per_atom"} & set(table.columns):
+        table = table.with_columns(energy_per_atom=pl.lit(None, pl.Float64))
+    return Source(
+        make_outline(table, str(path)),
+        content.structures,
+        **_ANY,
+        facts={"file": path.name, "file_hash": content.file_hash},
+    )
+
+
 def rows_of(table: pl.DataFrame) -> Structures:
     """Structures of the rows of a table, by position; our own columns take precedence over ``structure``."""
     has_own = set(OWN_COLUMNS) <= set(table.columns)
@@ -126,7 +148,7 @@ def _read(path: Path, labels: Mapping[str, str]) -> _Content:
             table, structures = read(path)
             return _Content(table, structures if callable(structures) else _by_row(structures), {}, _file_hash(path))
     raise LodestoneError(
-        f"snapshot.path: {path} is neither parquet nor JSON lines, nor any other format that is read",
+        f"{path} is neither parquet nor JSON lines, nor any other format that is read",
         f"give a file that ends in {', '.join(FORMATS)}, a folder of CIF or POSCAR files with a table energies.csv, or "
         "runs of VASP",
     )

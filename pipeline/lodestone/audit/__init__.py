@@ -1,0 +1,1 @@
+"""Discoveries held against phases that the campaign did not know: which survive, which are known, which fall."""
