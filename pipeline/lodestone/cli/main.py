@@ -27,7 +27,22 @@ from lodestone.runtime.working_tree import refuse_foreign_package
 from lodestone.stage import TRACEBACK_VARIABLE, guarded
 
 # Each module adds its parsers; this is their order in the help.
-COMMANDS = (discover, candidates, labels, check, init, publish, ui, audit, gate, exchange, drift, replay, reference, docs)
+COMMANDS = (
+    discover,
+    candidates,
+    labels,
+    check,
+    init,
+    publish,
+    ui,
+    audit,
+    gate,
+    exchange,
+    drift,
+    replay,
+    reference,
+    docs,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

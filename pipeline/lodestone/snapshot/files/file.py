@@ -103,7 +103,8 @@ def read_structures(path: Path) -> Source:
     return Source(
         make_outline(table, str(path)),
         content.structures,
-        **_ANY,
+        label_method=_ANY["label_method"],
+        correction_scheme=_ANY["correction_scheme"],
         facts={"file": path.name, "file_hash": content.file_hash},
     )
 
