@@ -78,6 +78,11 @@ def test_parameter_files_of_the_repository(path):
         ({"discovery__max_depth": None}, "discovery.max_depth: Input should be a valid number"),
         ({"discovery__threshold": float("nan")}, "discovery.threshold: Input should be a finite number"),
         (
+            {"discovery__charge_balance": "loose"},
+            "discovery.charge_balance: Input should be 'strict', 'common' or 'off'",
+        ),
+        ({"discovery__charge_balance": 1}, "discovery.charge_balance: Input should be 'strict', 'common' or 'off'"),
+        (
             {"snapshot__source": "mp"},
             "snapshot: there is no source 'mp'; there are: file, materials_project, optimade, reference",
         ),
@@ -187,6 +192,25 @@ def test_parameters_are_frozen():
     for section, name in ((params, "seed"), (params.oracle, "fmax"), (params.rounds["round_0"], "budget")):
         with pytest.raises(ValidationError, match="frozen"):
             setattr(section, name, 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("strict", "strict"),
+        ("common", "common"),
+        ("off", "off"),
+        ("'off'", "off"),
+        ("true", "strict"),
+        ("false", "off"),
+    ],
+)
+def test_charge_rules_by_name_and_as_earlier_files_have_them(tmp_path, written, read):
+    text, line = PARAMS_FILE.read_text(encoding="utf-8"), "charge_balance: common"
+    assert line in text
+    path = tmp_path / "params.yaml"
+    path.write_text(text.replace(line, f"charge_balance: {written}"), encoding="utf-8")
+    assert load_params(path).discovery.charge_balance == read
 
 
 def test_views_by_name():

@@ -18,6 +18,7 @@ from lodestone.discovery.round import run_round
 from lodestone.discovery.state import RoundState
 from lodestone.schemas import Crystals
 from lodestone.stability.references import elemental_references
+from lodestone.substitution.charges import STRICT
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,6 +109,7 @@ def substitute(discovery):
             tried=tried,
             elements=elements,
             filters=filters or Filters(),
+            charge_rule=STRICT,
             **limits,
         )
         limit = limit or discovery.max_proposals

@@ -1,15 +1,18 @@
 """What every generator must obey, and generators that take turns."""
 
 import json
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
+import polars as pl
 import pytest
 
 from lodestone.config.sections import Filters
 from lodestone.crystals.crystal import Crystal
 from lodestone.discovery.generators.base import Proposal
-from lodestone.discovery.proposals import Rules, collect
+from lodestone.discovery.proposals import Rules, collect, propose
+from lodestone.errors import LodestoneError
 
 ELEMENTS = frozenset("Na K Cs Mg Cl Br O".split())
 RULES = {"known": frozenset(), "tried": frozenset(), "elements": ELEMENTS, "filters": Filters()}
@@ -59,8 +62,27 @@ def test_the_filters_of_the_snapshot_bind_every_generator(filters):
 
 
 def test_charge_balance_can_be_left_to_the_oracle():
-    kept = collect({"toy": iter([salt(MG, CL)])}, Rules(**RULES | {"charge_balance": False}), 10)
+    kept = collect({"toy": iter([salt(MG, CL)])}, Rules(**RULES | {"charge_rule": None}), 10)
     assert len(kept.items) == 1
+
+
+def test_the_parameters_choose_the_charge_rule(start, params):
+    dropped = {}
+    for name in ("strict", "common", "off"):
+        section = params.discovery.model_copy(update={"charge_balance": name})
+        dropped[name] = propose("round_0", start, section, Filters(), params.seed).dropped["unbalanced"]
+    assert dropped["strict"] > dropped["common"] > dropped["off"] == 0
+
+
+def test_elements_without_oxidation_states_need_a_filter_or_no_rule(start, params):
+    argon = start.references.head(1).with_columns(pl.lit("Ar").alias("element"))
+    state = replace(start, references=pl.concat([start.references, argon]))
+    with pytest.raises(LodestoneError, match="no oxidation states are known of Ar"):
+        propose("round_0", state, params.discovery, Filters(), params.seed)
+    elements = tuple(start.references["element"])
+    assert propose("round_0", state, params.discovery, Filters(elements=elements), params.seed).items
+    section = params.discovery.model_copy(update={"charge_balance": "off"})
+    assert propose("round_0", state, section, Filters(), params.seed).items
 
 
 def test_generators_take_turns_and_share_no_candidate():

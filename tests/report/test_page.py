@@ -153,7 +153,7 @@ def test_funnel_narrows_to_the_discoveries(campaign: CampaignData) -> None:
     assert funnel["Ideas of the generators"] == ["2,855"] * 3
     assert funnel["New: not known, tried or drawn before"] == ["2,705"] * 3
     assert funnel["In the chemistry of the snapshot, not too large"] == ["2,700"] * 3
-    assert funnel["Charge balanced, or without anions"] == ["2,000"] * 3
+    assert funnel["Charge balanced, or without anions (rule: common)"] == ["2,000"] * 3
     found = [str(data.verifications["is_stable"].sum()) for data in campaign.rounds]
     deep = [
         str(data.verifications.select(pl.col("is_stable") | pl.col("hull_is_incomplete")).sum().item())

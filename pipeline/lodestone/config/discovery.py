@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
 
@@ -23,6 +23,11 @@ def _by_the_generator(content: Any) -> Any:
     return GENERATORS.settings(content["name"], content) if named else content
 
 
+def _named(rule: Any) -> Any:
+    """Earlier versions knew one rule, on or off; and YAML reads a bare ``off`` as false."""
+    return {True: "strict", False: "off"}[rule] if isinstance(rule, bool) else rule
+
+
 def _is_acquisition(name: str) -> str:
     return ACQUISITIONS[name].name
 
@@ -36,9 +41,11 @@ class DiscoveryParams(Section):
     max_proposals: Count = Field(description="candidates screened per round, drawn with the named seed")
     max_sites: Count = Field(description="largest cell proposed")
     max_elements: int = Field(ge=2, description="most elements in a candidate")
-    charge_balance: bool = Field(
-        True,
-        description="candidates with anions must be neutral by common oxidation states; others have none to balance",
+    charge_balance: Annotated[Literal["strict", "common", "off"], BeforeValidator(_named)] = Field(
+        "common",
+        description="candidates with anions must be neutral by the oxidation states that crystals are reported with: "
+        "each element in one usual state (strict); also in rarer ones, in two at once, and with bonds between anions "
+        "(common)",
     )
     threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
     stability_tolerance: float = Field(

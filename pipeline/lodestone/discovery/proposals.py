@@ -15,7 +15,7 @@ from lodestone.crystals.soundness import why_unsound
 from lodestone.discovery.generators.base import Generator, Known, Proposal
 from lodestone.discovery.state import RoundState
 from lodestone.runtime.seeds import child_generator
-from lodestone.substitution.oxidation_states import is_neutral
+from lodestone.substitution.charges import COMMON, ChargeRule, charge_rule, check_states, is_neutral
 
 DROPPED = ("known", "tried", "repeated", "outside", "unbalanced")
 
@@ -31,7 +31,7 @@ class Rules:
         filters: Chemistry of the snapshot.
         max_sites: Maximum number of sites in the cell.
         max_elements: Maximum number of elements; pure elements are never proposed.
-        charge_balance: Whether compounds with anions must be neutral.
+        charge_rule: Rule by which compounds with anions must be neutral; ``None`` if they need not be.
     """
 
     known: Set[str]
@@ -40,7 +40,7 @@ class Rules:
     filters: Filters
     max_sites: int
     max_elements: int
-    charge_balance: bool = True
+    charge_rule: ChargeRule | None = COMMON
 
     def objection(self, proposal: Proposal, seen: Set[str]) -> str | None:
         """The first word of :data:`DROPPED` that applies to a proposal, given the labels proposed before."""
@@ -49,8 +49,9 @@ class Rules:
                 return word
         if not self._is_inside(proposal):
             return "outside"
-        unbalanced = self.charge_balance and not is_neutral(proposal.crystal.atomic_numbers)
-        return "unbalanced" if unbalanced else None
+        if self.charge_rule and not is_neutral(proposal.crystal.atomic_numbers, self.charge_rule):
+            return "unbalanced"
+        return None
 
     def _is_inside(self, proposal: Proposal) -> bool:
         elements = set(proposal.crystal.species)
@@ -97,7 +98,7 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         filters=filters,
         max_sites=params.max_sites,
         max_elements=params.max_elements,
-        charge_balance=params.charge_balance,
+        charge_rule=_checked_rule(params.charge_balance, elements, filters),
     )
     generators: dict[str, Generator] = {
         section.name: GENERATORS.make(section.name, section) for section in params.generators
@@ -107,6 +108,14 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         for label, generator in generators.items()
     }
     return collect(sources, rules, params.max_proposals)
+
+
+def _checked_rule(name: str, elements: Set[str], filters: Filters) -> ChargeRule | None:
+    """The charge rule of a name, which must know the elements that candidates may have."""
+    rule = charge_rule(name)
+    if rule:
+        check_states([element for element in elements if is_allowed({element}, filters)], rule)
+    return rule
 
 
 def collect(sources: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int) -> Proposals:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from lodestone.reference.charges import is_charge_balanced
 from lodestone.reference.prototypes import ELEMENTS, METALLOIDS, METALS, Prototype
 from lodestone.runtime.seeds import child_generator
-from lodestone.substitution.oxidation_states import ANIONS, is_charge_balanced
+from lodestone.substitution.oxidation_states import ANIONS
 
 Decoration = tuple[str, tuple[str, ...]]
 

@@ -26,7 +26,7 @@ STEPS = (
     ("drawn", "Ideas of the generators"),
     ("new", "New: not known, tried or drawn before"),
     ("inside", "In the chemistry of the snapshot, not too large"),
-    ("proposed", "Charge balanced, or without anions"),
+    ("proposed", "Charge balanced, or without anions (rule: {charge_balance})"),
     ("screened", "Kept by the screening"),
     ("verified", "Given to the oracle"),
     ("ok", "Relaxation accepted"),
@@ -116,8 +116,12 @@ def funnel_rows(campaign: CampaignData) -> list[dict[str, Any]]:
     """One row per step from proposal to discovery, with one cell per round; bars have a logarithmic scale."""
     counts = [_funnel(data) for data in campaign.rounds]
     most = max(1, *(value for steps in counts for value in steps.values()))
+    rule = campaign.params.discovery.charge_balance
     return [
-        {"label": label, "cells": [{"n": f"{steps[key]:,}", "width": _bar(steps[key], most)} for steps in counts]}
+        {
+            "label": label.format(charge_balance=rule),
+            "cells": [{"n": f"{steps[key]:,}", "width": _bar(steps[key], most)} for steps in counts],
+        }
         for key, label in STEPS
     ]
 

@@ -1,42 +1,70 @@
-"""Charge balance by common oxidation states."""
+"""Oxidation states as the ICSD reports them, and electronegativities: data of the package smact.
+
+Davies et al., J. Open Source Softw. 4, 1361 (2019). The files are read where smact is installed; importing the package
+would import pandas, for seconds, and for two small tables.
+"""
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import lru_cache
-from itertools import product
+from importlib.util import find_spec
+from pathlib import Path
 
-import numpy as np
-
-from lodestone.crystals.elements import SYMBOLS
+from lodestone.errors import LodestoneError
 
 ANIONS = ("N", "O", "F", "S", "Cl", "Se", "Br", "Te", "I")
 
+_COUNTS = "oxidation_states_icsd24_counts.json"
+_ELEMENTS = "element_data.txt"
+_ELECTRONEGATIVITY = 9  # column of the table of elements
+_FEWEST_REPORTS = 3  # smact's own; fewer are taken for typing errors
 
-@lru_cache(maxsize=200_000)
-def is_charge_balanced(elements: tuple[str, ...], counts: tuple[int, ...]) -> bool:
-    """Whether common oxidation states, anions at their lowest, can sum to zero.
 
-    Args:
-        elements: Element symbols.
-        counts: Atoms of each.
+@lru_cache(maxsize=1)
+def reported_states() -> Mapping[str, Mapping[int, float]]:
+    """Share of each oxidation state among the reports of an element in the ICSD of 2024.
+
+    Returns:
+        By symbol, then by state, ascending; states that are reported less than three times are left out, and so are
+        neutral atoms, which have no charge to balance.
+
+    Raises:
+        LodestoneError: If smact is not installed as it should be.
     """
-    choices = product(*(_charges(symbol) for symbol in elements))
-    return any(sum(q * n for q, n in zip(charges, counts, strict=True)) == 0 for charges in choices)
+    counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
+    for row in json.loads(_text(_COUNTS)):
+        if row["results_count"] >= _FEWEST_REPORTS and row["oxidation_state"]:
+            counts[row["element"]][row["oxidation_state"]] = row["results_count"]
+    return {
+        symbol: {state: n / sum(reports.values()) for state, n in sorted(reports.items())}
+        for symbol, reports in counts.items()
+    }
 
 
-def is_neutral(atomic_numbers: np.ndarray) -> bool:
-    """Whether a crystal of these atoms is charge balanced; without an anion there are no charges to balance."""
-    numbers, counts = np.unique(atomic_numbers, return_counts=True)
-    symbols = tuple(SYMBOLS[z] for z in numbers)
-    if not set(symbols) & set(ANIONS):
-        return True
-    divisor = np.gcd.reduce(counts)
-    return is_charge_balanced(symbols, tuple(int(n // divisor) for n in counts))
+@lru_cache(maxsize=1)
+def electronegativities() -> Mapping[str, float]:
+    """Electronegativity of each element on Pauling's scale; elements that have none are left out.
+
+    Raises:
+        LodestoneError: If smact is not installed as it should be.
+    """
+    lines = (line.split() for line in _text(_ELEMENTS).splitlines() if not line.startswith("#"))
+    return {words[0]: float(words[_ELECTRONEGATIVITY]) for words in lines if words and _has_one(words)}
 
 
-@lru_cache(maxsize=128)
-def _charges(symbol: str) -> tuple[int, ...]:
-    from pymatgen.core import Element
+def _has_one(words: list[str]) -> bool:
+    return words[_ELECTRONEGATIVITY] != "None"
 
-    common = tuple(int(q) for q in Element(symbol).common_oxidation_states)
-    return common[:1] if symbol in ANIONS else tuple(q for q in common if q > 0)
+
+def _text(name: str) -> str:
+    """A data file of smact."""
+    found = find_spec("smact")
+    folders = list(found.submodule_search_locations or ()) if found else []
+    path = Path(folders[0], "data", name) if folders else None
+    if path is None or not path.is_file():
+        problem = f"smact's table {name}, which charge rules read, is not installed"
+        raise LodestoneError(problem, "install the version of smact that requirements.lock names: make install")
+    return path.read_text(encoding="utf-8")

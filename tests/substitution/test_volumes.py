@@ -1,10 +1,9 @@
-"""Volumes add up over elements; charges balance by common oxidation states."""
+"""Volumes add up over elements."""
 
 import numpy as np
 import pytest
 from crystal_moves import caesium_chloride, perovskite, rocksalt, supercell
 
-from lodestone.substitution.oxidation_states import is_charge_balanced
 from lodestone.substitution.volumes import AtomicVolumes
 
 TRUE_VOLUMES = {11: 20.0, 17: 30.0, 19: 40.0, 35: 35.0}
@@ -45,24 +44,3 @@ def test_fit_does_not_depend_on_cell_size():
     cells = AtomicVolumes.fit([caesium_chloride(), perovskite()])
     larger = AtomicVolumes.fit([supercell(caesium_chloride()), perovskite()])
     assert larger.values == pytest.approx(cells.values)
-
-
-@pytest.mark.parametrize(
-    ("elements", "counts", "balanced"),
-    [
-        (("Na", "Cl"), (1, 1), True),
-        (("Cl", "Na"), (4, 4), True),
-        (("Na", "Cl"), (1, 2), False),
-        (("Mg", "O"), (1, 1), True),
-        (("Fe", "O"), (2, 3), True),
-        (("Fe", "O"), (1, 1), True),
-        (("Fe", "O"), (2, 1), False),
-        (("Sr", "Ti", "O"), (1, 1, 3), True),
-        (("Na", "Ti", "O"), (1, 1, 3), False),
-        (("S", "O"), (1, 2), False),  # two anions
-        (("Na", "K"), (1, 1), False),  # two metals
-        (("He", "O"), (1, 1), False),  # no oxidation state at all
-    ],
-)
-def test_charge_balance(elements, counts, balanced):
-    assert is_charge_balanced(elements, counts) == balanced
