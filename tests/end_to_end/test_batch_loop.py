@@ -82,7 +82,7 @@ def _batch(params) -> None:
     params["oracle"] = {"name": "external", **kind}
     params["discovery"] |= {
         "generators": [{"name": "hidden", "file": "hidden.json"}],
-        "charge_balance": False,
+        "charge_balance": "off",
         "max_sites": MOST_SITES,
         "max_elements": 5,
         "max_per_chemsys": 10,
