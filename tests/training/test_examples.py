@@ -8,6 +8,7 @@ import torch
 
 from lodestone.models.registry import make_dataset
 from lodestone.training.data import LabelledCrystals, examples_of
+from lodestone.training.datasets import build_dataset
 
 BOTH = pytest.mark.parametrize("view", ["composition", "structure"])
 
@@ -54,3 +55,16 @@ def test_datasets_are_joined_in_order(view, some, tiny):
     assert len(joined) == 10
     for name, value in whole.tensors().items():
         assert np.array_equal(joined.tensors()[name].numpy(), value.numpy())
+
+
+@pytest.mark.slow
+@BOTH
+def test_pieces_built_on_all_cores_are_the_whole(view, some, tiny):
+    crystals, marked = list(some.crystals), [row > 6 for row in range(10)]
+    whole = make_dataset(view, crystals, tiny[view], marked)
+    built = build_dataset(view, crystals, tiny[view], marked, piece=4)
+    assert type(built) is type(whole)
+    assert built.tensors().keys() == whole.tensors().keys()
+    for name, value in whole.tensors().items():
+        assert built.tensors()[name].dtype == value.dtype
+        assert np.array_equal(built.tensors()[name].numpy(), value.numpy())

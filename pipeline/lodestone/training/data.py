@@ -16,7 +16,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.registry import make_dataset
+from lodestone.training.datasets import build_dataset
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def examples_of(view: str, params: ViewParams, labelled: LabelledCrystals, basel
     crystals = [*labelled.crystals, *(crystal for crystal in labelled.unrelaxed_structures if crystal is not None)]
     target = baseline.standardize(labelled.fractions(), labelled.energies)
     return Examples(
-        dataset=make_dataset(view, crystals, params, [row >= n for row in range(len(crystals))]),
+        dataset=build_dataset(view, crystals, params, [row >= n for row in range(len(crystals))]),
         target=torch.from_numpy(np.concatenate([target, target[known]])).float(),
         unrelaxed_structure=torch.from_numpy(unrelaxed_structure),
     )
