@@ -58,9 +58,13 @@ def read_known(path: Path) -> pl.DataFrame:
         LodestoneError: If columns are missing, an energy is none, or a structure cannot be read; names the row.
     """
     table = _read(path, "structure")
-    known = described(_crystals(table, "structure", path)).hstack(table.select("material_id", ENERGY))
-    hull = ConvexHull(atomic_fractions(known["atomic_numbers"].to_list()), known[ENERGY].to_numpy())
-    return known.with_columns(energy_above_hull=pl.Series(hull.distances))
+    return on_own_hull(described(_crystals(table, "structure", path)).hstack(table.select("material_id", ENERGY)))
+
+
+def on_own_hull(crystals: pl.DataFrame) -> pl.DataFrame:
+    """Crystals with their distances to the hull that they make."""
+    hull = ConvexHull(atomic_fractions(crystals["atomic_numbers"].to_list()), crystals[ENERGY].to_numpy())
+    return crystals.with_columns(energy_above_hull=pl.Series(hull.distances))
 
 
 def read_pool(path: Path, known: pl.DataFrame) -> Pool:
