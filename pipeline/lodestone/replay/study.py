@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ import polars as pl
 
 from lodestone.config.params import Params
 from lodestone.config.registry import ORACLES
-from lodestone.oracles.base import Oracle
 from lodestone.replay.campaign import Limits, Run, refuse_limits, run_campaign
 from lodestone.replay.learner import Beginning, PoolLearner
 from lodestone.replay.likelihood import likeliest_substitutions
@@ -22,7 +22,7 @@ from lodestone.replay.policies import Policy
 from lodestone.replay.preparation import Inputs, Prepared, prepare
 from lodestone.replay.tables import Pool, read_known, read_pool
 from lodestone.replay.thinning import thinned
-from lodestone.runtime.progress import progress_bar
+from lodestone.runtime.progress import track
 from lodestone.runtime.seeds import child_generator, child_seed
 from lodestone.tables.files import read_json, write_json
 from lodestone.training.checkpoints import CHECKPOINTS_VARIABLE
@@ -92,46 +92,42 @@ def replay(study: Study) -> Outcome:
     return Outcome(list(_runs(study, known, pool, kept)), facts)
 
 
+class _Beginnings:
+    """Networks before the first round, prepared when the first policy asks for them, and shared by all of a seed."""
+
+    def __init__(self, study: Study, known: pl.DataFrame, pool: Pool) -> None:
+        self._study, self._known, self._pool = study, known, pool
+        self._last: Beginning | None = None
+
+    def of(self, seed: int) -> Beginning:
+        """Those of a seed; of the last one asked for, the same."""
+        if self._last is None or self._last.seed != seed:
+            self._last = Beginning(*self._inputs, self._study.out / "networks", seed)
+        return self._last
+
+    @cached_property
+    def _inputs(self) -> tuple[Prepared, Inputs]:
+        """The known crystals ready for training, and the pool as networks see it."""
+        prepared = prepare(self._known, self._study.params, self._study.views, seen=self._study.seen)
+        views = {name: view.params for name, view in prepared.views.items()}
+        return prepared, Inputs.of(self._pool.initial, views, unrelaxed=True)
+
+
 def _runs(study: Study, known: pl.DataFrame, pool: Pool, kept: list[np.ndarray]) -> Iterator[Run]:
     """Finished runs from their files, and the others as they are made."""
     os.environ.setdefault(CHECKPOINTS_VARIABLE, str(study.out / "checkpoints"))
     oracle = ORACLES.make("replay", ORACLES.settings("replay", {"name": "replay", "tables": [study.pool]}))
-    inputs, digest = None, _digest(study)
-    bar = progress_bar(study.seeds * len(study.policies), "campaigns replayed")
-    for seed, rows in enumerate(kept):
-        beginning = None
-        for name, policy in study.policies.items():
-            path = study.out / "runs" / f"{name}-{seed}.json"
-            run = _finished(path, digest)
-            if run is None:
-                if policy.views and beginning is None:
-                    inputs = inputs or _inputs(study, known, pool)
-                    beginning = Beginning(*inputs, study.out / "networks", seed)
-                run = _run(name, policy, pool, oracle, (beginning, rows, study.limits, seed))
-                write_json({"format": _FORMAT, "digest": digest, "run": run.as_dict()}, path)
-            bar.update()
-            yield run
-    bar.close()
-
-
-def _run(
-    name: str,
-    policy: Policy,
-    pool: Pool,
-    oracle: Oracle,
-    what: tuple[Beginning | None, np.ndarray, Limits, int],
-) -> Run:
-    beginning, rows, limits, seed = what
-    some = Pool(pool.table[rows.tolist()], [pool.initial[row] for row in rows], pool.stable[rows])
-    learner = PoolLearner(policy, beginning, rows) if policy.views and beginning is not None else None
-    return run_campaign(name, policy, some, oracle, learner, limits=limits, seed=child_seed(seed, "replay"))
-
-
-def _inputs(study: Study, known: pl.DataFrame, pool: Pool) -> tuple[Prepared, Inputs]:
-    """The known crystals ready for training, and the pool as networks see it."""
-    prepared = prepare(known, study.params, study.views, seen=study.seen)
-    views = {name: view.params for name, view in prepared.views.items()}
-    return prepared, Inputs.of(pool.initial, views, unrelaxed=True)
+    beginnings, digest = _Beginnings(study, known, pool), _digest(study)
+    tasks = [(seed, name) for seed in range(len(kept)) for name in study.policies]
+    for seed, name in track(tasks, len(tasks), "campaigns replayed"):
+        path = study.out / "runs" / f"{name}-{seed}.json"
+        run = _finished(path, digest)
+        if run is None:
+            policy, rows, own = study.policies[name], kept[seed], child_seed(seed, "replay")
+            learner = PoolLearner(policy, beginnings.of(seed), rows) if policy.views else None
+            run = run_campaign(name, policy, pool.of(rows), oracle, learner, limits=study.limits, seed=own)
+            write_json({"format": _FORMAT, "digest": digest, "run": run.as_dict()}, path)
+        yield run
 
 
 def _kept(pool: Pool, study: Study, seed: int) -> np.ndarray:

@@ -47,6 +47,10 @@ class Pool:
         """How many there are to be found."""
         return int(self.stable.sum())
 
+    def of(self, rows: np.ndarray) -> Pool:
+        """Some of the candidates, by their rows."""
+        return Pool(self.table[rows.tolist()], [self.initial[row] for row in rows], self.stable[rows])
+
 
 def read_known(path: Path) -> pl.DataFrame:
     """The known crystals, sorted by ``material_id``: described, with energies and distances to their own hull.
