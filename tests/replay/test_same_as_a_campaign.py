@@ -30,7 +30,7 @@ def params(tables):
     """As in a default campaign, without the limits that a replay has not."""
     defaults = load_params(ROOT / "params.yaml")
     pool = GENERATORS.settings("pool", {"name": "pool", "path": str(tables.pool)})
-    limits = {"max_sites": 1000, "max_elements": 100, "charge_balance": "off", "threshold": 100.0}
+    limits = {"max_sites": 1000, "max_elements": 100, "charge_balance": "off", "threshold": 100.0, "max_depth": 100.0}
     limits |= {"max_per_chemsys": 1000, "max_proposals": 10_000, "generators": (pool,)}
     rounds = {"round_0": RoundParams(next="round_1", budget=BUDGET, random_baseline=0)}
     return defaults.model_copy(update={"discovery": defaults.discovery.model_copy(update=limits), "rounds": rounds})
