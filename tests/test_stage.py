@@ -53,13 +53,13 @@ def test_known_faults_end_in_one_message(error, code, told, capsys):
     assert "Traceback" not in output.err + output.out
 
 
-@pytest.mark.parametrize(("error", "told"), [(WaitingError("a", "b"), ["a", "b"]), (LodestoneError("a", "b"), None)])
-def test_whoever_has_started_dvc_is_told_what_is_waited_for(error, told, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("error", "content"), [(WaitingError("a", "b"), ["a", "b"]), (LodestoneError("a", "b"), None)])
+def test_whoever_has_started_dvc_is_told_what_is_waited_for(error, content, tmp_path, monkeypatch):
     monkeypatch.setenv(WAITING_VARIABLE, str(tmp_path / "waiting.json"))
     with pytest.raises(SystemExit):
         run_stage(_raise(error))
-    found = tmp_path / "waiting.json"
-    assert (json.loads(found.read_text()) if found.exists() else None) == told
+    file = tmp_path / "waiting.json"
+    assert (json.loads(file.read_text()) if file.exists() else None) == content
 
 
 def test_traceback_when_asked_for(monkeypatch):

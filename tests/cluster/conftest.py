@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
-from chosen import KIND, ROOT, candidates
+from chosen import KIND, REFERENCES, ROOT, candidates
 
 from lodestone.cli.main import main
-from lodestone.schemas import Candidates
+from lodestone.schemas import Candidates, References
 from lodestone.tables.files import write_table
 from lodestone.tables.layout import Layout
 
@@ -24,6 +25,10 @@ def waiting(tmp_path, monkeypatch) -> Path:
     params["snapshot"] = {"source": "file", "path": "runs", **KIND}
     params |= {"label": {"scale": "source"}, "oracle": {"name": "external", **KIND}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    references = pl.DataFrame(
+        {"element": list(REFERENCES), "energy_per_atom": list(REFERENCES.values()), "material_id": list(REFERENCES)}
+    )
+    write_table(references, Layout().references, References, sort_by="element")
     table = candidates()
     write_table(table, Layout().round("round_0").candidates, Candidates, sort_by="material_id")
     return tmp_path
@@ -36,7 +41,7 @@ def call(capsys) -> Callable[..., tuple[int, str, str]]:
     def run(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:
             main([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), told.out, told.err
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
 
     return run

@@ -3,11 +3,9 @@
 import shutil
 
 import pytest
-from chosen import ROOT, candidates
+from chosen import ROOT
 
 from lodestone.oracles.store import LabelStore
-from lodestone.schemas import Candidates
-from lodestone.tables.files import write_table
 from lodestone.tables.layout import Layout
 
 
@@ -21,7 +19,6 @@ def mine(waiting, monkeypatch):
     (waiting / "campaigns").mkdir()
     (waiting / "params.yaml").rename(waiting / "campaigns" / "mine.yaml")
     shutil.copy(ROOT / "params.yaml", waiting)
-    shutil.rmtree(waiting / "data")
     files = Layout(waiting / "campaigns" / "mine" / "data").round("round_0")
     (waiting / "one.csv").write_text("material_id,energy_per_atom\nround_0-mno,-8.0\n")
     (waiting / "two.csv").write_text("material_id,energy_per_atom\nround_0-nacl,-3.0\n")
@@ -32,7 +29,7 @@ def test_a_campaign_of_its_own_is_served_from_the_root_and_from_its_folder(mine,
     root, files = mine
     params = ("--params", "campaigns/mine.yaml")
     assert call("candidates", *params, "--round", "round_0", "--out", "jobs")[0] == 1  # makes the folder
-    write_table(candidates(), files.candidates, Candidates, sort_by="material_id")
+    shutil.move(root / "data", files.folder.parents[2])
     monkeypatch.chdir(root)
     assert call("candidates", *params, "--round", "round_0", "--out", "jobs")[0] == 0
     assert len(list((root / "jobs").glob("*/POSCAR"))) == 3

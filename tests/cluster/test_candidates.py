@@ -61,13 +61,13 @@ def test_writing_again_changes_nothing_and_another_structure_is_never_overwritte
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [("round_9", "params.yaml has no round 'round_9'"), ("round_1", "round_1 has chosen no candidates yet")],
 )
-def test_a_round_that_is_not_there_is_named(waiting, call, name, told):
+def test_a_round_that_is_not_there_is_named(waiting, call, name, message):
     code, _, err = call("candidates", "--round", name, "--out", "jobs")
     assert (code, "Traceback" in err) == (1, False)
-    assert told in err
+    assert message in err
 
 
 def test_candidates_of_an_oracle_that_computes_can_be_written_too(waiting, call):

@@ -35,15 +35,15 @@ def write(path, content):
 
 
 def entry(*, name="round_0-mno", crystal=RELAXED, energy=MNO, scheme=None, **parameters) -> dict:
-    found = ComputedStructureEntry(
+    computed = ComputedStructureEntry(
         crystal.to_pymatgen(),
         energy,
         entry_id=name,
         parameters={"run_type": "GGA+U", "hubbards": U, "potcar_symbols": ["PBE Mn_pv", "PBE O"]} | parameters,
     )
     if scheme is not None:
-        found = scheme.process_entry(found)
-    return json.loads(json.dumps(found.as_dict()))
+        computed = scheme.process_entry(computed)
+    return json.loads(json.dumps(computed.as_dict()))
 
 
 def test_a_folder_of_runs_is_imported_as_it_was_written(waiting, call):
@@ -56,11 +56,11 @@ def test_a_folder_of_runs_is_imported_as_it_was_written(waiting, call):
     assert code == 0
     assert "not taken" not in err
     assert "2 labels imported; 1 candidates still wait." in out
-    found = labels()
-    assert found["round_0-na2o"] is None
-    assert found["round_0-mno"].energy_per_atom == pytest.approx(CORRECTED)
-    assert found["round_0-mno"].crystal.lattice == pytest.approx(RELAXED.lattice)
-    assert found["round_0-nacl"].energy_per_atom == pytest.approx((-7.0 - 0.614) / 2)
+    stored = labels()
+    assert stored["round_0-na2o"] is None
+    assert stored["round_0-mno"].energy_per_atom == pytest.approx(CORRECTED)
+    assert stored["round_0-mno"].crystal.lattice == pytest.approx(RELAXED.lattice)
+    assert stored["round_0-nacl"].energy_per_atom == pytest.approx((-7.0 - 0.614) / 2)
 
 
 def test_a_single_run_is_of_the_candidate_whose_folder_it_lies_in(waiting, call):
@@ -84,10 +84,10 @@ def test_csv_gives_energies_on_the_scale_of_the_snapshot_and_verdicts(waiting, c
     code, out, _ = call("labels", "import", "energies.csv")
     assert code == 0
     assert "1 came without a crystal" in out
-    found = labels()
-    assert found["round_0-mno"].energy_per_atom == -9.5
-    assert found["round_0-mno"].crystal.lattice == pytest.approx(CRYSTALS["round_0-mno"].lattice)
-    assert (found["round_0-nacl"].status, found["round_0-nacl"].ok) == ("not_converged", False)
+    stored = labels()
+    assert stored["round_0-mno"].energy_per_atom == -9.5
+    assert stored["round_0-mno"].crystal.lattice == pytest.approx(CRYSTALS["round_0-mno"].lattice)
+    assert (stored["round_0-nacl"].status, stored["round_0-nacl"].ok) == ("not_converged", False)
 
 
 def test_a_folder_of_structures_with_their_energies(waiting, call):
@@ -119,7 +119,7 @@ def run(**settings: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("a.json", [entry(run_type="PBEsol+U")], "the functional is PBEsol, not PBE"),
         ("a.json", [entry(run_type="R2SCAN")], "the functional is r2SCAN, not PBE"),
@@ -135,6 +135,8 @@ def run(**settings: object) -> str:
         ("a.json", [{"entry_id": "round_0-mno"}], "no structure"),
         ("a.csv", energies(energy="low"), "energy_per_atom is 'low'; a number is expected"),
         ("a.csv", energies(energy="nan"), "has no energy_per_atom"),
+        ("a.csv", energies(energy="-16.0"), "outside -6.0 to 5.0: looks like eV per cell; divide by the number of"),
+        ("a.csv", energies(energy="99"), "has a formation energy of 105.000 eV/atom, outside -6.0 to 5.0"),
         ("a.csv", energies(energy=""), "energy_per_atom is ''"),
         ("a.csv", energies("status", row=",failed"), "has both a status and an energy"),
         ("a.csv", energies("correction_scheme", row=",none"), "correction_scheme is none, not MP2020"),
@@ -144,18 +146,18 @@ def run(**settings: object) -> str:
         (RUN, run()[:-99], "is the run still going on?"),
     ],
 )
-def test_what_cannot_be_taken_is_refused_with_its_reason_and_still_waits(waiting, call, name, content, told):
+def test_what_cannot_be_taken_is_refused_with_its_reason_and_still_waits(waiting, call, name, content, message):
     path = write(waiting / name, content if isinstance(content, str) else json.dumps(content))
     code, out, err = call("labels", "import", path)
     assert code == 1
     assert "0 labels imported; 3 candidates still wait." in out
-    assert told in err
+    assert message in err
     assert "Traceback" not in err
     assert set(labels().values()) == {None}
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("nothing.json", None, "nothing.json does not exist"),
         ("a.txt", "?", "a.txt is of no format that labels are read from"),
@@ -166,12 +168,12 @@ def test_what_cannot_be_taken_is_refused_with_its_reason_and_still_waits(waiting
         ("a.json", "[{", "a.json, entry 1"),
     ],
 )
-def test_files_that_hold_no_results_are_named(waiting, call, name, content, told):
+def test_files_that_hold_no_results_are_named(waiting, call, name, content, message):
     if content is not None:
         write(waiting / name, content)
     code, _, err = call("labels", "import", name)
     assert (code, "Traceback" in err) == (1, False)
-    assert told in err
+    assert message in err
 
 
 def test_good_results_are_kept_beside_bad_ones(waiting, call):
@@ -188,7 +190,7 @@ def test_a_label_is_replaced_on_demand_only(waiting, call):
     assert "0 labels imported, 1 known already" in call("labels", "import", "one.csv")[1]
     code, _, err = call("labels", "import", "two.csv")
     assert code == 1
-    assert "has another label already: -8.000000 eV/atom; --replace takes this" in err
+    assert "has another label already; --replace takes this one" in err
     assert labels()["round_0-mno"].energy_per_atom == -8.0
     assert call("labels", "import", "--replace", "two.csv")[0] == 0
     assert labels()["round_0-mno"].energy_per_atom == -9.0
@@ -206,6 +208,13 @@ def test_a_round_is_closed_and_what_comes_late_replaces_the_verdict(waiting, cal
     write(waiting / "late.csv", "material_id,energy_per_atom\nround_0-nacl,-3.0\n")
     assert call("labels", "import", "late.csv")[0] == 0
     assert labels()["round_0-nacl"].ok
+
+
+def test_a_round_that_has_gone_on_is_named(waiting, call):
+    (waiting / "data" / "rounds" / "round_0" / "verifications.parquet").touch()
+    write(waiting / "late.csv", "material_id,energy_per_atom\nround_0-mno,-8.0\n")
+    _, out, _ = call("labels", "import", "late.csv")
+    assert "round_0 has gone on without them: lodestone discover --force active_learning@round_0" in out
 
 
 def test_the_round_finds_what_was_imported_and_waits_for_the_rest(waiting, call):

@@ -23,8 +23,8 @@ def oracle(method: str = METHOD, scheme: str = SCHEME) -> ExternalOracle:
 
 def table(*, names: str = "na cl salt", **energies: float | None) -> pl.DataFrame:
     rows = snapshot(METHOD, names=names)
-    found = [(ENERGIES | energies)[name] for name in rows["material_id"]]
-    return rows.with_columns(pl.Series("energy_per_atom", found, dtype=pl.Float64))
+    totals = [(ENERGIES | energies)[name] for name in rows["material_id"]]
+    return rows.with_columns(pl.Series("energy_per_atom", totals, dtype=pl.Float64))
 
 
 def test_energies_stay_and_make_references_and_hull():
@@ -43,14 +43,14 @@ def test_energies_stay_and_make_references_and_hull():
 
 
 @pytest.mark.parametrize(
-    ("verifier", "told"),
+    ("verifier", "message"),
     [
         (oracle("dft-r2scan"), r"the oracle gives dft-r2scan \(some\) and the snapshot dft-pbe \(some\)"),
         (oracle(scheme="MP2020"), r"the oracle gives dft-pbe \(MP2020\) and the snapshot dft-pbe \(some\)"),
     ],
 )
-def test_energies_of_another_kind_are_refused(verifier, told):
-    with pytest.raises(LodestoneError, match=told):
+def test_energies_of_another_kind_are_refused(verifier, message):
+    with pytest.raises(LodestoneError, match=message):
         keep_labels(table(), verifier, {})
 
 
@@ -78,8 +78,8 @@ def known_reference(energy: float, name: str | None) -> dict:
 
 def test_references_come_from_what_is_stated_then_the_snapshot_then_its_file():
     file = {"Cl": known_reference(-2.5, "mp-1"), "Na": known_reference(-9.0, "mp-2"), "K": known_reference(-7.0, None)}
-    found = source_references(table(names="na salt"), file)
-    assert found.rows() == [("Cl", -2.5, "mp-1"), ("Na", -1.0, "na")]  # K is in no crystal
+    references = source_references(table(names="na salt"), file)
+    assert references.rows() == [("Cl", -2.5, "mp-1"), ("Na", -1.0, "na")]  # K is in no crystal
     stated = source_references(table(), {"Na": known_reference(-1.5, None)})
     assert stated.rows() == [("Cl", -2.0, "cl"), ("Na", -1.5, "stated")]
     done = keep_labels(table(), oracle(), {"elemental_references": {"Na": known_reference(-1.5, None)}})

@@ -35,7 +35,7 @@ class Lab:
     """A campaign, and the cluster that knows the answers."""
 
     campaign: Campaign
-    shown: dict[str, ComputedStructureEntry]
+    visible: dict[str, ComputedStructureEntry]
     hidden: dict[str, ComputedStructureEntry]
 
     @property
@@ -49,20 +49,20 @@ class Lab:
         """The answer for each candidate that a round has chosen."""
         table = read_table(self.layout.round(name).candidates, Candidates).filter(pl.col("acquired_by") != "none")
         rows = table.select("material_id", "provenance").iter_rows()
-        return {material_id: self.hidden[json.loads(told)["entry"]] for material_id, told in rows}
+        return {material_id: self.hidden[json.loads(provenance)["entry"]] for material_id, provenance in rows}
 
 
 @pytest.fixture(scope="module")
 def lab(shared_data, tmp_path_factory) -> Lab:
     with gzip.open(shared_data / f"mp_entries_{SYSTEM}.json.gz") as stream:
-        found = [entry for entry in json.load(stream) if len(entry["structure"]["sites"]) <= MOST_SITES]
+        everything = [entry for entry in json.load(stream) if len(entry["structure"]["sites"]) <= MOST_SITES]
     rng = np.random.default_rng(0)
-    may_hide = [len(entry["composition"]) > 1 for entry in found]
-    hide = (rng.random(len(found)) < HIDDEN) & may_hide
+    may_hide = [len(entry["composition"]) > 1 for entry in everything]
+    hide = (rng.random(len(everything)) < HIDDEN) & may_hide
     campaign = make_campaign(tmp_path_factory.mktemp("batch") / "campaign", rounds=2)
-    parts = {"shown": ~hide, "hidden": hide}
+    parts = {"visible": ~hide, "hidden": hide}
     for name, chosen in parts.items():
-        entries = [entry for entry, is_part in zip(found, chosen, strict=True) if is_part]
+        entries = [entry for entry, is_part in zip(everything, chosen, strict=True) if is_part]
         (campaign.folder / f"{name}.json").write_text(json.dumps(entries))
     generators = campaign.folder / "pipeline" / "lodestone" / "discovery" / "generators"
     shutil.copy(ROOT / "tests" / "end_to_end" / "hidden_generator.py", generators)
@@ -76,7 +76,7 @@ def _entries(path: Path) -> dict[str, ComputedStructureEntry]:
 
 def _batch(params) -> None:
     kind = {"label_method": "dft-pbe", "correction_scheme": "MP2020"}
-    params["snapshot"] = {"source": "file", "path": "shown.json", **kind}
+    params["snapshot"] = {"source": "file", "path": "visible.json", **kind}
     params["validate"]["on_bad_rows"] = "quarantine"  # an element in a cell that is nearly empty
     params["label"] = {"scale": "source"}
     params["oracle"] = {"name": "external", **kind}
@@ -110,20 +110,23 @@ def _phase_diagram(entries) -> PhaseDiagram:
 def first(lab) -> dict[str, Outcome]:
     """The first round, from the first wait to the next round's."""
     folder = lab.campaign.folder
-    told = {"begin": lab.campaign.discover(), "write": lab.call("candidates", "--round", "round_0", "--out", "jobs")}
+    outcomes = {
+        "begin": lab.campaign.discover(),
+        "write": lab.call("candidates", "--round", "round_0", "--out", "jobs"),
+    }
     answers = lab.chosen("round_0")
     done, running, failed, others = *list(answers)[:2], list(answers)[2], list(answers)[3:]
     (folder / "jobs" / done / "vasprun.xml").write_text(_run_of(answers[done]))
     (folder / "jobs" / running / "vasprun.xml").write_text(_run_of(answers[running])[:-400])
-    told["runs"] = lab.call("labels", "import", "jobs")
-    told["again"] = lab.campaign.discover()
+    outcomes["runs"] = lab.call("labels", "import", "jobs")
+    outcomes["again"] = lab.campaign.discover()
     rest = [{**answers[name].as_dict(), "entry_id": name} for name in others]
     (folder / "rest.json").write_text(json.dumps(rest))
     (folder / "failed.csv").write_text(f"material_id,energy_per_atom,status\n{failed},,not_converged\n")
-    told["rest"] = lab.call("labels", "import", "rest.json", "failed.csv")
-    told["close"] = lab.call("labels", "close", "--round", "round_0")
-    told["next"] = lab.campaign.discover()
-    return told
+    outcomes["rest"] = lab.call("labels", "import", "rest.json", "failed.csv")
+    outcomes["close"] = lab.call("labels", "close", "--round", "round_0")
+    outcomes["next"] = lab.campaign.discover()
+    return outcomes
 
 
 def test_a_round_that_waits_says_so_and_has_a_code_of_its_own(first):
@@ -162,10 +165,10 @@ def test_partial_results_are_kept_and_the_round_goes_on_where_it_waits(first):
 
 def test_the_networks_learn_the_snapshot_and_the_hull_is_that_of_pymatgen(first, lab):
     labelled = read_table(lab.layout.labelled, Labelled)
-    assert len(labelled) + len(read_table(lab.layout.quarantine)) == len(lab.shown) > 100
-    diagram = _phase_diagram(lab.shown.values())
+    assert len(labelled) + len(read_table(lab.layout.quarantine)) == len(lab.visible) > 100
+    diagram = _phase_diagram(lab.visible.values())
     for row in labelled.iter_rows(named=True):
-        entry = lab.shown[row["material_id"]]
+        entry = lab.visible[row["material_id"]]
         assert row["energy_per_atom"] == pytest.approx(entry.energy_per_atom, abs=1e-9)
         assert row["formation_energy_per_atom"] == pytest.approx(diagram.get_form_energy_per_atom(entry), abs=1e-6)
         assert row["energy_above_hull"] == pytest.approx(diagram.get_e_above_hull(entry), abs=1e-6)
@@ -175,7 +178,7 @@ def test_the_networks_learn_the_snapshot_and_the_hull_is_that_of_pymatgen(first,
 
 def test_imported_energies_are_judged_on_that_hull(first, lab):
     verified = read_table(lab.layout.round("round_0").verifications, Verifications)
-    answers, diagram = lab.chosen("round_0"), _phase_diagram(lab.shown.values())
+    answers, diagram = lab.chosen("round_0"), _phase_diagram(lab.visible.values())
     assert sorted(verified.filter(pl.col("status") != "ok")["status"]) == ["not_computed", "not_converged"]
     good = verified.filter(pl.col("status") == "ok")
     assert len(good) == EACH - 2
@@ -204,5 +207,5 @@ def test_the_campaign_ends_when_the_last_round_has_its_labels(first, lab):
         for formula, energy in known.select("formula_pretty", "energy_per_atom").iter_rows()
     ]
     diagram = PhaseDiagram(phases)
-    found = [diagram.get_e_above_hull(phase) for phase in phases]
-    assert known["energy_above_hull"].to_numpy() == pytest.approx(found, abs=1e-6)
+    distances = [diagram.get_e_above_hull(phase) for phase in phases]
+    assert known["energy_above_hull"].to_numpy() == pytest.approx(distances, abs=1e-6)

@@ -249,7 +249,7 @@ OF_2020 = {"cls": {"@class": "MaterialsProject2020Compatibility"}}
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "reasons"),
     [
         ({"correction_scheme": "MP2020"}, {"mp-1": "the functional is r2SCAN, not PBE"}),
         ({"correction_scheme": "house rules", "label_method": "dft"}, {}),  # nothing is known of them
@@ -263,7 +263,7 @@ OF_2020 = {"cls": {"@class": "MaterialsProject2020Compatibility"}}
         ),
     ],
 )
-def test_entries_of_another_kind_than_stated_are_refused(tmp_path, labels, told):
+def test_entries_of_another_kind_than_stated_are_refused(tmp_path, labels, reasons):
     """Chlorides have corrections of 2020, chlorine (mp-3) one that names no scheme, and sodium is of r2SCAN."""
     entries = sets.entries()
     for entry in entries:
@@ -272,9 +272,9 @@ def test_entries_of_another_kind_than_stated_are_refused(tmp_path, labels, told)
     entries[0]["parameters"] = {"run_type": "R2SCAN"}
     (tmp_path / "entries.json").write_text(json.dumps(entries))
     _, rejections, _ = take_snapshot(file_params(tmp_path / "entries.json").model_copy(update=labels), seed=1)
-    found = dict(rejections.select("material_id", "reason").iter_rows())
-    assert found.keys() == told.keys()
-    assert all(reason in found[name] for name, reason in told.items())
+    refused = dict(rejections.select("material_id", "reason").iter_rows())
+    assert refused.keys() == reasons.keys()
+    assert all(reason in refused[name] for name, reason in reasons.items())
 
 
 @pytest.mark.parametrize("name", ["Fe-Li-O-P", "Cl-Mn-Na-O-Y"])

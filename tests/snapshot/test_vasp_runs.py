@@ -74,9 +74,9 @@ def test_a_folder_of_runs_becomes_a_snapshot_with_corrected_energies(tmp_path, p
     assert oxide["energy_per_atom"] == pytest.approx(-8.0 + (OXIDE + MIXING) / 2)
     assert oxide["formation_energy_per_atom"] == pytest.approx(oxide["energy_per_atom"] - (-9.0 - 4.9) / 2)
     assert rows["Mn"]["energy_correction_per_atom"] == rows["molecules/O2"]["energy_correction_per_atom"] == 0
-    (found,) = decode(pl.DataFrame([oxide], schema_overrides={"atomic_numbers": pl.List(pl.UInt8)}))
-    assert found.lattice == pytest.approx(MNO.lattice)
-    assert found.frac_coords == pytest.approx(MNO.frac_coords)
+    (relaxed,) = decode(pl.DataFrame([oxide], schema_overrides={"atomic_numbers": pl.List(pl.UInt8)}))
+    assert relaxed.lattice == pytest.approx(MNO.lattice)
+    assert relaxed.frac_coords == pytest.approx(MNO.frac_coords)
 
 
 def test_without_corrections_energies_stay_as_vasp_gave_them(tmp_path):
@@ -110,7 +110,7 @@ CUT = RUNS["MnO/vasprun.xml"][:-800]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (vasprun_xml(MNO, -16.0, hubbards=U, n_electronic=NELM), "is not converged (electrons): continue the run"),
         (vasprun_xml(MNO, -16.0, hubbards=U, n_ionic=NSW), "is not converged (ions): continue the run"),
@@ -126,12 +126,12 @@ CUT = RUNS["MnO/vasprun.xml"][:-800]
         (vasprun_xml(MNO, -16.0, hubbards={"Mn": 5.0}), "does not fit MP2020: Invalid U value of 5.0 on Mn"),
     ],
 )
-def test_a_run_that_cannot_be_believed_is_refused_with_its_reason(tmp_path, content, told):
+def test_a_run_that_cannot_be_believed_is_refused_with_its_reason(tmp_path, content, reason):
     path = sets.write_folder(tmp_path / "runs", RUNS | {"bad/vasprun.xml": content})
     rows, rejected = snapshot(path)
     assert rows.keys() == {"MnO", "Mn", "molecules/O2"}
     assert rejected.keys() == {"bad"}
-    assert told in rejected["bad"]
+    assert reason in rejected["bad"]
     assert rejected["bad"].startswith("bad/vasprun.xml ")
 
 

@@ -47,20 +47,22 @@ def _import(arguments: argparse.Namespace) -> int:
     enter_campaign(arguments.params)
     with opened_rounds() as opened:
         results = [result for path in files for result in read_results(path, opened.kind)]
-        found = match(results, opened.chosen, replace_labels=arguments.replace)
-        store_labels(found, opened.chosen, opened.oracle, opened.store)
-        waiting = [c.material_id for c in opened.chosen if c.label is None and c.material_id not in found.labels]
-    _report(found, waiting)
-    return 0 if found.labels or not found.refused else 1
+        matched = match(results, opened.chosen, opened.bounds, replace_labels=arguments.replace)
+        over = store_labels(matched.labels, opened.chosen, opened.oracle, opened.store)
+        n_waiting = sum(one.label is None and one.material_id not in matched.labels for one in opened.chosen)
+    _report(matched, n_waiting, over)
+    return 0 if matched.labels or not matched.refused else 1
 
 
-def _report(found: Import, waiting: Sequence[str]) -> None:
-    same = f", {len(found.known)} known already" if found.known else ""
-    print(f"{len(found.labels)} labels imported{same}; {len(waiting)} candidates still wait.")
-    if found.unrelaxed:
-        print(f"{len(found.unrelaxed)} came without a crystal: the unrelaxed one of the candidate stands for it.")
-    _report_refused(found.refused)
-    if not waiting:
+def _report(matched: Import, n_waiting: int, over: Sequence[str]) -> None:
+    same = f", {len(matched.known)} known already" if matched.known else ""
+    print(f"{len(matched.labels)} labels imported{same}; {n_waiting} candidates still wait.")
+    if matched.unrelaxed:
+        print(f"{len(matched.unrelaxed)} came without a crystal: the unrelaxed one of the candidate stands for it.")
+    for name in over:
+        print(f"{name} has gone on without them: lodestone discover --force active_learning@{name}")
+    _report_refused(matched.refused)
+    if not n_waiting:
         print("Now: lodestone discover")
 
 

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from lodestone.cluster.imports import Bounds
 from lodestone.cluster.results import Kind
 from lodestone.cluster.waiting import Chosen, chosen_candidates, rounds_with_candidates
 from lodestone.config.load import PARAMS_FILE, load_params
+from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Oracle
 from lodestone.oracles.external import ExternalOracle
 from lodestone.oracles.registry import make_oracle
 from lodestone.oracles.store import LabelStore, default_path
+from lodestone.schemas import References
+from lodestone.tables.files import read_table
 from lodestone.tables.layout import Layout
 
 
@@ -23,11 +27,13 @@ class Opened:
     """Candidates of one or all rounds, with the store of their labels.
 
     Attributes:
+        params: Parameters of the campaign.
         chosen: What the rounds have chosen.
         oracle: Who verifies them.
         store: Open as long as the context is.
     """
 
+    params: Params
     chosen: list[Chosen]
     oracle: Oracle
     store: LabelStore
@@ -46,6 +52,11 @@ class Opened:
             )
         return Kind(self.oracle.name, self.oracle.correction_scheme)
 
+    @property
+    def bounds(self) -> Bounds:
+        """Which energies are plausible."""
+        return Bounds(read_table(Layout().references, References), self.params.validate_.formation_energy)
+
 
 @contextmanager
 def opened_round(name: str) -> Iterator[Opened]:
@@ -60,7 +71,7 @@ def opened_round(name: str) -> Iterator[Opened]:
         raise LodestoneError(f"{PARAMS_FILE} has no round {name!r}", f"it has {', '.join(names)}")
     oracle = make_oracle(params.oracle)
     with LabelStore(default_path()) as store:
-        yield Opened(chosen_candidates(Layout().round(name), oracle, store), oracle, store)
+        yield Opened(params, chosen_candidates(Layout().round(name), oracle, store), oracle, store)
 
 
 @contextmanager
@@ -77,4 +88,4 @@ def opened_rounds() -> Iterator[Opened]:
         chosen = [candidate for files in rounds for candidate in chosen_candidates(files, oracle, store)]
         if not rounds:
             raise LodestoneError("no round has chosen candidates yet", "run `lodestone discover` first")
-        yield Opened(chosen, oracle, store)
+        yield Opened(params, chosen, oracle, store)

@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+import numpy as np
+import polars as pl
+
 from lodestone.cluster.results import Result
 from lodestone.cluster.waiting import Chosen
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import reduced_formula
 from lodestone.oracles.base import Label, Oracle
 from lodestone.oracles.store import LabelStore
+from lodestone.stability.references import formation_energies
 
 SAME = 1e-6  # eV/atom: energies that differ by less are one
 NOT_COMPUTED = "not_computed"  # the verdict on candidates for which the user waits no longer
@@ -33,42 +39,79 @@ class Import:
     refused: Sequence[Result]
 
 
-def match(results: Sequence[Result], candidates: Sequence[Chosen], *, replace_labels: bool = False) -> Import:
+@dataclass(frozen=True)
+class Bounds:
+    """Which energies are plausible.
+
+    Attributes:
+        references: Contract :class:`lodestone.schemas.References`.
+        formation_energy: Allowed range, eV/atom; ``validate.formation_energy``.
+    """
+
+    references: pl.DataFrame
+    formation_energy: tuple[float, float]
+
+    def fault(self, crystal: Crystal, energy_per_atom: float) -> str | None:
+        """Why a total energy, eV/atom, cannot be that of a crystal, or ``None``."""
+        formation = self._formation_energy(crystal, energy_per_atom)
+        if self._is_inside(formation):
+            return None
+        per_cell = self._is_inside(self._formation_energy(crystal, energy_per_atom / len(crystal)))
+        hint = ": looks like eV per cell; divide by the number of atoms" if per_cell else ""
+        low, high = self.formation_energy
+        return f"has a formation energy of {formation:.3f} eV/atom, outside {low} to {high}{hint}"
+
+    def _formation_energy(self, crystal: Crystal, energy_per_atom: float) -> float:
+        fractions = atomic_fractions([crystal.atomic_numbers])
+        return float(formation_energies(fractions, np.array([energy_per_atom]), self.references)[0])
+
+    def _is_inside(self, formation_energy: float) -> bool:
+        low, high = self.formation_energy
+        return low <= formation_energy <= high
+
+
+def match(
+    results: Sequence[Result], candidates: Sequence[Chosen], bounds: Bounds, *, replace_labels: bool = False
+) -> Import:
     """Match results with candidates and check them.
 
     Args:
         results: As :func:`lodestone.cluster.results.read_results` gives them.
         candidates: Chosen by the rounds.
+        bounds: Which energies are plausible.
         replace_labels: Whether a result may replace another label of the same candidate.
     """
     by_name = {candidate.material_id: candidate for candidate in candidates}
-    named = [(result, _candidate_id(result.name, by_name)) for result in results]
-    ids = [found for _, found in named]
+    owners = [_candidate_id(result.name, by_name) for result in results]
     labels: dict[str, Label] = {}
     known, unrelaxed, refused = [], [], []
-    for result, found in named:
-        fault = result.fault or _fault(result, by_name.get(found or ""), several=ids.count(found) > 1)
-        if fault or found is None:
+    for result, owner in zip(results, owners, strict=True):
+        candidate = by_name.get(owner or "")
+        fault = result.fault or _fault(result, candidate, bounds, several=owners.count(owner) > 1)
+        if fault or candidate is None:
             refused.append(replace(result, fault=fault))
-            continue
-        candidate = by_name[found]
-        label = _label(result, candidate)
-        if _is_same(candidate.label, label):
-            known.append(found)
-        elif candidate.label is not None and candidate.label.ok and not replace_labels:
-            told = f"has another label already: {candidate.label.energy_per_atom:.6f} eV/atom; --replace takes this"
-            refused.append(replace(result, fault=told))
+        elif _is_same(candidate.label, label := _label(result, candidate)):
+            known.append(candidate.material_id)
+        elif candidate.has_energy and not replace_labels:
+            refused.append(replace(result, fault="has another label already; --replace takes this one"))
         else:
-            labels[found] = label
-            unrelaxed += [found] if label.ok and result.crystal is None else []
+            labels[candidate.material_id] = label
+            unrelaxed += [candidate.material_id] if label.ok and result.crystal is None else []
     return Import(labels, known, unrelaxed, refused)
 
 
-def store_labels(found: Import, candidates: Sequence[Chosen], oracle: Oracle, store: LabelStore) -> None:
-    """Keep the new labels under the keys by which the round looks for them."""
-    keys = {candidate.material_id: candidate.key for candidate in candidates}
-    for name, label in found.labels.items():
-        store.put(keys[name], oracle, label)
+def store_labels(
+    labels: Mapping[str, Label], candidates: Sequence[Chosen], oracle: Oracle, store: LabelStore
+) -> list[str]:
+    """Keep new labels under the keys by which the rounds look for them.
+
+    Returns:
+        Rounds that have gone on already, and to which these labels are news.
+    """
+    owners = [candidate for candidate in candidates if candidate.material_id in labels]
+    for candidate in owners:
+        store.put(candidate.key, oracle, labels[candidate.material_id])
+    return sorted({candidate.round for candidate in owners if candidate.is_over})
 
 
 def close(candidates: Sequence[Chosen], oracle: Oracle, store: LabelStore) -> list[str]:
@@ -91,7 +134,7 @@ def _candidate_id(name: str, candidates: Mapping[str, Chosen]) -> str | None:
     return next((part for part in parts if part in candidates), None)
 
 
-def _fault(result: Result, candidate: Chosen | None, *, several: bool) -> str | None:
+def _fault(result: Result, candidate: Chosen | None, bounds: Bounds, *, several: bool) -> str | None:
     if candidate is None:
         return "is no candidate that a round has chosen"
     if several:
@@ -100,7 +143,10 @@ def _fault(result: Result, candidate: Chosen | None, *, several: bool) -> str | 
         formula = reduced_formula(result.crystal.atomic_numbers)
         if formula != candidate.formula:
             return f"is a crystal of {formula}, but {candidate.material_id} is {candidate.formula}"
-    return None
+    label = _label(result, candidate)
+    if label.crystal is None or label.energy_per_atom is None:
+        return None
+    return bounds.fault(label.crystal, label.energy_per_atom)
 
 
 def _label(result: Result, candidate: Chosen) -> Label:

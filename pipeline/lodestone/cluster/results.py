@@ -121,8 +121,8 @@ def _correction(entry: Mapping[str, Any], crystal: Crystal, energies: tuple[floa
         return stated
     computed = correction(_bare(crystal, uncorrected, entry), scheme) / len(crystal)
     if stated and not is_same(stated, computed):
-        told = "none" if scheme == NONE else f"{computed:.3f} by {scheme}"
-        raise UnreadableStructureError(f"its correction of {stated:.3f} eV/atom should be {told}")
+        wanted = "none" if scheme == NONE else f"{computed:.3f} by {scheme}"
+        raise UnreadableStructureError(f"its correction of {stated:.3f} eV/atom should be {wanted}")
     return computed
 
 
@@ -134,8 +134,8 @@ def _bare(crystal: Crystal, uncorrected: float, entry: Mapping[str, Any]) -> Com
 
 
 def _parameters(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = entry.get("parameters")
-    return found if isinstance(found, Mapping) else {}
+    parameters = entry.get("parameters")
+    return parameters if isinstance(parameters, Mapping) else {}
 
 
 def _of_csv(path: Path, kind: Kind) -> Iterator[Result]:

@@ -22,12 +22,16 @@ class Chosen:
     """A candidate that a round has chosen for its oracle.
 
     Attributes:
+        round: The round.
+        is_over: Whether the round has gone on with the labels that there were.
         row: Its row in the table of candidates.
         crystal: The unrelaxed crystal.
         key: Of its label in the store.
         label: What is known of it; ``None`` while it waits.
     """
 
+    round: str
+    is_over: bool
     row: dict[str, object]
     crystal: Crystal
     key: str
@@ -37,6 +41,11 @@ class Chosen:
     def material_id(self) -> str:
         """The candidate's identifier."""
         return str(self.row["material_id"])
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether a label with an energy is known."""
+        return self.label is not None and self.label.ok
 
     @property
     def formula(self) -> str:
@@ -57,17 +66,16 @@ def chosen_candidates(files: RoundLayout, oracle: Oracle, store: LabelStore) -> 
         )
     table = read_table(files.candidates, Candidates)
     table = table.filter(pl.col("acquired_by") != "none").sort("material_id")
-    return [
-        _chosen(row, crystal, oracle, store)
-        for row, crystal in zip(table.iter_rows(named=True), decode(table), strict=True)
-    ]
+    is_over = files.verifications.is_file()
+    chosen = []
+    for row, crystal in zip(table.iter_rows(named=True), decode(table), strict=True):
+        key = label_key(oracle, crystal)
+        chosen.append(
+            Chosen(round=files.name, is_over=is_over, row=row, crystal=crystal, key=key, label=store.get(key))
+        )
+    return chosen
 
 
 def rounds_with_candidates(layout: Layout, names: list[str]) -> Iterator[RoundLayout]:
     """The rounds of a campaign that have chosen candidates."""
     return (files for name in names if (files := layout.round(name)).candidates.is_file())
-
-
-def _chosen(row: dict[str, object], crystal: Crystal, oracle: Oracle, store: LabelStore) -> Chosen:
-    key = label_key(oracle, crystal)
-    return Chosen(row, crystal, key, store.get(key))

@@ -86,10 +86,12 @@ def source_references(snapshot: pl.DataFrame, known: Mapping[str, Mapping[str, A
         snapshot, else the lowest of the file.
     """
     lowest = {element: (energy, name) for element, energy, name in elemental_references(snapshot).iter_rows()}
-    of_file = {element: (found["energy_per_atom"], found["material_id"]) for element, found in known.items()}
+    of_file = {
+        element: (reference["energy_per_atom"], reference["material_id"]) for element, reference in known.items()
+    }
     stated = {element: (energy, STATED) for element, (energy, name) in of_file.items() if name is None}
     elements = set(snapshot["chemsys"].str.split("-").explode().unique())
-    chosen = {element: found for element, found in (of_file | lowest | stated).items() if element in elements}
+    chosen = {element: reference for element, reference in (of_file | lowest | stated).items() if element in elements}
     rows = [(element, *chosen[element]) for element in sorted(chosen)]
     schema = {"element": pl.String, "energy_per_atom": pl.Float64, "material_id": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")

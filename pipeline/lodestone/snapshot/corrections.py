@@ -80,13 +80,13 @@ def correction(entry: ComputedStructureEntry, scheme: str) -> float:
 
 def stated_classes(adjustments: Iterable[Any]) -> list[str | None]:
     """The class that each energy adjustment of an entry says it is of; ``None`` where it does not say."""
-    classes = [found.get("cls") if isinstance(found, Mapping) else None for found in adjustments]
-    return [str(found["@class"]) if isinstance(found, Mapping) and "@class" in found else None for found in classes]
+    classes = [one.get("cls") if isinstance(one, Mapping) else None for one in adjustments]
+    return [str(one["@class"]) if isinstance(one, Mapping) and "@class" in one else None for one in classes]
 
 
 def stated_scheme_fault(adjustments: Iterable[Any], scheme: str) -> str | None:
     """Why energy adjustments of an entry are of another scheme, or ``None`` where they say nothing against it."""
-    others = sorted({found for found in stated_classes(adjustments) if found} - {class_of(scheme)})
+    others = sorted({name for name in stated_classes(adjustments) if name} - {class_of(scheme)})
     return f"its corrections are of {', '.join(others)}, not of {scheme}" if others else None
 
 

@@ -55,9 +55,11 @@ def functional_of(parameters: Mapping[str, Any]) -> str | None:
 
 def functional_fault(parameters: Mapping[str, Any], label_method: str) -> str | None:
     """Why a calculation is not by a method, or ``None``; of one that does not state its functional, nothing is said."""
-    found, wanted = functional_of(parameters), named_functionals(label_method)
-    if found is None or found in wanted:
+    functional, wanted = functional_of(parameters), named_functionals(label_method)
+    if functional is None or functional in wanted:
         return None
     if not wanted:
-        return f"label_method {label_method!r} names no functional (such as PBE) that {found} could be compared with"
-    return f"the functional is {found}, not {' or '.join(sorted(wanted))}"
+        return (
+            f"label_method {label_method!r} names no functional (such as PBE) that {functional} could be compared with"
+        )
+    return f"the functional is {functional}, not {' or '.join(sorted(wanted))}"

@@ -102,8 +102,8 @@ def _parsed(text: bytes) -> Any:
             run = Vasprun(file, parse_dos=False, parse_eigen=False, parse_potcar_file=False)
             _ = run.converged, run.final_energy, run.run_type  # which raise where their parts are missing
         except Exception as error:  # pymatgen raises many types
-            told = str(error).split("\n")[0][:120]
-            raise UnreadableStructureError(f"does not parse ({told}): is the run still going on?") from error
+            reason = str(error).split("\n")[0][:120]
+            raise UnreadableStructureError(f"does not parse ({reason}): is the run still going on?") from error
     return run
 
 
@@ -124,10 +124,10 @@ def _result(
 
 def _last_of_each_folder(files: Sequence[str]) -> dict[str, str]:
     """The run of each folder, by the folder."""
-    found: dict[str, str] = {}
+    last: dict[str, str] = {}
     for file in sorted(files, key=_rank):
-        found[str(PurePosixPath(file).parent)] = file
-    return found
+        last[str(PurePosixPath(file).parent)] = file
+    return last
 
 
 def _rank(file: str) -> tuple[bool, list[tuple[int, str]]]:
