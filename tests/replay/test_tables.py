@@ -7,6 +7,7 @@ import pytest
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.errors import LodestoneError
 from lodestone.replay import tables as module
+from lodestone.replay.scales import refuse_mixed_scales
 from lodestone.replay.tables import described, read_known, read_pool
 from lodestone.stability.hull import ConvexHull
 
@@ -123,3 +124,14 @@ def test_energies_of_the_pool_move_its_verdicts_only(tables):
     assert after.table.drop("hull").equals(before.table.drop("hull"))
     assert after.table["hull"].to_list() == pytest.approx(before.table["hull"].to_list())
     assert after.stable.tolist() != before.stable.tolist()
+
+
+@pytest.mark.parametrize("column", ["label_method", "correction_scheme"])
+def test_energies_of_two_scales_are_refused(tables, column):
+    tables.write_known(tables.known_rows.with_columns(pl.lit("MP2020").alias(column)))
+    refuse_mixed_scales(tables.known, tables.pool)  # the pool says nothing of it
+    tables.write_pool(tables.pool_rows.with_columns(pl.lit("MP2020").alias(column)))
+    refuse_mixed_scales(tables.known, tables.pool)
+    tables.write_pool(tables.pool_rows.with_columns(pl.lit("legacy").alias(column)))
+    with pytest.raises(LodestoneError, match=f"more than one {column}: MP2020, legacy"):
+        refuse_mixed_scales(tables.known, tables.pool)

@@ -28,9 +28,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--params", type=Path, default=PARAMS_FILE, metavar="FILE", help="networks and choice (default: %(default)s)"
     )
-    parser.add_argument(
-        "--seen", type=positive, metavar="N", help="crystals that each network is shown before the first round"
-    )
+    parser.add_argument("--seen", type=positive, metavar="N", help="crystals shown to each network at first")
     parser.set_defaults(run=_run)
 
 

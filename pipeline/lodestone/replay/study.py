@@ -20,6 +20,7 @@ from lodestone.replay.learner import Beginning, PoolLearner
 from lodestone.replay.likelihood import likeliest_substitutions
 from lodestone.replay.policies import Policy
 from lodestone.replay.preparation import Inputs, Prepared, prepare
+from lodestone.replay.scales import refuse_mixed_scales
 from lodestone.replay.tables import Pool, read_known, read_pool
 from lodestone.replay.thinning import thinned
 from lodestone.runtime.progress import track
@@ -27,7 +28,7 @@ from lodestone.runtime.seeds import child_generator, child_seed
 from lodestone.tables.files import read_json, write_json
 from lodestone.training.checkpoints import CHECKPOINTS_VARIABLE
 
-SEEN = 240_000  # crystals that each network is shown before the first round
+SEEN = 120_000  # crystals that each network is shown before the first round
 _FORMAT = 1
 
 
@@ -84,6 +85,7 @@ def replay(study: Study) -> Outcome:
     """
     known = read_known(study.known)
     pool = read_pool(study.pool, known)
+    refuse_mixed_scales(study.known, study.pool)
     pool = replace(pool, table=pool.table.with_columns(weight=pl.Series(likeliest_substitutions(pool.table, known))))
     kept = [_kept(pool, study, seed) for seed in range(study.seeds)]
     for rows in kept:

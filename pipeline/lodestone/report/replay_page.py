@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lodestone.report.html import page, plot
 from lodestone.report.markup import percent
-from lodestone.report.theme import BELOW, BLUE, GREEN, MUTED, ORANGE, PURPLE, SKY, VERMILION, figure, title
+from lodestone.report.theme import BELOW, BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SKY, VERMILION, figure, title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Summary = Mapping[str, Any]
 FIGURES = ("acceleration", "share_of_ceiling", "area", "area_within_budget")
 _COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
-_PLAIN = {"random": (MUTED, "dot")}
+_PLAIN = {"random": (MUTED, "dot"), "likeliest-substitution": (INK, "dashdot")}  # these need no networks
 _SHIFT = 0.06  # between policies at one round
 
 
@@ -109,7 +109,7 @@ def _row(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(value: float, is_share: bool) -> str:
-    return percent(value) if is_share else f"{value:.2f}".replace("-", "−")
+    return (percent(value) if is_share else f"{value:.2f}").replace("-", "−")
 
 
 def _range(found: Mapping[str, Any], is_share: bool) -> str:
