@@ -18,11 +18,16 @@ from lodestone.schemas import Discoveries
 from lodestone.tables.files import write_table
 from report.synthetic import write_campaign
 
+
+class MadeParams(OracleParams):
+    """Nothing but what every oracle has."""
+
+
 ENERGIES: dict[str, float] = {}
 LABELLED: list[str] = []
 
 
-@ORACLES.register("of-the-audit", settings=OracleParams)
+@ORACLES.register("of-the-audit", settings=MadeParams)
 class Made(Oracle):
     """Energies of the made-up campaign."""
 
@@ -39,7 +44,7 @@ class Made(Oracle):
             yield index, Label("ok", ENERGIES[name], crystal)
 
 
-@ORACLES.register("static-of-the-audit", settings=OracleParams)
+@ORACLES.register("static-of-the-audit", settings=MadeParams)
 class MadeStatic(Made):
     @property
     def name(self):

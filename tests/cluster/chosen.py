@@ -17,7 +17,13 @@ CRYSTALS = {
 }
 REFERENCES = {"Cl": -1.8, "K": -1.1, "Mn": -9.0, "Na": -1.3, "O": -3.0}  # eV/atom
 OTHER = {"round_0-other": Crystal(5.0 * np.eye(3), [19, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])}  # proposed, not chosen
-_NUMBERS = ("energy_above_hull_pred", "stability_probability", "formation_energy_per_atom_std", "weight")
+_NUMBERS = (
+    "energy_above_hull_pred",
+    "stability_probability",
+    "incomplete_probability",
+    "formation_energy_per_atom_std",
+    "weight",
+)
 _ENERGIES = ("pred", "pred_composition", "pred_structure", "epistemic_std", "lower", "upper")
 
 

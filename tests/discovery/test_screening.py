@@ -95,6 +95,13 @@ def test_stability_probability_is_that_of_lying_on_or_below_the_hull(table, pred
     assert again.to_numpy() == pytest.approx(norm.cdf(-distance / 0.02 - 2), abs=3e-3)  # labels were found higher
 
 
+def test_incomplete_probability_is_that_of_lying_deeper_than_the_limit(table, predicted, proposals, hull):
+    prediction, distance = predicted
+    assert (table["incomplete_probability"] == 0).all()  # without a limit
+    limited = screen(proposals, prediction, hull, "round_7", max_depth=0.03)["incomplete_probability"]
+    assert limited.to_numpy() == pytest.approx(norm.cdf((-0.03 - distance) / 0.02), abs=3e-3)
+
+
 def test_what_is_predicted_is_told_with_its_error(table, predicted):
     prediction = predicted[0]
     for end, sign in (("lower", -1), ("upper", 1)):
@@ -116,9 +123,20 @@ def candidates():
             "chemsys": [f"A{number % 10}-B" for number in range(N)],
             "energy_above_hull_pred": distance,
             "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
+            "incomplete_probability": norm.cdf((-0.03 - distance) / 0.02),
             "acquired_by": ["none"] * N,
         }
     )
+
+
+def test_the_likeliest_hit_is_neither_above_the_hull_nor_too_deep_below_it(choose, candidates):
+    result = choose(acquisition="hit_probability", max_per_chemsys=100, baseline=0)
+    hit = pl.col("stability_probability") - pl.col("incomplete_probability")
+    within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.05)
+    assert set(chosen(result, "model")["material_id"]) == set(within.sort(hit).tail(12)["material_id"])
+    stable = choose(acquisition="stability_probability", max_per_chemsys=100, baseline=0)
+    depths = [chosen(one, "model")["energy_above_hull_pred"].mean() for one in (result, stable)]
+    assert depths[0] > depths[1]
 
 
 @pytest.fixture

@@ -179,6 +179,7 @@ def _verifications(
         n_steps=pl.lit(12, pl.Int32),
         energy_above_hull_pred=distance + 0.01,
         stability_probability=pl.lit(0.5),
+        incomplete_probability=pl.lit(0.1),
         energy_per_atom=pl.col("formation_energy_per_atom") - 3,
         n_competing_phases=pl.lit(3, pl.Int32),
         decomposition=pl.lit("0.60 Na2O + 0.40 Na"),
@@ -232,7 +233,8 @@ def _write_round(
     candidates = chosen.with_columns(
         **_predicted(chosen["formation_energy_per_atom"], generator),
         generator=pl.lit("substitution"), provenance=pl.lit('{"parent": "syn-0000"}'), weight=pl.lit(0.1),
-        energy_above_hull_pred=pl.lit(0.0), stability_probability=pl.lit(0.5), acquired_by=pl.lit("model"),
+        energy_above_hull_pred=pl.lit(0.0), stability_probability=pl.lit(0.5), 
+        incomplete_probability=pl.lit(0.1), acquired_by=pl.lit("model"),
     ).drop("formation_energy_per_atom")  # fmt: skip
     candidates = candidates.clear() if verified.is_empty() else candidates
     write_table(candidates, files.candidates, Candidates, "material_id")

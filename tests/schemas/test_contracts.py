@@ -105,6 +105,7 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Predictions, {"formation_energy_per_atom_std": 0.0}, "formation_energy_per_atom_std: "),
         (Candidates, {"out_of_distribution": "pair,odd"}, "out_of_distribution names"),
         (Candidates, {"out_of_distribution": "odd"}, "out_of_distribution names"),
+        (Candidates, {"incomplete_probability": 0.1}, "a part of stability_probability"),
         (Candidates, {"provenance": "Na>K"}, "provenance is one object"),
         (Verifications, {"status": "exploded"}, "refused ones have neither"),
         (Verifications, {"energy_per_atom": None}, "accepted relaxations"),

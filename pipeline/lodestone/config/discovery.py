@@ -60,7 +60,8 @@ class DiscoveryParams(Section):
         "discovery, and later rounds propose in its chemical system first",
     )
     acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
-        description="a ranking of the registry: stability_probability, lowest_energy, likeliest_substitution or random"
+        description="a ranking of the registry: stability_probability, hit_probability, lowest_energy, "
+        "likeliest_substitution or random"
     )
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"

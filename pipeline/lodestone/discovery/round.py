@@ -47,7 +47,8 @@ def choose_candidates(name: str, state: RoundState, ensemble: Ensemble, params: 
     """The first half of a round: propose, screen, choose. Arguments are those of :func:`run_round`."""
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
-    table = screen(proposals.items, _predicted(proposals, ensemble, state.crystals), state.hull(), name)
+    prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
+    table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
@@ -134,9 +135,10 @@ def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
 
 
 def _predicted_hit_rate(verifications: pl.DataFrame, how: str) -> float | None:
-    """Mean P(stable) of the chosen: the expected hit rate before some turn out known or fail to relax."""
-    chosen = verifications.filter(pl.col("acquired_by") == how)["stability_probability"].to_numpy()
-    return float(chosen.mean()) if len(chosen) else None
+    """Mean probability of a hit among the chosen: the rate expected before some turn out known or fail to relax."""
+    chosen = verifications.filter(pl.col("acquired_by") == how)
+    hit = (chosen["stability_probability"] - chosen["incomplete_probability"]).to_numpy()
+    return float(hit.mean()) if len(hit) else None
 
 
 def _n_stable(crystals: pl.DataFrame) -> int:

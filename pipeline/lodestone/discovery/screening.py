@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 
 import polars as pl
@@ -17,7 +18,12 @@ _TEXTS = ("material_id", "decorated_prototype", "generator", "provenance", "acqu
 
 
 def screen(
-    proposals: Sequence[tuple[str, Proposal]], prediction: Prediction, hull: ConvexHull, round_name: str
+    proposals: Sequence[tuple[str, Proposal]],
+    prediction: Prediction,
+    hull: ConvexHull,
+    round_name: str,
+    *,
+    max_depth: float = math.inf,
 ) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
@@ -27,6 +33,7 @@ def screen(
             or below the hull.
         hull: Hull at the start of the round, taken as exact: P(stable) ignores phases it may lack.
         round_name: Prefix of the new identifiers.
+        max_depth: What lies further than this below the hull shows that phases are missing there, eV/atom.
 
     Returns:
         Columns of :class:`lodestone.schemas.Candidates`, ``acquired_by`` set to ``none``.
@@ -43,6 +50,7 @@ def screen(
             "weight": [float(proposal.weight) for proposal in candidates],
             "energy_above_hull_pred": prediction.mean - floor,
             "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
+            "incomplete_probability": prediction.probability_below(floor - max_depth),
             "acquired_by": ["none"] * len(proposals),
         },
         schema_overrides=dict.fromkeys(_TEXTS, pl.String) | {"weight": pl.Float64},

@@ -30,6 +30,7 @@ _PREDICTED = [
     "out_of_distribution",
     "energy_above_hull_pred",
     "stability_probability",
+    "incomplete_probability",
 ]
 
 ENOUGH = 10  # with so many candidates and no success, the oracle is at fault, not the candidates

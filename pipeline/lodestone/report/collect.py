@@ -83,7 +83,7 @@ class RoundData:
         stability: Scores of P(stable) on the same crystals.
         counts: The counters named in ``COUNTS``.
         hit_rate: Hit rate by chooser: ``model`` or ``random``.
-        predicted_hit_rate: Mean P(stable) of the same candidates before verification, or ``None``.
+        predicted_hit_rate: Mean probability of a hit of the same candidates before verification, or ``None``.
         verified_mae: Mean absolute error on the verified candidates by predictor, eV/atom, or ``None``.
         n_verified_mae: Number of candidates behind ``verified_mae``.
     """

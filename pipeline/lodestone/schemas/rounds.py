@@ -51,7 +51,17 @@ class Candidates(Sound, Predicted, Proposed):
         "P(energy above hull <= 0) by the distribution of the validation errors; the hull is taken as exact",
         in_range={"min_value": 0, "max_value": 1},
     )
+    incomplete_probability: pl.Float64 = field(
+        "P(energy above hull < -`discovery.max_depth`), likewise: the part of stability_probability that would be no "
+        "hit, but show an incomplete hull",
+        in_range={"min_value": 0, "max_value": 1},
+    )
     acquired_by: str = field("'model', 'random' (the baseline), or 'none'", isin=["model", "random", "none"])
+
+    _part = check(
+        "incomplete_probability is a part of stability_probability",
+        pl.col("incomplete_probability") <= pl.col("stability_probability"),
+    )
 
 
 class Verifications(Contract, Encoded, Predicted, Proposed):
@@ -67,6 +77,10 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
     energy_above_hull_pred: pl.Float64 = field("Predicted distance to the hull at the start of the round", "eV/atom")
     stability_probability: pl.Float64 = field(
         "Predicted probability of being stable", in_range={"min_value": 0, "max_value": 1}
+    )
+    incomplete_probability: pl.Float64 = field(
+        "Predicted probability of lying more than `discovery.max_depth` below the hull",
+        in_range={"min_value": 0, "max_value": 1},
     )
     energy_per_atom: pl.Float64 = field("Total energy by the oracle", "eV/atom", nullable=True)
     formation_energy_per_atom: pl.Float64 = field("Verified formation energy", "eV/atom", nullable=True)

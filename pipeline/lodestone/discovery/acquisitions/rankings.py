@@ -28,6 +28,14 @@ def stability_probability(candidates: pl.DataFrame, threshold: float) -> pl.Data
     return near.sort("stability_probability", _ENERGY, "material_id", descending=[True, False, False])
 
 
+@ACQUISITIONS.register("hit_probability")
+def hit_probability(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    """The likeliest hits first: stable, but not so deep below the hull that phases must be missing there."""
+    hit = pl.col("stability_probability") - pl.col("incomplete_probability")
+    near = candidates.filter(pl.col(_ENERGY) <= threshold)
+    return near.sort(hit, _ENERGY, "material_id", descending=[True, False, False])
+
+
 @ACQUISITIONS.register("lowest_energy")
 def lowest_energy(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
     """The lowest predicted above the hull first, of those within the threshold (eV/atom)."""
