@@ -1,4 +1,4 @@
-"""Whether a compound can be neutral, by rules that know nature.
+"""Whether a compound can be neutral by the oxidation states that are reported of its elements.
 
 A rule looks for oxidation states that sum to zero, cations being less electronegative than anions (Davies et al.,
 Chem 1, 617 (2016)). What else it knows is stated by :class:`ChargeRule`. Charges that some atoms of an element can have
