@@ -32,6 +32,7 @@ NOT_RUN = {
     "make bench-peers",
     "lodestone replay",
     "python benchmarks/compositions.py",
+    "python benchmarks/rediscovery.py",
     "python benchmarks/replay.py",
     "python benchmarks/scaling.py",
     "python benchmarks/seeds.py",
