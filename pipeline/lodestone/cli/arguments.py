@@ -38,6 +38,11 @@ def share(text: str) -> float:
     return _number(float, text, "a share above 0 and at most 1", lambda value: 0 < value <= 1)
 
 
+def hours(text: str) -> float:
+    """A duration above 0."""
+    return _number(float, text, "a number of hours above 0", lambda value: value > 0)
+
+
 def port(text: str) -> int:
     """A port that a server can listen on."""
     return _number(int, text, "a port from 1 to 65535", lambda value: 1 <= value <= 65535)

@@ -71,7 +71,14 @@ def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: floa
         scale: Factor on the estimated volume.
     """
     crystal = prototype.decorate(elements)
-    return crystal.scaled_to(scale * _guess_volume(crystal, elements))
+    return crystal.scaled_to(scale * guessed_volume(crystal, elements))
+
+
+def base_decorations() -> list[Decoration]:
+    """What `make reference` tries: the elements, the salts, and a sample of each compound prototype."""
+    prototypes = load_prototypes()
+    compounds = compound_decorations(prototypes, PER_PROTOTYPE, REFERENCE_SEED)
+    return list(dict.fromkeys(element_decorations(prototypes) + salt_decorations(prototypes) + compounds))
 
 
 def build(store: LabelStore, limit: int | None = None) -> Reference:
@@ -85,9 +92,7 @@ def build(store: LabelStore, limit: int | None = None) -> Reference:
         limit: Use only this many of the first decorations (for trying things out).
     """
     prototypes = load_prototypes()
-    compounds = compound_decorations(prototypes, PER_PROTOTYPE, REFERENCE_SEED)
-    simple = element_decorations(prototypes) + salt_decorations(prototypes)
-    decorations = list(dict.fromkeys(simple + compounds))[:limit]
+    decorations = base_decorations()[:limit]
     first = [initial_crystal(prototypes[label], elements) for label, elements in decorations]
     labels = label_all(ORACLE, first, store, "relaxing with CHGNet")
     scales = [SECOND_SCALE if label.status == "exploded" else 1.0 for label in labels]
@@ -114,23 +119,35 @@ def write_reference(reference: Reference, path: Path) -> None:
     write_table(reference.table, path, sort_by="material_id", metadata={"lodestone": json.dumps(facts, sort_keys=True)})
 
 
-def _assemble(decorations: list[Decoration], scales: list[float], labels: list[Label]) -> Reference:
+def labelled_rows(decorations: list[Decoration], scales: list[float], labels: list[Label], oracle: str) -> pl.DataFrame:
+    """Rows of the decorations whose label is ok, as in the file but for the formation energy."""
     good = [(item, scale, label) for item, scale, label in zip(decorations, scales, labels, strict=True) if label.ok]
     described = describe([label.crystal for _, _, label in good if label.crystal is not None])
     table = described.with_columns(
-        pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good]),
-        pl.Series("aflow_prototype", [label for (label, _), _, _ in good]),
-        pl.Series("decoration", ["-".join(elements) for (_, elements), _, _ in good]),
-        pl.Series("start_scale", [scale for _, scale, _ in good]),
-        pl.lit(ORACLE.name).alias("label_method"),
+        pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good], dtype=pl.Float64),
+        pl.Series("aflow_prototype", [label for (label, _), _, _ in good], dtype=pl.String),
+        pl.Series("decoration", ["-".join(elements) for (_, elements), _, _ in good], dtype=pl.String),
+        pl.Series("start_scale", [scale for _, scale, _ in good], dtype=pl.Float64),
+        pl.lit(oracle).alias("label_method"),
     )
     ids = pl.format("lode-{}-{}", pl.col("aflow_prototype"), pl.col("decoration")).alias("material_id")
-    kept, late = _drop_implausible(_with_formation_energy(table.select(ids, pl.all())))
-    reasons = Counter(label.status.split(":")[0] for label in labels if not label.ok) + late
+    return table.select(ids, pl.all())
+
+
+def reason_of(label: Label) -> str:
+    """Why a label is missing, without details."""
+    return label.status.split(":")[0]
+
+
+def _assemble(decorations: list[Decoration], scales: list[float], labels: list[Label]) -> Reference:
+    rows = labelled_rows(decorations, scales, labels, ORACLE.name)
+    kept, late = drop_implausible(with_formation_energy(rows))
+    reasons = Counter(reason_of(label) for label in labels if not label.ok) + late
     return Reference(kept, dict(sorted(reasons.items())), len(decorations))
 
 
-def _guess_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
+def guessed_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
+    """Volume of the cell, Å3: from molar volumes for an element, by the data-mined lattice scheme for a compound."""
     from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
     from pymatgen.core import Element
 
@@ -139,13 +156,14 @@ def _guess_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
     return float(DLSVolumePredictor().predict(crystal.to_pymatgen()))
 
 
-def _with_formation_energy(table: pl.DataFrame) -> pl.DataFrame:
+def with_formation_energy(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with formation energies relative to the lowest crystal of each element in it."""
     fractions = atomic_fractions(table["atomic_numbers"].to_list())
     energies = formation_energies(fractions, table["energy_per_atom"].to_numpy(), elemental_references(table))
     return table.with_columns(pl.Series("formation_energy_per_atom", energies))
 
 
-def _drop_implausible(table: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+def drop_implausible(table: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
     """Drop formation energies outside the plausible range, then all but the lowest of equal relaxed crystals."""
     plausible = table.filter(pl.col("formation_energy_per_atom").is_between(*FORMATION_ENERGY_RANGE))
     kept = plausible.sort("energy_per_atom", "aflow_prototype", "decoration").unique(

@@ -1,11 +1,13 @@
-"""Prototypes of the AFLOW library (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)), as pymatgen ships them."""
+"""Prototypes: the AFLOW library (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)) as pymatgen ships it, and more."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+
+import numpy as np
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
@@ -16,6 +18,8 @@ METALS = tuple("Li Na K Rb Mg Ca Sr Ba Sc Y Ti Zr Hf V Nb Cr Mn Fe Co Ni Cu Ag Z
 ELEMENTS = tuple(sorted((*ANIONS, *METALLOIDS, *METALS)))
 
 _LARGEST_CELL = 14
+_SYMPREC = 1e-3  # Å
+_DIGITS = 8  # so that a structure type has the same bits everywhere
 
 
 @dataclass(frozen=True)
@@ -50,21 +54,53 @@ class Prototype:
 
 @lru_cache(maxsize=1)
 def load_prototypes() -> dict[str, Prototype]:
-    """All prototypes of at most 14 sites, by label, sorted."""
+    """The library's prototypes of at most 14 sites, by label, sorted; `make reference` decorates these."""
+    return {label: p for label, p in _library().items() if len(p.crystal) <= _LARGEST_CELL}
+
+
+@lru_cache(maxsize=1)
+def all_prototypes() -> dict[str, Prototype]:
+    """The library's prototypes of any size and those of ``structures.yaml``, by label, sorted."""
+    import yaml
+
+    text = files("lodestone.reference").joinpath("structures.yaml").read_text(encoding="utf-8")
+    more = {label: _built(label, **facts) for label, facts in yaml.safe_load(text).items()}
+    return dict(sorted({**_library(), **more}.items()))
+
+
+@lru_cache(maxsize=1)
+def _library() -> dict[str, Prototype]:
     from monty.serialization import loadfn
 
-    library = loadfn(str(files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz"))
     prototypes: dict[str, Prototype] = {}
-    for entry in library:
-        structure = entry["snl"].structure
-        if len(structure) <= _LARGEST_CELL:
-            label = _unique_label(entry["tags"]["aflow"], prototypes)
-            prototypes[label] = _prototype(label, structure)
+    for entry in loadfn(str(files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz")):
+        label = _unique_label(entry["tags"]["aflow"], prototypes)
+        prototypes[label] = _prototype(label, Crystal.from_pymatgen(entry["snl"].structure))
     return dict(sorted(prototypes.items()))
 
 
-def _prototype(label: str, structure: Any) -> Prototype:
-    crystal = Crystal.from_pymatgen(structure)
+def _built(label: str, *, group: list[int], cell: list[float], sites: Mapping[str, list[list[float]]]) -> Prototype:
+    """The primitive cell of a structure type, from its space group and the sites of the asymmetric unit."""
+    from ase.spacegroup import crystal
+
+    number, setting = group
+    symbols = [symbol for symbol, places in sites.items() for _ in places]
+    basis = [place for places in sites.values() for place in places]
+    atoms = crystal(symbols, basis, spacegroup=number, setting=setting, cellpar=cell)
+    return _prototype(label, _primitive(Crystal.from_ase(atoms)))
+
+
+def _primitive(crystal: Crystal) -> Crystal:
+    import moyopy
+
+    cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())
+    primitive = moyopy.MoyoDataset(cell, symprec=_SYMPREC).prim_std_cell
+    order = np.argsort([list(crystal.atomic_numbers).index(z) for z in primitive.numbers], kind="stable")
+    positions = np.round(np.array(primitive.positions)[order], _DIGITS)
+    return Crystal(np.round(primitive.basis, _DIGITS), np.array(primitive.numbers)[order], positions)
+
+
+def _prototype(label: str, crystal: Crystal) -> Prototype:
     elements = dict.fromkeys(SYMBOLS[number] for number in crystal.atomic_numbers)
     return Prototype(label, crystal, tuple(elements))
 

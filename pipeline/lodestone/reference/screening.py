@@ -1,0 +1,139 @@
+"""Which decorations are worth a relaxation: networks trained on the reference set predict their distance to its hull.
+
+The composition view judges all formulas, which is cheap; all views judge every decoration of the best of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import polars as pl
+
+from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import ATOMIC_NUMBERS
+from lodestone.crystals.soundness import why_unsound
+from lodestone.ensemble.ensemble import Ensemble
+from lodestone.models.inference import predict_members
+from lodestone.reference.build import initial_crystal
+from lodestone.reference.decorations import Decoration
+from lodestone.reference.enumeration import Formula, formula_of
+from lodestone.reference.prototypes import all_prototypes
+from lodestone.reference.start import StartVolumes
+from lodestone.runtime.progress import track
+from lodestone.stability.hull import ConvexHull
+
+T = TypeVar("T")
+Decorations = Callable[[], Iterable[Decoration]]
+_COMPOSITION = "composition"
+_CHUNK = 10_000  # crystals predicted at once
+_SCHEMA = {
+    "aflow_prototype": pl.String,
+    "decoration": pl.String,
+    "formula": pl.String,
+    "chemsys": pl.String,
+    "volume": pl.Float64,
+    "energy_above_hull_pred": pl.Float64,
+}
+
+
+@dataclass(frozen=True)
+class Screened:
+    """What a screening saw.
+
+    Attributes:
+        table: Decorations that all views judged: prototype, decoration, formula, chemical system, volume of the cell at
+            the start (Å3) and predicted distance to the hull (eV/atom).
+        decorations: How many were enumerated.
+        formulas: How many formulas they have.
+    """
+
+    table: pl.DataFrame
+    decorations: int
+    formulas: int
+
+
+def screen(
+    decorations: Decorations, known: pl.DataFrame, ensemble: Ensemble, hull: ConvexHull, most: int = 100_000
+) -> Screened:
+    """Predict how far decorations lie from the hull.
+
+    Args:
+        decorations: Called twice; gives the decorations that were not tried.
+        known: The reference set, from which start volumes are learned.
+        ensemble: Networks trained on it.
+        hull: Its hull.
+        most: About how many decorations all views judge: those of the formulas that the composition view puts lowest.
+    """
+    prototypes = all_prototypes()
+    counts: Counter[Formula] = Counter(formula_of(prototypes[label], elements) for label, elements in decorations())
+    chosen = _lowest_formulas(counts, ensemble, hull, most)
+    kept = (item for item in decorations() if formula_of(prototypes[item[0]], item[1]) in chosen)
+    volumes, total = StartVolumes.fit(known), sum(counts[formula] for formula in chosen)
+    bar = track(_chunks(kept, _CHUNK), total=-(-total // _CHUNK), title="screening, 10,000 decorations each")
+    tables = [_judged(chunk, volumes, ensemble, hull) for chunk in bar]
+    return Screened(pl.concat([pl.DataFrame(schema=_SCHEMA), *tables]), counts.total(), len(counts))
+
+
+def _lowest_formulas(counts: Counter[Formula], ensemble: Ensemble, hull: ConvexHull, most: int) -> set[Formula]:
+    """The formulas with the lowest predicted distance to the hull that together have so many decorations."""
+    formulas = list(counts)
+    distances = [_by_composition(chunk, ensemble, hull) for chunk in _chunks(formulas, _CHUNK)]
+    order = np.argsort(np.concatenate(distances), kind="stable") if distances else np.empty(0, dtype=int)
+    sizes = np.cumsum([counts[formulas[row]] for row in order])
+    return {formulas[row] for row in order[: int(np.searchsorted(sizes, most)) + 1]}
+
+
+def _by_composition(formulas: list[Formula], ensemble: Ensemble, hull: ConvexHull) -> np.ndarray:
+    """Predicted distance of each formula to the hull, shape ``(n,)``, eV/atom; all alike without such a view."""
+    crystals = [_without_structure(formula) for formula in formulas]
+    if _COMPOSITION not in ensemble.views:
+        return np.zeros(len(formulas))
+    energies = predict_members(ensemble.views[_COMPOSITION], crystals).mean(axis=0)
+    return np.asarray(energies - hull.hull_energies(atomic_fractions([c.atomic_numbers for c in crystals])))
+
+
+def _without_structure(formula: Formula) -> Crystal:
+    numbers = [ATOMIC_NUMBERS[symbol] for symbol, amount in formula for _ in range(amount)]
+    return Crystal(np.eye(3) * len(numbers), np.array(numbers), np.zeros((len(numbers), 3)))
+
+
+def _judged(decorations: list[Decoration], volumes: StartVolumes, ensemble: Ensemble, hull: ConvexHull) -> pl.DataFrame:
+    pairs = [(item, start_crystal(item, volumes)) for item in decorations]
+    sound = [(item, crystal) for item, crystal in pairs if why_unsound(crystal) is None]
+    if not sound:
+        return pl.DataFrame(schema=_SCHEMA)
+    crystals = [crystal for _, crystal in sound]
+    floor = hull.hull_energies(atomic_fractions([crystal.atomic_numbers for crystal in crystals]))
+    distances = ensemble.predict(crystals, "unrelaxed").mean - floor
+    prototypes = all_prototypes()
+    rows = [
+        (label, "-".join(elements), _text(formula_of(prototypes[label], elements)), "-".join(sorted(elements)))
+        for (label, elements), _ in sound
+    ]
+    numbers = [(crystal.volume, float(d)) for crystal, d in zip(crystals, distances, strict=True)]
+    return pl.DataFrame([(*a, *b) for a, b in zip(rows, numbers, strict=True)], schema=_SCHEMA, orient="row")
+
+
+def start_crystal(item: Decoration, volumes: StartVolumes) -> Crystal:
+    """A decorated prototype at its learned volume; at the guessed one where an element is new."""
+    label, elements = item
+    prototype = all_prototypes()[label]
+    crystal = prototype.decorate(elements)
+    volume = volumes.volume(label, crystal)
+    return initial_crystal(prototype, elements) if volume is None else crystal.scaled_to(volume)
+
+
+def _text(formula: Formula) -> str:
+    return "".join(f"{symbol}{amount}" for symbol, amount in formula)
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
