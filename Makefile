@@ -29,7 +29,7 @@ repoint = old=$$(cat $(1)/.installed 2>/dev/null || true); if test -n "$$old" -a
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install shell discover test test-fast check bench bench-peers reference gate fetch bundle ui docs format lock clean distclean
+.PHONY: help install shell discover test test-fast check bench bench-peers reference reference-close gate fetch bundle ui docs format lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-peers: $(PEERS)/.installed ## Train ours beside CGCNN, MEGNet, Roost and a
 
 reference: $(VENV)/.installed ## Build reference/crystals.parquet anew (hours; goes on where it was interrupted)
 	@$(BIN)/python -m lodestone reference
+
+reference-close: $(VENV)/.installed ## Let the reference set grow until its hull closes (many hours; OPTIONS='--hours 8')
+	@$(BIN)/python -m lodestone reference --close $(OPTIONS)
 
 gate: $(VENV)/.installed ## Hold the figures of the finished campaign against their bounds (docs/accuracy.json)
 	@$(BIN)/python -m lodestone gate

@@ -3,9 +3,8 @@
     python benchmarks/reference_density.py [--reference FILE] [--reach]
 
 Reads `mp_energies.parquet`: of the formulas that the Materials Project has on its hull, among the elements of the
-reference set, which share does the set hold, and which on its own hull? With `--reach`, also which share the decorations
-that `lodestone reference --close` screens could ever reach. With 95 % Wilson intervals, by number of elements and by
-kind of anion.
+reference set, which share does the set hold, and which on its own hull? With `--reach`, also which share the
+decorations of `lodestone reference --close` could reach. With 95 % Wilson intervals, by number of elements and by kind.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from lodestone.cli.main import main
         (["discver"], "did you mean discover?"),
         (["reference", "--limit", "abc"], "'abc' is not a positive whole number"),
         (["reference", "--limit", "0"], "'0' is not a positive whole number"),
+        (["reference", "--close", "--hours", "0"], "'0' is not a number of hours above 0"),
         (["drift", "a", "b", "--tolerance", "abc"], "'abc' is not an energy of 0 or more, eV/atom"),
         (["drift", "a", "b", "--tolerance", "nan"], "'nan' is not an energy"),
         (["drift", "a", "b", "--tolerance", "-1"], "'-1' is not an energy"),
