@@ -66,7 +66,7 @@ def test_every_policy_has_figures_with_intervals_and_hit_rates_by_round(call):
 
 
 def test_what_is_finished_is_not_done_again(call, monkeypatch):
-    code, said, out = call("--policy", "ours", "--policy", "random")
+    code, said, out = call("--policy", "ours", "random")
     assert code == 0, said
     before = (out / "replay.json").read_bytes()
 

@@ -18,13 +18,17 @@ def add_to(commands: Any) -> None:
         "--pool", type=Path, required=True, metavar="TABLE", help="candidates with hidden labels: initial structures"
     )
     parser.add_argument(
-        "--prevalence", type=share, default=0.1, help="thin stable candidates to this share (default: %(default)s)"
+        "--prevalence",
+        type=share,
+        default=0.1,
+        metavar="SHARE",
+        help="thin stable candidates to this share (default: %(default)s)",
     )
     parser.add_argument("--budget", type=positive, required=True, metavar="N", help="verifications in all")
     parser.add_argument("--rounds", type=positive, default=3, metavar="R", help="that share it (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=3, metavar="S", help="repetitions (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for replay.json, table and plot")
-    parser.add_argument("--policy", action="append", metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--policy", action="extend", nargs="+", metavar="NAME", help="only these (default: all)")
     parser.add_argument(
         "--params", type=Path, default=PARAMS_FILE, metavar="FILE", help="networks and choice (default: %(default)s)"
     )
