@@ -81,12 +81,20 @@ def screen(
 
 
 def _lowest_formulas(counts: Counter[Formula], ensemble: Ensemble, hull: ConvexHull, most: int) -> set[Formula]:
-    """The formulas with the lowest predicted distance to the hull that together have so many decorations."""
-    formulas = list(counts)
-    distances = [_by_composition(chunk, ensemble, hull) for chunk in _chunks(formulas, _CHUNK)]
-    order = np.argsort(np.concatenate(distances), kind="stable") if distances else np.empty(0, dtype=int)
+    """The formulas with the lowest predicted distance to the hull; each number of elements gets an equal share."""
+    by_size = {size: [formula for formula in counts if len(formula) == size] for size in sorted({*map(len, counts)})}
+    share = most // max(len(by_size), 1)
+    return {x for some in by_size.values() for x in _lowest(some, counts, ensemble, hull, share)}
+
+
+def _lowest(
+    formulas: list[Formula], counts: Counter[Formula], ensemble: Ensemble, hull: ConvexHull, most: int
+) -> list[Formula]:
+    """The lowest of some formulas that together have so many decorations."""
+    distances = np.concatenate([_by_composition(chunk, ensemble, hull) for chunk in _chunks(formulas, _CHUNK)])
+    order = np.argsort(distances, kind="stable")
     sizes = np.cumsum([counts[formulas[row]] for row in order])
-    return {formulas[row] for row in order[: int(np.searchsorted(sizes, most)) + 1]}
+    return [formulas[row] for row in order[: int(np.searchsorted(sizes, most)) + 1]]
 
 
 def _by_composition(formulas: list[Formula], ensemble: Ensemble, hull: ConvexHull) -> np.ndarray:

@@ -26,16 +26,19 @@ class Limits:
         margin: Highest predicted distance to the hull, eV/atom.
         per_formula: Most decorations of a formula.
         per_system: Most decorations of a chemical system.
+        turns: How often compounds of two, three and more elements take a turn. Without turns, compounds of four would
+            come first: as long as compounds of two are missing, they lie deepest below the hull.
     """
 
     batch: int = 500
     margin: float = 0.1
     per_formula: int = 2
     per_system: int = 8
+    turns: tuple[int, ...] = (5, 4, 1)
 
 
 def select(judged: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> pl.DataFrame:
-    """The decorations to relax next, as a plan, the lowest predicted first.
+    """The decorations to relax next, as a plan: the lowest predicted of two, three and more elements in turns.
 
     The lowest one of a pair of elements without any compound is taken however high it lies: else the hull of the pair
     would stay the line between its elements, and nothing would contradict the networks.
@@ -52,10 +55,19 @@ def select(judged: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> pl.Data
     near = ranked.filter((pl.col(_PREDICTED) <= limits.margin) | (is_open & first))
     new = near.filter(_is_new(near, known))
     few = new.filter(pl.int_range(pl.len()).over("formula") < limits.per_formula)
-    chosen = few.filter(pl.int_range(pl.len()).over("chemsys") < limits.per_system).head(limits.batch)
+    fair = few.filter(pl.int_range(pl.len()).over("chemsys") < limits.per_system)
+    chosen = fair.sort(_turn(limits.turns), maintain_order=True).head(limits.batch)
     starts = zip(decorations_of(chosen), chosen["volume"], strict=True)
     decorations = decorations_of(chosen)
     return plan_of(decorations, [scale_of(item, volume) for item, volume in starts])
+
+
+def _turn(turns: tuple[int, ...]) -> pl.Expr:
+    """When it is the turn of each row, ranked within its number of elements."""
+    n_elements = pl.col("chemsys").str.count_matches("-", literal=True).cast(pl.Int64) + 1
+    place = (n_elements - 2).clip(0, len(turns) - 1)
+    weight = place.replace_strict(dict(enumerate(turns)), return_dtype=pl.Int64)
+    return (pl.int_range(1, pl.len() + 1).over(place)) / weight
 
 
 def scale_of(item: Decoration, volume: float) -> float:
