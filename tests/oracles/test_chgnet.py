@@ -10,7 +10,7 @@ from lodestone.config.load import load_params
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import label_one
-from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
+from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings, remembered
 from lodestone.oracles.registry import make_oracle
 from lodestone.oracles.store import label_key
 from lodestone.runtime.parallel import process_all
@@ -123,3 +123,29 @@ def test_static_labels_have_keys_of_their_own_whatever_the_limits_of_a_relaxatio
 
 def test_a_static_label_of_overlapping_atoms_is_refused():
     assert label_one(chgnet().static(), pair(4.0, [0.1, 0.1, 0.1])).status == "atoms_overlap"
+
+
+def test_forces_are_computed_once_for_each_state_and_are_nobody_elses():
+    atoms, calls = shaken_salt().to_ase(), []
+
+    def get_forces():
+        calls.append(atoms.positions.copy())
+        return atoms.positions + len(calls)
+
+    forces = remembered(get_forces, atoms)
+    first = forces()
+    first += 100
+    assert np.array_equal(forces(), atoms.positions + 1)
+    atoms.positions[0, 0] += 1e-12
+    assert np.array_equal(forces(), atoms.positions + 2)
+    atoms.cell[0, 0] += 1e-12
+    forces()
+    assert len(calls) == 3
+
+
+def test_remembered_forces_change_no_bit_of_a_label(salt, monkeypatch):
+    monkeypatch.setattr("lodestone.oracles.chgnet.remembered", lambda get_forces, _: get_forces)
+    plain = label_one(chgnet(), shaken_salt())
+    assert (plain.energy_per_atom, plain.n_steps) == (salt.energy_per_atom, salt.n_steps)
+    assert plain.crystal.digest() == salt.crystal.digest()
+    assert np.array_equal(plain.crystal.frac_coords, salt.crystal.frac_coords)

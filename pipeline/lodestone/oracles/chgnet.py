@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -16,6 +16,10 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles import sanity
 from lodestone.oracles.base import Label, Oracle
+
+if TYPE_CHECKING:
+    import numpy as np
+    from ase import Atoms
 
 
 class CHGNetSettings(OracleParams):
@@ -94,7 +98,9 @@ def _relax(crystal: Crystal, settings: CHGNetSettings) -> Label:
     converged = False
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        optimizer = BFGS(FrechetCellFilter(atoms), logfile=None)  # type: ignore[arg-type]  # a filter acts as Atoms
+        cell = FrechetCellFilter(atoms)
+        cell.get_forces = remembered(cell.get_forces, atoms)  # type: ignore[method-assign]
+        optimizer = BFGS(cell, logfile=None)  # type: ignore[arg-type]  # a filter acts as Atoms
         for done in optimizer.irun(fmax=settings.fmax, steps=settings.max_steps):
             energy = float(atoms.get_potential_energy() / len(atoms))
             current = Crystal.from_ase(atoms)
@@ -105,6 +111,24 @@ def _relax(crystal: Crystal, settings: CHGNetSettings) -> Label:
     if not converged:
         return Label("not_converged", n_steps=optimizer.nsteps)
     return Label("ok", energy, current, optimizer.nsteps)
+
+
+def remembered(get_forces: Callable[..., np.ndarray], atoms: Atoms) -> Callable[..., np.ndarray]:
+    """The forces of the current atoms and cell, computed once.
+
+    The optimizer asks for them three times a step, and the filter takes logarithms of the cell each time: a tenth of a
+    relaxation of a small cell. The numbers are the same to the last bit.
+    """
+    known: dict[bytes, np.ndarray] = {}
+
+    def forces(**options: Any) -> np.ndarray:
+        state = atoms.positions.tobytes() + atoms.cell.array.tobytes()
+        if state not in known:
+            known.clear()
+            known[state] = get_forces(**options)
+        return known[state].copy()
+
+    return forces
 
 
 def _device() -> str:
