@@ -38,7 +38,7 @@ def _add_closing(group: Any) -> None:
         "machine, from this file and the one beside it (*.tried.parquet)",
     )
     group.add_argument("--hours", type=hours, metavar="H", help="end after so many hours")
-    group.add_argument("--batch", type=positive, metavar="N", default=500, help="relaxations of a pass (%(default)s)")
+    group.add_argument("--batch", type=positive, metavar="N", default=1000, help="relaxations of a pass (%(default)s)")
     group.add_argument("--margin", type=energy, metavar="E", default=0.1, help="eV/atom above the hull (%(default)s)")
     group.add_argument(
         "--screen", type=positive, metavar="N", default=100_000, help="predictions of a pass (%(default)s)"

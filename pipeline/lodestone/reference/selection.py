@@ -30,7 +30,7 @@ class Limits:
             come first: as long as compounds of two are missing, they lie deepest below the hull.
     """
 
-    batch: int = 500
+    batch: int = 1000
     margin: float = 0.1
     per_formula: int = 2
     per_system: int = 8
