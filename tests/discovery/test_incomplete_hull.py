@@ -16,25 +16,37 @@ from lodestone.tables.files import validated
 MAX_DEPTH = 0.05  # eV/atom; the world's truth lies down to 0.15 below the hull
 
 
-@pytest.fixture(scope="module")
-def shallow(params):
-    discovery = params.discovery.model_copy(update={"max_depth": MAX_DEPTH})
-    return params.model_copy(update={"discovery": discovery})
+def limited(params, max_depth):
+    """Parameters whose acquisition does not look at the limit, so that all limits see the same candidates."""
+    update = {"max_depth": max_depth, "acquisition": "stability_probability"}
+    return params.model_copy(update={"discovery": params.discovery.model_copy(update=update)})
 
 
 @pytest.fixture(scope="module")
-def result(start, world, shallow):
-    return run_round("round_0", start, world, shallow, world.label)
+def result(start, world, params):
+    return run_round("round_0", start, world, limited(params, MAX_DEPTH), world.label)
 
 
-def test_a_crystal_deeper_than_the_limit_is_no_discovery(result, first, tmp_path):
+@pytest.fixture(scope="module")
+def unlimited(start, world, params):
+    return run_round("round_0", start, world, limited(params, 10.0), world.label)
+
+
+def test_the_likeliest_hits_avoid_what_lies_too_deep(start, world, params, result):
+    discovery = limited(params, MAX_DEPTH).discovery.model_copy(update={"acquisition": "hit_probability"})
+    hits = run_round("round_0", start, world, params.model_copy(update={"discovery": discovery}), world.label)
+    assert hits.metrics["n_hull_incomplete"] < result.metrics["n_hull_incomplete"]
+    assert hits.metrics["n_discovered"] > result.metrics["n_discovered"]
+
+
+def test_a_crystal_deeper_than_the_limit_is_no_discovery(result, unlimited, tmp_path):
     table = validated(result.verifications, Verifications, tmp_path)
     below = table.filter(pl.col("is_new") & (pl.col("energy_above_hull") <= pl.col("stable_below")))
     deep = below.filter(pl.col("energy_above_hull") < -MAX_DEPTH)
     assert 0 < len(deep) < len(below)
     assert set(table.filter("hull_is_incomplete")["material_id"]) == set(deep["material_id"])
     assert set(table.filter("is_stable")["material_id"]) == set(below["material_id"]) - set(deep["material_id"])
-    assert set(below["material_id"]) == set(first.verifications.filter("is_stable")["material_id"])  # with 0.3 eV/atom
+    assert set(below["material_id"]) == set(unlimited.verifications.filter("is_stable")["material_id"])
 
 
 def test_metrics_count_it_apart_and_not_as_a_hit(result):
@@ -50,8 +62,8 @@ def test_metrics_count_it_apart_and_not_as_a_hit(result):
     assert metrics["depth"]["max"] <= MAX_DEPTH
 
 
-def test_it_joins_the_known_crystals_and_the_hull(result, first):
-    assert result.state.crystals.equals(first.state.crystals)
+def test_it_joins_the_known_crystals_and_the_hull(result, unlimited):
+    assert result.state.crystals.equals(unlimited.state.crystals)
 
 
 def test_attempts_remember_its_system(result, tmp_path):

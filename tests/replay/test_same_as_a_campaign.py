@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from test_campaign import Clairvoyant, Watched, prediction_of
+from test_replay_campaign import Clairvoyant, Watched, prediction_of
 
 from lodestone.config.load import load_params
 from lodestone.config.registry import GENERATORS, ORACLES

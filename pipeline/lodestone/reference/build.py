@@ -71,7 +71,7 @@ def initial_crystal(prototype: Prototype, elements: tuple[str, ...], scale: floa
         scale: Factor on the estimated volume.
     """
     crystal = prototype.decorate(elements)
-    return crystal.scaled_to(scale * guessed_volume(crystal, elements))
+    return crystal.scaled_to(scale * estimated_volume(crystal, elements))
 
 
 def base_decorations() -> list[Decoration]:
@@ -146,7 +146,7 @@ def _assemble(decorations: list[Decoration], scales: list[float], labels: list[L
     return Reference(kept, dict(sorted(reasons.items())), len(decorations))
 
 
-def guessed_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
+def estimated_volume(crystal: Crystal, elements: tuple[str, ...]) -> float:
     """Volume of the cell, Å3: from molar volumes for an element, by the data-mined lattice scheme for a compound."""
     from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
     from pymatgen.core import Element

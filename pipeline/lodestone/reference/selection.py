@@ -9,7 +9,7 @@ import polars as pl
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import reduced_formula
 from lodestone.crystals.symmetry import symmetry_of
-from lodestone.reference.build import guessed_volume
+from lodestone.reference.build import estimated_volume
 from lodestone.reference.decorations import Decoration
 from lodestone.reference.ledger import decorations_of, plan_of
 from lodestone.reference.prototypes import all_prototypes
@@ -73,7 +73,7 @@ def _turn(turns: tuple[int, ...]) -> pl.Expr:
 def scale_of(item: Decoration, volume: float) -> float:
     """Factor on the guessed volume that gives a volume, so that a row of the file says where it started."""
     label, elements = item
-    return volume / guessed_volume(all_prototypes()[label].decorate(elements), elements)
+    return volume / estimated_volume(all_prototypes()[label].decorate(elements), elements)
 
 
 def _is_new(judged: pl.DataFrame, known: pl.DataFrame) -> pl.Series:

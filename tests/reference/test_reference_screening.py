@@ -43,7 +43,7 @@ def test_learned_volumes_are_nearer_than_guessed_ones(shipped):
     assert learned < 0.7 * guessed
 
 
-def test_an_element_that_was_never_seen_starts_at_the_guessed_volume(shipped):
+def test_an_element_that_was_never_seen_starts_at_the_estimated_volume(shipped):
     volumes = StartVolumes.fit(shipped.filter(~pl.col("chemsys").str.contains("Na")))
     item = (ROCK_SALT, ("Na", "Cl"))
     guessed = initial_crystal(all_prototypes()[ROCK_SALT], item[1])
