@@ -50,12 +50,17 @@ class ReplayOracle(Oracle):
 
     def label_settings(self) -> dict[str, Any]:
         """The content of the tables, wherever they lie."""
-        return {"tables": [hashlib.blake2b(_bytes(path), digest_size=16).hexdigest() for path in self.settings.tables]}
+        return {"tables": self._digests}
 
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
         """Look crystals up; see :class:`lodestone.oracles.base.Oracle`."""
         for index, crystal in enumerate(crystals):
             yield index, self._labels.get(crystal.digest(), Label(UNKNOWN))
+
+    @cached_property
+    def _digests(self) -> list[str]:
+        """Of the tables, read once: the settings are asked for with every label."""
+        return [hashlib.blake2b(_bytes(path), digest_size=16).hexdigest() for path in self.settings.tables]
 
     @cached_property
     def _labels(self) -> dict[str, Label]:
