@@ -108,11 +108,23 @@ def test_the_lowest_come_first_and_limits_hold(shipped):
         (ROCK_SALT, "Na-Ti", 0.04), (CSCL, "Na-Ti", 0.02), (FLUORITE, "Na-Ti", -0.1), (ROCK_SALT, "K-Ti", 0.0)
     )
     order = [(FLUORITE, "Na-Ti"), (ROCK_SALT, "K-Ti"), (CSCL, "Na-Ti"), (ROCK_SALT, "Na-Ti")]
-    assert chosen(table, known, margin=0.1) == order
-    assert chosen(table, known, margin=0.1, batch=2) == order[:2]
-    assert chosen(table, known, margin=0.1, per_formula=1) == order[:3]
-    assert chosen(table, known, margin=0.1, per_system=1) == order[:2]
-    assert chosen(table, known, margin=0.03) == order[:3]
+    wide = {"margin": 0.1, "per_formula": 2, "per_system": 8}
+    assert chosen(table, known, **wide) == order
+    assert chosen(table, known, **wide | {"batch": 2}) == order[:2]
+    assert chosen(table, known, **wide | {"per_formula": 1}) == order[:3]
+    assert chosen(table, known, **wide | {"per_system": 1}) == order[:2]
+    assert chosen(table, known, **wide | {"margin": 0.03}) == order[:3]
+
+
+def test_no_element_crowds_out_the_others(shipped):
+    known = shipped.filter(pl.col("chemsys").is_in(["Na", "K", "Li", "Rb", "Cs", "F", "Cl", "Mg"]))
+    fluorides = [(ROCK_SALT, f"{x}-F", -2.0) for x in ("K", "Li", "Na", "Rb", "Cs")]
+    chlorides = [(ROCK_SALT, f"{x}-Cl", -1.0) for x in ("K", "Li", "Na", "Rb", "Cs")]
+    table = judged(*fluorides, *chlorides)
+    even = [x.split("-")[1] for _, x in chosen(table, known, batch=8, turns=(1,), crowding=1.0)]
+    assert even == ["F", "F", "Cl", "Cl"]  # eight pairs of eight elements hold each twice
+    crowded = [x.split("-")[1] for _, x in chosen(table, known, batch=8, turns=(1,), crowding=3.0)]
+    assert crowded == ["F"] * 5 + ["Cl"] * 3
 
 
 def test_numbers_of_elements_take_turns(shipped):

@@ -6,7 +6,7 @@ The composition view judges all formulas, which is cheap; all views judge every 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -24,6 +24,7 @@ from lodestone.reference.build import initial_crystal
 from lodestone.reference.decorations import Decoration
 from lodestone.reference.enumeration import Formula, formula_of
 from lodestone.reference.prototypes import all_prototypes
+from lodestone.reference.quotas import Quotas, most_of_element
 from lodestone.reference.start import StartVolumes
 from lodestone.runtime.progress import track
 from lodestone.stability.hull import ConvexHull
@@ -32,6 +33,8 @@ T = TypeVar("T")
 Decorations = Callable[[], Iterable[Decoration]]
 _COMPOSITION = "composition"
 _CHUNK = 10_000  # crystals predicted at once
+_CROWDING = 3.0  # largest number of decorations of an element over that if all elements were used alike
+_ALL = "all"
 _SCHEMA = {
     "aflow_prototype": pl.String,
     "decoration": pl.String,
@@ -68,7 +71,9 @@ def screen(
         known: The reference set, from which start volumes are learned.
         ensemble: Networks trained on it.
         hull: Its hull.
-        most: About how many decorations all views judge: those of the formulas that the composition view puts lowest.
+        most: About how many decorations all views judge: those of the formulas that the composition view puts lowest,
+            none of which may crowd out the others: an element is there three times as often as if all were used
+            alike, at most.
     """
     prototypes = all_prototypes()
     counts: Counter[Formula] = Counter(formula_of(prototypes[label], elements) for label, elements in decorations())
@@ -92,9 +97,14 @@ def _lowest(
 ) -> list[Formula]:
     """The lowest of some formulas that together have so many decorations."""
     distances = np.concatenate([_by_composition(chunk, ensemble, hull) for chunk in _chunks(formulas, _CHUNK)])
-    order = np.argsort(distances, kind="stable")
-    sizes = np.cumsum([counts[formulas[row]] for row in order])
-    return [formulas[row] for row in order[: int(np.searchsorted(sizes, most)) + 1]]
+    quotas, lowest, n_elements = Quotas(), [], len({symbol for formula in formulas for symbol, _ in formula})
+    for formula in (formulas[row] for row in np.argsort(distances, kind="stable")):
+        share = most_of_element(most, len(formula), n_elements, _CROWDING)
+        kinds: dict[Hashable, float] = {_ALL: most, **{symbol: share for symbol, _ in formula}}
+        if quotas.admit(kinds, counts[formula]):
+            quotas.take(kinds, counts[formula])
+            lowest.append(formula)
+    return lowest
 
 
 def _by_composition(formulas: list[Formula], ensemble: Ensemble, hull: ConvexHull) -> np.ndarray:

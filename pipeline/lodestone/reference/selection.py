@@ -1,7 +1,8 @@
-"""From predictions to a batch: near the hull, of different formulas and systems, and nothing that is known already."""
+"""From predictions to a batch: near the hull, of many elements and systems, and nothing that is known already."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -13,6 +14,7 @@ from lodestone.reference.build import estimated_volume
 from lodestone.reference.decorations import Decoration
 from lodestone.reference.ledger import decorations_of, plan_of
 from lodestone.reference.prototypes import all_prototypes
+from lodestone.reference.quotas import Quotas, most_of_element
 
 _PREDICTED = "energy_above_hull_pred"
 
@@ -24,21 +26,27 @@ class Limits:
     Attributes:
         batch: Largest number of decorations.
         margin: Highest predicted distance to the hull, eV/atom.
-        per_formula: Most decorations of a formula.
+        per_formula: Most decorations of a formula. What it relaxed to is known when the next pass ranks the others.
         per_system: Most decorations of a chemical system.
+        crowding: How often an element may be there, over how often if all elements were used alike; of two, of three
+            and of more elements each. Without it, a first pass relaxes fluorides: nothing lies deeper below a hull that
+            lacks them.
         turns: How often compounds of two, three and more elements take a turn. Without turns, compounds of four would
             come first: as long as compounds of two are missing, they lie deepest below the hull.
     """
 
     batch: int = 1000
     margin: float = 0.1
-    per_formula: int = 2
-    per_system: int = 8
+    per_formula: int = 1
+    per_system: int = 2
+    crowding: float = 3.0
     turns: tuple[int, ...] = (5, 4, 1)
 
 
 def select(judged: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> pl.DataFrame:
     """The decorations to relax next, as a plan: the lowest predicted of two, three and more elements in turns.
+
+    They are taken from the lowest up, as long as no formula, system or element is there too often.
 
     The lowest one of a pair of elements without any compound is taken however high it lies: else the hull of the pair
     would stay the line between its elements, and nothing would contradict the networks.
@@ -53,13 +61,38 @@ def select(judged: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> pl.Data
     is_open = is_pair & ~pl.col("chemsys").is_in(known["chemsys"].unique().implode())
     first = pl.int_range(pl.len()).over("chemsys") == 0
     near = ranked.filter((pl.col(_PREDICTED) <= limits.margin) | (is_open & first))
-    new = near.filter(_is_new(near, known))
-    few = new.filter(pl.int_range(pl.len()).over("formula") < limits.per_formula)
-    fair = few.filter(pl.int_range(pl.len()).over("chemsys") < limits.per_system)
-    chosen = fair.sort(_turn(limits.turns), maintain_order=True).head(limits.batch)
+    admitted = near.filter(pl.Series(list(_admitted(near, known, limits)), dtype=pl.Boolean))
+    chosen = admitted.sort(_turn(limits.turns), maintain_order=True).head(limits.batch)
     starts = zip(decorations_of(chosen), chosen["volume"], strict=True)
     decorations = decorations_of(chosen)
     return plan_of(decorations, [scale_of(item, volume) for item, volume in starts])
+
+
+def _admitted(ranked: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> Iterator[bool]:
+    """For each row in turn, whether it is within the limits, and new."""
+    identities = {*known.select("formula_pretty", "decorated_prototype").iter_rows()}
+    quotas, prototypes, n_elements = Quotas(), all_prototypes(), known["chemsys"].str.split("-").explode().n_unique()
+    kinds = ranked.select("formula", "chemsys").iter_rows()
+    for (formula, system), (label, elements) in zip(kinds, decorations_of(ranked), strict=True):
+        most = _quotas(formula, system, n_elements, limits)
+        admits = quotas.admit(most) and _identity(prototypes[label].decorate(elements)) not in identities
+        if admits:
+            quotas.take(most)
+        yield admits
+
+
+def _quotas(formula: str, system: str, n_elements: int, limits: Limits) -> dict[Hashable, float]:
+    elements = system.split("-")
+    place = _place(len(elements), limits)
+    total = limits.batch * limits.turns[place] / sum(limits.turns)
+    most = most_of_element(total, len(elements), n_elements, limits.crowding)
+    by_element: dict[Hashable, float] = {(place, x): most for x in elements}
+    return {("formula", formula): limits.per_formula, ("system", system): limits.per_system, **by_element}
+
+
+def _place(n_elements: int, limits: Limits) -> int:
+    """Which of the turns compounds of so many elements take."""
+    return min(max(n_elements - 2, 0), len(limits.turns) - 1)
 
 
 def _turn(turns: tuple[int, ...]) -> pl.Expr:
@@ -74,14 +107,6 @@ def scale_of(item: Decoration, volume: float) -> float:
     """Factor on the guessed volume that gives a volume, so that a row of the file says where it started."""
     label, elements = item
     return volume / estimated_volume(all_prototypes()[label].decorate(elements), elements)
-
-
-def _is_new(judged: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
-    """Which decorations are not already known as a relaxed crystal of the same formula and orbits."""
-    identities = {*known.select("formula_pretty", "decorated_prototype").iter_rows()}
-    prototypes = all_prototypes()
-    crystals = [prototypes[label].decorate(elements) for label, elements in decorations_of(judged)]
-    return pl.Series([_identity(crystal) not in identities for crystal in crystals], dtype=pl.Boolean)
 
 
 def _identity(crystal: Crystal) -> tuple[str, str]:
