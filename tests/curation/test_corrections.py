@@ -139,18 +139,14 @@ def entries(shared_data):
 
 def test_corrections_of_2020_are_those_stored_with_the_entries(entries):
     differ = [
-        abs(correction(chemistry, NEW) - stored) > 1e-3
-        for rows in entries.values()
-        for _, chemistry, _, stored in rows
+        abs(correction(chemistry, NEW) - stored) > 1e-3 for rows in entries.values() for _, chemistry, _, stored in rows
     ]
     assert len(differ) == 1276
-    assert sum(differ) <= 10  # 7 are known: oxides with short bonds, and oxychlorides whose states pymatgen cannot guess
+    assert sum(differ) <= 10  # known: short bonds of oxygen, and oxychlorides of unusual states
 
 
 def test_the_scheme_of_2019_recomputed_gives_the_formation_energies_of_the_file(entries, shared_data):
-    table = pl.read_parquet(
-        shared_data / "mp_structures.parquet", columns=["material_id", "formation_energy_per_atom"]
-    )
+    table = pl.read_parquet(shared_data / "mp_structures.parquet", columns=["material_id", "formation_energy_per_atom"])
     known, errors = dict(table.iter_rows()), []
     for rows in entries.values():
         references: dict[str, float] = {}

@@ -111,8 +111,31 @@ class LabelParams(Section):
 
     scale: Literal["source", "oracle"] = Field(
         description="source: the snapshot's own total energies are kept, and the oracle must give energies of the same "
-        "method and correction scheme; oracle: the oracle labels every crystal of the snapshot anew"
+        "method and correction scheme, or difference must say how they are brought to that scale; oracle: the oracle "
+        "labels every crystal of the snapshot anew"
     )
+    difference: Literal["none", "corrections", "learned", "both"] = Field(
+        "none",
+        description="for scale: source, how energies of another kind are brought to the scale of the snapshot: by the "
+        "rules of the correction schemes, by an energy for each element learned on crystals of the snapshot that the "
+        "oracle labels, or by both; its measured error grows the predicted ones",
+    )
+    difference_crystals: Count = Field(
+        400,
+        description="crystals of the snapshot, of 20 sites or fewer, that the oracle labels to learn the difference",
+    )
+    phases: Path | None = Field(
+        None,
+        description="for scale: source, parquet table of competing phases without structures (material_id, formula, "
+        "formation_energy_per_atom), on the scale of the snapshot; `dvc.yaml` does not watch it",
+    )
+
+    @model_validator(mode="after")
+    def _is_about_the_source(self) -> LabelParams:
+        for name in ("difference", "phases"):
+            if self.scale == "oracle" and getattr(self, name) not in (None, "none"):
+                raise ValueError(f"{name}: scale: oracle does not read it; set scale: source")
+        return self
 
 
 class SplitParams(Section):
@@ -124,6 +147,12 @@ class SplitParams(Section):
     )
     validation: Fraction = Field(0.1, description="share of the formulas or systems; created_at does not read it")
     test: Fraction = Field(0.1, description="share of the formulas or systems; created_at does not read it")
+    train: Fraction | None = Field(
+        None,
+        gt=0,
+        description="share of the formulas or systems that is learned from, where training on all would take too long; "
+        "the others are on the hull and known all the same, as holdout; null: all but validation and test",
+    )
     validation_from: date | None = Field(
         None, description="for created_at: formulas new on this day or later are validated on, e.g. 2018-01-01"
     )
@@ -133,6 +162,10 @@ class SplitParams(Section):
     def _leaves_training_data(self) -> SplitParams:
         if self.validation + self.test >= 1 or min(self.validation, self.test) <= 0:
             raise ValueError("validation and test must be positive and leave something to train on")
+        if self.train is not None and self.validation + self.test + self.train > 1:
+            raise ValueError("train, validation and test are more than all")
+        if self.train is not None and self.by == "created_at":
+            raise ValueError("by: created_at does not read train")
         return self
 
     @model_validator(mode="after")

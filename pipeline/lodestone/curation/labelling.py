@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import fsum
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.compositions import atomic_fractions, fractions_of_formulas
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode, describe
+from lodestone.curation.difference import Difference
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label, Labeller
-from lodestone.schemas import Labelled
+from lodestone.schemas import Labelled, Phases
 from lodestone.stability.hull import ConvexHull
 from lodestone.stability.references import elemental_references, formation_energies
 
@@ -37,12 +38,16 @@ class LabelledSnapshot:
         references: Contract :class:`lodestone.schemas.References`.
         rejections: Contract :class:`lodestone.schemas.Rejections`.
         metrics: Counts, and how the oracle's labels compare with those of the source.
+        phases: Competing phases without structures, contract :class:`lodestone.schemas.Phases`.
+        difference: What is added to the oracle's energies; nothing on its own scale.
     """
 
     crystals: pl.DataFrame
     references: pl.DataFrame
     rejections: pl.DataFrame
     metrics: dict[str, Any]
+    phases: pl.DataFrame = field(default_factory=Phases.empty)
+    difference: Difference = field(default_factory=Difference)
 
 
 def label_snapshot(
@@ -150,12 +155,13 @@ def _from_labels(ids: list[str], labels: list[Label]) -> pl.DataFrame:
     return described.with_columns(energies, pl.Series("material_id", ids, dtype=pl.String))
 
 
-def on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
+def on_one_hull(known: pl.DataFrame, references: pl.DataFrame, phases: pl.DataFrame | None = None) -> pl.DataFrame:
     """Crystals of one kind of total energy, with formation energies and hull distances that follow from them.
 
     Args:
         known: Crystals with ``energy_per_atom``; their ``formation_energy_per_atom`` is the source's own.
         references: Contract :class:`lodestone.schemas.References`.
+        phases: Contract :class:`lodestone.schemas.Phases`.
 
     Returns:
         A table of the contract :class:`lodestone.schemas.Labelled`.
@@ -168,13 +174,27 @@ def on_one_hull(known: pl.DataFrame, references: pl.DataFrame) -> pl.DataFrame:
     )
     return renamed.with_columns(
         origin.alias("origin"), pl.lit("train").alias("split"), pl.Series("formation_energy_per_atom", energies)
-    ).select(energy_above_hull(renamed, energies), *(set(Labelled.to_schema().columns) - {"energy_above_hull"}))
+    ).select(energy_above_hull(renamed, energies, phases), *(set(Labelled.to_schema().columns) - {"energy_above_hull"}))
 
 
-def energy_above_hull(crystals: pl.DataFrame, energies: np.ndarray) -> pl.Series:
-    """Distance of each crystal to the hull of all of them, never negative."""
+def energy_above_hull(crystals: pl.DataFrame, energies: np.ndarray, phases: pl.DataFrame | None = None) -> pl.Series:
+    """Distance of each crystal to the hull of all of them and of further phases, never negative."""
+    return pl.Series("energy_above_hull", hull_of(crystals, energies, phases).distances[: len(crystals)])
+
+
+def hull_of(crystals: pl.DataFrame, energies: np.ndarray, phases: pl.DataFrame | None = None) -> ConvexHull:
+    """The hull of crystals and, numbered after them, of further phases.
+
+    Args:
+        crystals: Column ``atomic_numbers``.
+        energies: Their formation energies, shape ``(n,)``, eV/atom.
+        phases: Contract :class:`lodestone.schemas.Phases`.
+    """
     fractions = atomic_fractions(crystals["atomic_numbers"].to_list())
-    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).distances)
+    if phases is not None and len(phases):
+        fractions = np.vstack([fractions, fractions_of_formulas(phases["formula_pretty"])])
+        energies = np.concatenate([energies, phases["formation_energy_per_atom"].to_numpy()])
+    return ConvexHull(fractions, energies)
 
 
 def _elements(known: pl.DataFrame) -> set[str]:

@@ -1,59 +1,184 @@
 """Keep a snapshot on its own scale: the energies it came with are learned, and the hull is made of them.
 
-Energies of another method, or under other corrections, must not meet them on that hull (decisions 2 and 16), so the
-oracle that will verify the candidates has to give the same kind.
+Energies of another method, or under other corrections, must not meet them on that hull (decisions 2 and 17), so the
+oracle that will verify the candidates has to give the same kind, or the difference is learned (decision 20).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from lodestone.curation.labelling import LabelledSnapshot, on_one_hull
+from lodestone.config.sections import LabelParams
+from lodestone.crystals.encoding import decode
+from lodestone.curation.corrections.schemes import scheme
+from lodestone.curation.difference import Difference
+from lodestone.curation.labelling import ElementCrystals, LabelledSnapshot, on_one_hull
+from lodestone.curation.learned_difference import drawn, learned
 from lodestone.errors import LodestoneError
-from lodestone.oracles.base import Oracle
-from lodestone.schemas import Rejections
+from lodestone.oracles.base import Labeller, Oracle
+from lodestone.schemas import Phases, Rejections
 from lodestone.stability.references import elemental_references
 
 STATED = "stated"  # in place of the crystal that a reference is the energy of
 
 
-def keep_labels(snapshot: pl.DataFrame, oracle: Oracle, provenance: Mapping[str, Any]) -> LabelledSnapshot:
-    """Put a validated snapshot on one hull by the total energies that it came with.
+def keep_labels(
+    snapshot: pl.DataFrame,
+    oracle: Oracle,
+    provenance: Mapping[str, Any],
+    *,
+    params: LabelParams = LabelParams(scale="source"),  # noqa: B008 (frozen)
+    label: Labeller | None = None,
+    element_crystals: ElementCrystals | None = None,
+) -> LabelledSnapshot:
+    """Put a validated snapshot on one hull by the energies that it came with.
 
     Args:
         snapshot: Contract :class:`lodestone.schemas.Validated`.
         oracle: Who will verify the candidates.
         provenance: Of the snapshot; where its source computed ``elemental_references``, they serve the elements that
             the snapshot has no crystal of, and those that the parameters state go before its crystals.
+        params: Section ``label``.
+        label: Labels crystals, to learn what the oracle's energies differ by; not needed for ``difference: none``.
+        element_crystals: Crystals of pure elements by identifier, likewise.
 
     Raises:
-        LodestoneError: If the oracle's energies are of another kind, a crystal has no total energy, or an element no
-            reference.
+        LodestoneError: If the oracle's energies are of another kind and nothing brings them to this one, a crystal has
+            no energy, or an element no reference.
     """
-    refuse_other_kind(snapshot, oracle)
-    silent = snapshot.filter(pl.col("energy_per_atom").is_null())
-    if len(silent):
-        raise LodestoneError(
-            f"label.scale is source, but {len(silent)} of {len(snapshot)} crystals have no energy_per_atom "
-            f"(the first: {silent['material_id'][0]})",
-            "give the total energy of every crystal; formation energies alone say nothing about the energies of "
-            "candidates. Or set label.scale: oracle",
+    if params.difference == "none":
+        refuse_other_kind(snapshot, oracle)
+    known, references = _with_references(snapshot, provenance, formation_will_do=params.difference != "none")
+    phases = read_phases(params.phases, known) if params.phases else Phases.empty()
+    crystals = on_one_hull(known, references, phases)
+    difference = Difference()
+    if params.difference != "none" and label is not None and element_crystals is not None:
+        difference = _learned(
+            known, oracle, params, references=references, label=label, element_crystals=element_crystals
         )
-    references = source_references(snapshot, provenance.get("elemental_references") or {})
-    crystals = on_one_hull(snapshot, references)
     metrics = {
         "n_in": len(snapshot),
         "n_labelled": len(crystals),
         "n_element_crystals_added": 0,
         "rejected": {},
         "n_elements": len(references),
+        "n_phases": len(phases),
         "n_stable": int((crystals["energy_above_hull"] == 0).sum()),
         "oracle_vs_source": None,
-    }
-    return LabelledSnapshot(crystals, references, Rejections.empty(), metrics)
+    } | ({"difference": difference.as_dict()} if difference.kind != "none" else {})
+    return LabelledSnapshot(crystals, references, Rejections.empty(), metrics, phases, difference)
+
+
+def read_phases(path: Path, known: pl.DataFrame) -> pl.DataFrame:
+    """Competing phases of a table that are no crystals of the snapshot, the lowest of each formula.
+
+    Args:
+        path: Parquet file with ``formula_pretty`` or ``formula``, ``formation_energy_per_atom``, and ``material_id``.
+        known: Crystals of the snapshot; phases that bear their names, and those with other elements, are left out.
+
+    Raises:
+        LodestoneError: If the file cannot be read, or lacks a column.
+    """
+    from lodestone.tables.files import read_table
+
+    table = read_table(path)
+    table = table.rename({"formula": "formula_pretty"}) if "formula_pretty" not in table.columns else table
+    if lacking := {"formula_pretty", "formation_energy_per_atom", "material_id"} - set(table.columns):
+        raise LodestoneError(
+            f"label.phases: {path} has no column {min(lacking)}", "docs/campaigns.md lists the columns"
+        )
+    elements = known["chemsys"].str.split("-").explode().unique()
+    lowest = (
+        table.drop_nulls(["formula_pretty", "formation_energy_per_atom"])
+        .filter(~pl.col("material_id").is_in(known["material_id"].implode()).fill_null(value=False))
+        .with_columns(pl.col("formula_pretty").str.extract_all("[A-Z][a-z]?").list.unique().list.sort().alias("_in"))
+        .filter(pl.col("_in").list.set_difference(pl.lit(elements.implode())).list.len() == 0)
+        .sort("formation_energy_per_atom", "formula_pretty", "material_id")
+        .unique("formula_pretty", keep="first", maintain_order=True)
+    )
+    return lowest.select(
+        pl.format("phase-{}", "formula_pretty").alias("material_id"),
+        "formula_pretty",
+        pl.col("_in").list.join("-").alias("chemsys"),
+        "formation_energy_per_atom",
+    ).sort("material_id")
+
+
+def _with_references(
+    snapshot: pl.DataFrame, provenance: Mapping[str, Any], *, formation_will_do: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The snapshot with an energy for every crystal, and its references: 0 where there are formation energies only."""
+    total, formation = pl.col("energy_per_atom"), pl.col("formation_energy_per_atom")
+    if formation_will_do and snapshot["energy_per_atom"].null_count() == len(snapshot):
+        known = snapshot.with_columns(formation.alias("energy_per_atom"))
+        elements = sorted(snapshot["chemsys"].str.split("-").explode().unique())
+        references = pl.DataFrame({"element": elements}).with_columns(
+            pl.lit(0.0).alias("energy_per_atom"), pl.lit(STATED).alias("material_id")
+        )
+    else:
+        known = snapshot
+        references = source_references(snapshot, provenance.get("elemental_references") or {})
+    silent = known.filter(total.is_null())
+    if len(silent):
+        raise LodestoneError(
+            f"label.scale is source, but {len(silent)} of {len(snapshot)} crystals have no energy_per_atom "
+            f"(the first: {silent['material_id'][0]})",
+            "give the total energy of every crystal; formation energies alone say nothing about the energies of "
+            "candidates, unless label.difference says what they differ by. Or set label.scale: oracle",
+        )
+    return known, references
+
+
+def _learned(
+    known: pl.DataFrame,
+    oracle: Oracle,
+    params: LabelParams,
+    *,
+    references: pl.DataFrame,
+    label: Labeller,
+    element_crystals: ElementCrystals,
+) -> Difference:
+    schemes = None if params.difference == "learned" else _schemes(known, oracle)
+    sample = drawn(known, params.difference_crystals)
+    energies = dict(references.select("element", "energy_per_atom").iter_rows())
+    labels = label(decode(sample))
+    of_oracle = _lowest_elements(known, label, element_crystals)
+    if missing := sorted(set(energies) - set(of_oracle)):
+        raise LodestoneError(
+            f"the oracle labels no crystal of the pure elements {', '.join(missing)}",
+            "leave them out by snapshot.filters.elements",
+        )
+    rows = list(zip(sample["formula_pretty"], sample["energy_per_atom"], labels, strict=True))
+    gaps = {element: energy - of_oracle[element] for element, energy in energies.items()}
+    return learned(params.difference, rows, gaps, schemes)
+
+
+def _schemes(known: pl.DataFrame, oracle: Oracle) -> tuple[str, str]:
+    """Correction schemes of the oracle and of the snapshot, both of which must have rules."""
+    own = oracle.included_corrections
+    if own is None:
+        raise LodestoneError(
+            f"label.difference asks for corrections, but those in the energies of {oracle.name} are not known",
+            "set label.difference: learned",
+        )
+    return scheme(own).name, scheme(known["correction_scheme"][0]).name
+
+
+def _lowest_elements(known: pl.DataFrame, label: Labeller, element_crystals: ElementCrystals) -> dict[str, float]:
+    """Lowest energy by the oracle of each element, of the snapshot's lowest crystals and the usual ones, eV/atom."""
+    elements = known.filter(~pl.col("chemsys").str.contains("-", literal=True) & (pl.col("nsites") <= 20))
+    lowest = elements.sort("energy_per_atom", "material_id").unique("chemsys", keep="first", maintain_order=True)
+    usual = element_crystals(sorted(known["chemsys"].str.split("-").explode().unique()))
+    energies: dict[str, float] = {}
+    for one in label([*decode(lowest), *usual.values()]):
+        if one.crystal is not None and one.energy_per_atom is not None:
+            symbol = one.crystal.species[0]
+            energies[symbol] = min(one.energy_per_atom, energies.get(symbol, one.energy_per_atom))
+    return energies
 
 
 def refuse_other_kind(snapshot: pl.DataFrame, oracle: Oracle) -> None:
@@ -69,7 +194,8 @@ def refuse_other_kind(snapshot: pl.DataFrame, oracle: Oracle) -> None:
             f"label.scale is source, but the oracle gives {of_oracle} and the snapshot {method} ({scheme}); without "
             "corrections between the two they must not meet on one hull",
             "set oracle.name: external with the label_method and correction_scheme of the snapshot to verify with the "
-            "same method, or label.scale: oracle to label the whole snapshot by the oracle",
+            "same method; label.difference to learn what the two differ by; or label.scale: oracle to label the whole "
+            "snapshot by the oracle",
         )
 
 

@@ -31,7 +31,10 @@ def split_of(key: str, params: SplitParams) -> str:
     test, validation = (round(share * _RESOLUTION**2) for share in (params.test, params.validation))
     if bucket < test:
         return "test"
-    return "validation" if bucket < test + validation else "train"
+    if bucket < test + validation:
+        return "validation"
+    learned = _RESOLUTION**2 if params.train is None else test + validation + round(params.train * _RESOLUTION**2)
+    return "train" if bucket < learned else "holdout"
 
 
 def split_snapshot(crystals: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
@@ -43,7 +46,7 @@ def split_snapshot(crystals: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
 
     Returns:
         Contract :func:`crystals_contract`. By time, formulas without a dated crystal are ``holdout``: nobody knows
-        on which side of the test they belong.
+        on which side of the test they belong. By hash, so are those beyond the share that is learned from.
 
     Raises:
         LodestoneError: If a split would be empty, or no crystal has the date that splits by time need.
@@ -74,7 +77,7 @@ def split_verified(crystals: pl.DataFrame, known: pl.DataFrame, params: SplitPar
     key = _KEYS[params.by]
     held_out = pl.col(key).is_in(known.filter(pl.col("split") != "train")[key].unique().implode())
     if params.by != "created_at":
-        held_out |= pl.Series(_by_hash(crystals, params) != "train")
+        held_out |= pl.Series(_by_hash(crystals, params)).is_in(["validation", "test"])
     return crystals.with_columns(
         pl.when(held_out & _is_compound()).then(pl.lit("holdout")).otherwise(pl.lit("train")).alias("split")
     )

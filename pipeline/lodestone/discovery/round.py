@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from math import erf, fsum, sqrt
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import polars as pl
 
 from lodestone.config.params import Params
 from lodestone.crystals.encoding import decode
+from lodestone.curation.difference import Difference
 from lodestone.discovery.choice import choose
 from lodestone.discovery.proposals import Proposals, propose
 from lodestone.discovery.screening import screen
@@ -43,26 +46,50 @@ def run_round(name: str, state: RoundState, ensemble: Ensemble, params: Params, 
     return verify_choice(name, state, choose_candidates(name, state, ensemble, params), params, label)
 
 
-def choose_candidates(name: str, state: RoundState, ensemble: Ensemble, params: Params) -> Choice:
-    """The first half of a round: propose, screen, choose. Arguments are those of :func:`run_round`."""
+def choose_candidates(
+    name: str,
+    state: RoundState,
+    ensemble: Ensemble,
+    params: Params,
+    difference: Difference = Difference(),  # noqa: B008 (frozen)
+) -> Choice:
+    """The first half of a round: propose, screen, choose.
+
+    Args:
+        name: As for :func:`run_round`, like the next three.
+        state: Where the round starts.
+        ensemble: Models of this round.
+        params: Parameters of the campaign.
+        difference: What is added to the oracle's energies; its error grows the predicted ones.
+    """
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
     prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
+    error = difference.std([proposal.crystal for _, proposal in proposals.items])
+    prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
     table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
 
 
-def verify_choice(name: str, state: RoundState, choice: Choice, params: Params, label: Labeller) -> RoundResult:
-    """The second half of a round: verify, update the hull. Arguments are those of :func:`run_round`.
+def verify_choice(
+    name: str,
+    state: RoundState,
+    choice: Choice,
+    params: Params,
+    label: Labeller,
+    *,
+    difference: Difference = Difference(),  # noqa: B008 (frozen)
+) -> RoundResult:
+    """The second half of a round: verify, update the hull. Arguments are those of :func:`choose_candidates`.
 
     Raises:
         LodestoneError: If the oracle fails on all candidates, and they were many.
         WaitingError: If their labels are computed elsewhere, and not all are there.
     """
     acquired = choice.candidates.filter(pl.col("acquired_by") != "none").sort("material_id")
-    labels = _labels(name, acquired, label)
+    labels = _labels(name, acquired, difference.applied(label))
     refuse_if_all_failed(name, labels)
     verifications = verify(
         name,
@@ -75,7 +102,7 @@ def verify_choice(name: str, state: RoundState, choice: Choice, params: Params, 
         max_depth=params.discovery.max_depth,
     )
     following = next_state(name, state, acquired, verifications, params)
-    metrics = dict(choice.counts) | _metrics(verifications, state, following)
+    metrics = dict(choice.counts) | _metrics(verifications, state, following) | _expected(verifications, difference)
     return RoundResult(choice.candidates, verifications, following, metrics)
 
 
@@ -139,6 +166,19 @@ def _predicted_hit_rate(verifications: pl.DataFrame, how: str) -> float | None:
     chosen = verifications.filter(pl.col("acquired_by") == how)
     hit = (chosen["stability_probability"] - chosen["incomplete_probability"]).to_numpy()
     return float(hit.mean()) if len(hit) else None
+
+
+def _expected(verifications: pl.DataFrame, difference: Difference) -> dict[str, float]:
+    """Discoveries to be expected by the source's own method, where the oracle's energies are brought to its scale.
+
+    The sum of the probabilities that a discovery is stable, its error being normal and the hull exact.
+    """
+    if difference.kind == "none":
+        return {}
+    found = verifications.filter("is_stable")
+    stds, depth = difference.std(decode(found)), -found["energy_above_hull"].to_numpy()
+    probabilities = [0.5 + 0.5 * erf(d / std / sqrt(2)) for d, std in zip(depth, stds, strict=True)]
+    return {"n_discovered_expected": fsum(probabilities)}
 
 
 def _n_stable(crystals: pl.DataFrame) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
 from lodestone.config.params import Params
-from lodestone.crystals.compositions import atomic_fractions
-from lodestone.curation.labelling import energy_above_hull
+from lodestone.curation.labelling import energy_above_hull, hull_of
 from lodestone.curation.splits import split_verified
-from lodestone.schemas import Crystals
+from lodestone.schemas import Crystals, Phases
 from lodestone.stability.hull import ConvexHull
 
 
@@ -24,16 +23,22 @@ class RoundState:
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
         attempts: Candidates already given to the oracle (contract :class:`lodestone.schemas.Attempts`).
         references: Elemental references (contract :class:`lodestone.schemas.References`); never changed.
+        phases: Competing phases without structures (contract :class:`lodestone.schemas.Phases`); never changed.
     """
 
     crystals: pl.DataFrame
     attempts: pl.DataFrame
     references: pl.DataFrame
+    phases: pl.DataFrame = field(default_factory=Phases.empty)
 
     def hull(self) -> ConvexHull:
-        """The convex hull of the known crystals."""
-        fractions = atomic_fractions(self.crystals["atomic_numbers"].to_list())
-        return ConvexHull(fractions, self.crystals["formation_energy_per_atom"].to_numpy())
+        """The convex hull of the known crystals and, numbered after them, of the phases without structures."""
+        return hull_of(self.crystals, self.crystals["formation_energy_per_atom"].to_numpy(), self.phases)
+
+    def compounds(self) -> pl.DataFrame:
+        """Formula, chemical system and formation energy of all that the hull is made of, in its order."""
+        columns = ["formula_pretty", "chemsys", "formation_energy_per_atom"]
+        return pl.concat([self.crystals.select(columns), self.phases.select(columns)])
 
     def incomplete_systems(self) -> frozenset[str]:
         """Chemical systems in which a crystal lay so deep below the hull that phases must be missing."""
@@ -79,11 +84,11 @@ def next_state(
     )
     attempts = pl.concat([state.attempts, tried.drop("material_id")])
     new = verifications.filter("is_new")
-    crystals = _with_new(name, state.crystals, new, params) if len(new) else state.crystals
-    return RoundState(crystals, attempts, state.references)
+    crystals = _with_new(name, state, new, params) if len(new) else state.crystals
+    return RoundState(crystals, attempts, state.references, state.phases)
 
 
-def _with_new(name: str, known: pl.DataFrame, verified: pl.DataFrame, params: Params) -> pl.DataFrame:
+def _with_new(name: str, state: RoundState, verified: pl.DataFrame, params: Params) -> pl.DataFrame:
     new = verified.with_columns(
         pl.lit(name).alias("origin"),
         pl.lit(None, dtype=pl.Float64).alias("source_formation_energy_per_atom"),
@@ -92,7 +97,7 @@ def _with_new(name: str, known: pl.DataFrame, verified: pl.DataFrame, params: Pa
         pl.lit("train").alias("split"),
     )
     columns = list(Crystals.to_schema().columns)
-    split = split_verified(new, known, params.split)
-    merged = pl.concat([known.select(columns), split.select(columns)])
-    hull = energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy())
+    split = split_verified(new, state.crystals, params.split)
+    merged = pl.concat([state.crystals.select(columns), split.select(columns)])
+    hull = energy_above_hull(merged, merged["formation_energy_per_atom"].to_numpy(), state.phases)
     return merged.with_columns(hull).sort("material_id")

@@ -88,7 +88,7 @@ def verify(
     ).with_columns(
         pl.Series("status", [label.status for label in judged], dtype=pl.String),
         pl.Series("n_steps", [label.n_steps for label in judged], dtype=pl.Int32),
-        pl.Series("n_competing_phases", compounds_within(acquired["chemsys"], state.crystals), dtype=pl.Int32),
+        pl.Series("n_competing_phases", compounds_within(acquired["chemsys"], state.compounds()), dtype=pl.Int32),
     )
     good = {name: label for name, label in zip(acquired["material_id"], judged, strict=True) if label.ok}
     relaxed = describe([label.crystal for label in good.values() if label.crystal is not None]).with_columns(
@@ -116,7 +116,8 @@ def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, floa
 def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, tolerance: float) -> pl.DataFrame:
     fractions = atomic_fractions(relaxed["atomic_numbers"].to_list())
     energies = formation_energies(fractions, relaxed["energy_per_atom"].to_numpy(), state.references)
-    formulas = state.crystals["formula_pretty"].to_list()
+    known = state.compounds()
+    formulas = known["formula_pretty"].to_list()
     decompositions = [describe_decomposition(phases, formulas) for phases in hull.decompositions(fractions)]
     twins = same_as(relaxed, state.crystals)
     return relaxed.with_columns(
@@ -124,7 +125,7 @@ def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, to
         pl.Series("energy_above_hull", hull.energies_above_hull(fractions, energies), dtype=pl.Float64),
         pl.Series("decomposition", decompositions, dtype=pl.String),
         pl.Series("same_as", [twins.get(name) for name in relaxed["material_id"]], dtype=pl.String),
-        pl.Series("stable_below", _limits(relaxed, state.crystals, tolerance), dtype=pl.Float64),
+        pl.Series("stable_below", _limits(relaxed, known, hull, tolerance), dtype=pl.Float64),
     )
 
 
@@ -136,7 +137,8 @@ def _with_verdicts(relaxed: pl.DataFrame, max_depth: float) -> pl.DataFrame:
     return relaxed.with_columns(is_new=is_new, is_stable=below & ~deep, hull_is_incomplete=below & deep)
 
 
-def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, tolerance: float) -> list[float]:
-    """Largest energy above hull at which each counts as stable: 0, or below the best known crystal of its formula."""
-    best = dict(known.group_by("formula_pretty").agg(pl.col("energy_above_hull").min()).iter_rows())
+def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, hull: ConvexHull, tolerance: float) -> list[float]:
+    """Largest energy above hull at which each counts as stable: 0, or below the best known phase of its formula."""
+    distances = known.with_columns(pl.Series("energy_above_hull", hull.distances))
+    best = dict(distances.group_by("formula_pretty").agg(pl.col("energy_above_hull").min()).iter_rows())
     return [min(0.0, best[formula] - tolerance) if formula in best else 0.0 for formula in relaxed["formula_pretty"]]

@@ -137,6 +137,11 @@ class Oracle(ABC):
         return None
 
     @property
+    def included_corrections(self) -> str | None:
+        """Correction scheme that its energies follow, for the rules of `label.difference`; ``None``: not known."""
+        return self.correction_scheme
+
+    @property
     def one_process(self) -> bool:
         """Whether one process labels all crystals; see the class."""
         return False

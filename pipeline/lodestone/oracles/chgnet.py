@@ -49,6 +49,11 @@ class CHGNetOracle(Oracle):
     )
 
     @property
+    def included_corrections(self) -> str:
+        """Those of the energies that it has learned."""
+        return "MP2020"
+
+    @property
     def one_process(self) -> bool:
         """On a GPU, which worker processes would compete for."""
         return _device() != "cpu"

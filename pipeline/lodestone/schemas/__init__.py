@@ -5,7 +5,7 @@ expressions over whole columns: 80,000 rows pass in a second or two.
 """
 
 from lodestone.schemas.columns import INPUT_STRUCTURES, OUT_OF_DISTRIBUTION_REASONS, PARTS, Lenient
-from lodestone.schemas.crystals import Crystals, CrystalsByChemsys, Labelled, References, Structures
+from lodestone.schemas.crystals import Crystals, CrystalsByChemsys, Labelled, Phases, References, Structures
 from lodestone.schemas.predictions import VIEW_COLUMNS, MemberPredictions, Predictions, view_column, view_columns
 from lodestone.schemas.rounds import Attempts, Candidates, Discoveries, Verifications
 from lodestone.schemas.snapshots import ADDS_UP, Drift, Rejections, Snapshot, SystemDrift, Validated, correction_gap
@@ -16,6 +16,7 @@ CONTRACTS: tuple[type[Lenient], ...] = (
     Validated,
     Labelled,
     References,
+    Phases,
     Crystals,
     Attempts,
     MemberPredictions,
@@ -42,6 +43,7 @@ __all__ = [
     "Drift",
     "Labelled",
     "MemberPredictions",
+    "Phases",
     "Predictions",
     "References",
     "Rejections",

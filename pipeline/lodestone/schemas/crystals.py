@@ -120,6 +120,17 @@ class Labelled(Crystals):
     split: str = field("Always 'train' before the split", isin=["train"])
 
 
+class Phases(Contract):
+    """Competing phases of which no structure is known: they are on the hull, and their formulas are known."""
+
+    material_id: str = field("Identifier, unique, that no crystal has", unique=True, str_length={"min_value": 1})
+    formula_pretty: str = field("Reduced formula, pymatgen style", str_length={"min_value": 1})
+    chemsys: str = field("Elements, in alphabetical order, joined by '-'", str_length={"min_value": 1})
+    formation_energy_per_atom: pl.Float64 = field(
+        "On the scale of the snapshot", "eV/atom", in_range={"min_value": -10, "max_value": 10}
+    )
+
+
 class References(Contract):
     """Elemental reference energies: the lowest known crystal of each element, or what the parameters state."""
 

@@ -52,6 +52,16 @@ class Layout:
         return self.data / "labelled" / "references.parquet"
 
     @property
+    def phases(self) -> Path:
+        """Competing phases without structures."""
+        return self.data / "labelled" / "phases.parquet"
+
+    @property
+    def difference(self) -> Path:
+        """What the oracle's energies differ by from those of the snapshot."""
+        return self.data / "labelled" / "difference.json"
+
+    @property
     def oracle(self) -> Path:
         """The oracle that labelled: name, settings, versions and caveat."""
         return self.data / "labelled" / "oracle.json"

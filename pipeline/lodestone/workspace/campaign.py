@@ -17,7 +17,7 @@ def prepare_campaign(params_file: Path, root: Path = Path()) -> Path:
     """Create or update the folder of a campaign.
 
     `campaigns/a.yaml` gets the folder `campaigns/a`, with `params.yaml`, and `dvc.yaml` which runs the same code on the
-    same inputs. A relative `snapshot.path` starts at the root, as in the root's `params.yaml`.
+    same inputs. A relative `snapshot.path`, and `label.phases`, start at the root, as in the root's `params.yaml`.
 
     Args:
         params_file: Parameter file below the root; nothing else may use its name as a folder.
@@ -37,6 +37,8 @@ def prepare_campaign(params_file: Path, root: Path = Path()) -> Path:
     up = os.path.relpath(root.resolve(), folder.resolve())
     name, snapshot = params_file.name, content["snapshot"]
     snapshot["path"] = os.path.normpath(Path(up, snapshot["path"]))
+    if content["label"].get("phases"):
+        content["label"]["phases"] = os.path.normpath(Path(up, content["label"]["phases"]))
     texts = {
         "params.yaml": _head(name) + _dumped(content),
         "dvc.yaml": _head(name) + for_folder_below((root / "dvc.yaml").read_text(), up),

@@ -56,7 +56,7 @@ class Chemistry:
         return max(self.counts, key=lambda symbol: (electronegativities().get(symbol, 0.0), symbol))
 
     def is_anion(self, symbol: str) -> bool:
-        """Whether its likeliest state is negative, or, where no states are known, no element is more electronegative."""
+        """Whether its likeliest state is negative, or no element is more electronegative."""
         return self.states.get(symbol, 0) <= -1 or symbol == self.last
 
 

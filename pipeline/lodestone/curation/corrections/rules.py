@@ -50,7 +50,7 @@ def correction(chemistry: Chemistry, scheme: Scheme) -> float:
 
 
 def formation_correction(chemistry: Chemistry, scheme: Scheme) -> float:
-    """What a scheme adds to the formation energy of a crystal, eV/atom: its own correction less that of its elements."""
+    """What a scheme adds to a formation energy, eV/atom: the correction of the crystal less those of its elements."""
     total = sum(chemistry.counts.values())
     of_elements = [n * scheme.elements.get(symbol, 0.0) / total for symbol, n in chemistry.counts.items()]
     return correction(chemistry, scheme) - fsum(of_elements)

@@ -46,7 +46,7 @@ def scheme(name: str) -> Scheme:
         LodestoneError: If there is no such scheme.
     """
     known = _schemes()
-    named = _OTHER_NAMES.get(name.split("-")[0], "-".join(name.split("-")[:2]))
+    named = _OTHER_NAMES.get(name.split("-", maxsplit=1)[0], "-".join(name.split("-")[:2]))
     if named not in known:
         raise LodestoneError(
             f"correction scheme {name!r} is none whose rules are known",
