@@ -6,7 +6,7 @@ from lodestone.config.load import load_params
 from lodestone.curation.labelling import label_snapshot
 from lodestone.curation.source_scale import keep_labels
 from lodestone.oracles.pool import label_all
-from lodestone.oracles.registry import make_oracle
+from lodestone.oracles.registry import as_is, make_oracle
 from lodestone.oracles.store import LabelStore, default_path
 from lodestone.reference.elements import element_crystals
 from lodestone.schemas import Labelled, Phases, References, Rejections, Validated
@@ -29,6 +29,7 @@ def main() -> None:
                 read_json(layout.provenance),
                 params=params.label,
                 label=label,
+                label_as_is=partial(label_all, as_is(oracle), store=store, title="labelling crystals as they are"),
                 element_crystals=element_crystals,
             )
         else:

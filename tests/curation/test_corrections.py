@@ -14,7 +14,7 @@ import yaml
 from lodestone.crystals.crystal import Crystal
 from lodestone.curation.corrections.chemistry import chemistry_of, chemistry_of_formula, likeliest_states
 from lodestone.curation.corrections.rules import adjustments, changes, correction, formation_change
-from lodestone.curation.corrections.schemes import scheme
+from lodestone.curation.corrections.schemes import _scheme, scheme
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.files.entries import entry_parts
 
@@ -51,6 +51,12 @@ def test_the_numbers_of_2020_are_those_that_pymatgen_has():
 def test_a_scheme_without_rules_is_refused(name):
     with pytest.raises(LodestoneError, match=f"(?s){name}.*none whose rules are known.*MP-2019, MP-2020.*learned"):
         scheme(name)
+
+
+def test_numbers_that_someone_has_changed_are_refused():
+    numbers = {"oxygen": {"oxide": -0.7}, "corrected_oxygen": "all"}
+    with pytest.raises(LodestoneError, match="MP-2020 has the hash .*, not "):
+        _scheme("MP-2020", numbers)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_an_element_of_which_nothing_was_learned_is_named():
 
 
 def test_too_few_labels_are_refused():
-    with pytest.raises(LodestoneError, match="the oracle labelled 0 of 1 crystals.*\n.*difference_crystals"):
+    with pytest.raises(LodestoneError, match=r"the oracle labelled 0 of 1 crystals.*\n.*difference_crystals"):
         learned("learned", [("NaCl", -1.0, Label("not_converged"))], {"Na": 0.0, "Cl": 0.0}, None)
 
 
@@ -198,5 +198,5 @@ def test_the_scale_of_the_oracle_reads_neither(wrong):
 
 
 def test_mixing_without_a_difference_is_refused():
-    with pytest.raises(LodestoneError, match="without corrections between the two.*\n.*label.difference"):
+    with pytest.raises(LodestoneError, match=r"without corrections between the two.*\n.*label.difference"):
         keep_labels(table(totals=True), SimpleNamespace(name="a-potential", correction_scheme=None), {})

@@ -17,6 +17,7 @@ from lodestone.curation.difference import ALL, Difference, by_number, chemistry_
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
 
+MOST_SITES = 20  # of a crystal to learn from: larger cells take an oracle long
 ENOUGH = 20  # crystals of a chemistry from which its own error is taken
 _FOLDS = 5
 _LARGE = 0.05  # eV/atom: larger differences count less in the fit, by Huber's rule
@@ -26,7 +27,7 @@ _NORMAL = 1.2533  # standard deviation over mean absolute error of normal errors
 _DIGITS = 6
 
 
-def drawn(crystals: pl.DataFrame, n: int, *, max_sites: int = 20, least: int = 5) -> pl.DataFrame:
+def drawn(crystals: pl.DataFrame, n: int, *, max_sites: int = MOST_SITES, least: int = 5) -> pl.DataFrame:
     """Compounds to learn a difference from: of each element a few, and others at random.
 
     The lot of a crystal is a hash of its name, so that it does not depend on the other crystals.
@@ -76,10 +77,8 @@ def learned(
         )
     crystals = [label.crystal for _, _, label in good if label.crystal is not None]
     applied = schemes if kind != "learned" else None
-    fractions, prior = (
-        atomic_fractions([crystal.atomic_numbers for crystal in crystals]),
-        _of_elements(elements, applied),
-    )
+    fractions = atomic_fractions([crystal.atomic_numbers for crystal in crystals])
+    prior = _of_elements(elements, applied)
     given = np.array([energy - (label.energy_per_atom or 0.0) for _, energy, label in good])
     left = given - rules(crystals, applied) - weighted_sums(fractions, prior)
     folds = np.array([int(hashlib.md5(f.encode(), usedforsecurity=False).hexdigest(), 16) % _FOLDS for f, _, _ in good])

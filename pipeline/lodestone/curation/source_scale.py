@@ -6,7 +6,7 @@ oracle that will verify the candidates has to give the same kind, or the differe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from lodestone.crystals.encoding import decode
 from lodestone.curation.corrections.schemes import scheme
 from lodestone.curation.difference import Difference
 from lodestone.curation.labelling import ElementCrystals, LabelledSnapshot, on_one_hull
-from lodestone.curation.learned_difference import drawn, learned
+from lodestone.curation.learned_difference import MOST_SITES, drawn, learned
 from lodestone.errors import LodestoneError
-from lodestone.oracles.base import Labeller, Oracle
+from lodestone.oracles.base import Label, Labeller, Oracle
 from lodestone.schemas import Phases, Rejections
 from lodestone.stability.references import elemental_references
 
@@ -33,6 +33,7 @@ def keep_labels(
     *,
     params: LabelParams = LabelParams(scale="source"),  # noqa: B008 (frozen)
     label: Labeller | None = None,
+    label_as_is: Labeller | None = None,
     element_crystals: ElementCrystals | None = None,
 ) -> LabelledSnapshot:
     """Put a validated snapshot on one hull by the energies that it came with.
@@ -44,6 +45,7 @@ def keep_labels(
             the snapshot has no crystal of, and those that the parameters state go before its crystals.
         params: Section ``label``.
         label: Labels crystals, to learn what the oracle's energies differ by; not needed for ``difference: none``.
+        label_as_is: Labels crystals of the snapshot without relaxing them again; ``label`` where it is not given.
         element_crystals: Crystals of pure elements by identifier, likewise.
 
     Raises:
@@ -58,7 +60,12 @@ def keep_labels(
     difference = Difference()
     if params.difference != "none" and label is not None and element_crystals is not None:
         difference = _learned(
-            known, oracle, params, references=references, label=label, element_crystals=element_crystals
+            known,
+            oracle,
+            params,
+            references=references,
+            labellers=(label, label_as_is or label),
+            element_crystals=element_crystals,
         )
     metrics = {
         "n_in": len(snapshot),
@@ -139,14 +146,14 @@ def _learned(
     params: LabelParams,
     *,
     references: pl.DataFrame,
-    label: Labeller,
+    labellers: tuple[Labeller, Labeller],
     element_crystals: ElementCrystals,
 ) -> Difference:
     schemes = None if params.difference == "learned" else _schemes(known, oracle)
     sample = drawn(known, params.difference_crystals)
     energies = dict(references.select("element", "energy_per_atom").iter_rows())
-    labels = label(decode(sample))
-    of_oracle = _lowest_elements(known, label, element_crystals)
+    labels = labellers[1](decode(sample))
+    of_oracle = _lowest_elements(known, *labellers, element_crystals)
     if missing := sorted(set(energies) - set(of_oracle)):
         raise LodestoneError(
             f"the oracle labels no crystal of the pure elements {', '.join(missing)}",
@@ -168,13 +175,21 @@ def _schemes(known: pl.DataFrame, oracle: Oracle) -> tuple[str, str]:
     return scheme(own).name, scheme(known["correction_scheme"][0]).name
 
 
-def _lowest_elements(known: pl.DataFrame, label: Labeller, element_crystals: ElementCrystals) -> dict[str, float]:
-    """Lowest energy by the oracle of each element, of the snapshot's lowest crystals and the usual ones, eV/atom."""
-    elements = known.filter(~pl.col("chemsys").str.contains("-", literal=True) & (pl.col("nsites") <= 20))
+def _lowest_elements(
+    known: pl.DataFrame, label: Labeller, label_as_is: Labeller, element_crystals: ElementCrystals
+) -> dict[str, float]:
+    """Energy by the oracle of each element, eV/atom: of the snapshot's lowest crystal, else of the usual ones."""
+    elements = known.filter(~pl.col("chemsys").str.contains("-", literal=True) & (pl.col("nsites") <= MOST_SITES))
     lowest = elements.sort("energy_per_atom", "material_id").unique("chemsys", keep="first", maintain_order=True)
-    usual = element_crystals(sorted(known["chemsys"].str.split("-").explode().unique()))
+    energies = _of_elements(label_as_is(decode(lowest)))
+    others = sorted(set(known["chemsys"].str.split("-").explode().unique()) - set(energies))
+    return energies | _of_elements(label(list(element_crystals(others).values()))) if others else energies
+
+
+def _of_elements(labels: Sequence[Label]) -> dict[str, float]:
+    """The lowest energy of each element, eV/atom."""
     energies: dict[str, float] = {}
-    for one in label([*decode(lowest), *usual.values()]):
+    for one in labels:
         if one.crystal is not None and one.energy_per_atom is not None:
             symbol = one.crystal.species[0]
             energies[symbol] = min(one.energy_per_atom, energies.get(symbol, one.energy_per_atom))

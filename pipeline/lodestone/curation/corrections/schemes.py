@@ -11,6 +11,8 @@ from typing import Any
 
 from lodestone.errors import LodestoneError
 
+# What `schemes.yaml` must hold: DVC watches this file, and so sees every change of the numbers.
+VERSIONS = {"MP-2019": "c2cab466f3c3b37a", "MP-2020": "79df3d33d9f3c79a"}
 _OTHER_NAMES = {"MP2019": "MP-2019", "MP2020": "MP-2020"}
 
 
@@ -65,5 +67,10 @@ def _schemes() -> dict[str, Scheme]:
 
 def _scheme(name: str, numbers: dict[str, Any]) -> Scheme:
     digest = hashlib.blake2b(repr(sorted(numbers.items())).encode(), digest_size=8).hexdigest()
+    if digest != VERSIONS.get(name):
+        raise LodestoneError(
+            f"schemes.yaml: {name} has the hash {digest}, not {VERSIONS.get(name)}",
+            "reinstall lodestone; whoever changes a scheme gives it another name or states its new hash in schemes.py",
+        )
     bonded_only = numbers.pop("corrected_oxygen") == "bonded"
     return Scheme(name=name, version=digest, bonded_oxygen_only=bonded_only, **numbers)
