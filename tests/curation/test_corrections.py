@@ -55,7 +55,7 @@ def test_a_scheme_without_rules_is_refused(name):
 
 def test_numbers_that_someone_has_changed_are_refused():
     numbers = {"oxygen": {"oxide": -0.7}, "corrected_oxygen": "all"}
-    with pytest.raises(LodestoneError, match="MP-2020 has the hash .*, not "):
+    with pytest.raises(LodestoneError, match=r"MP-2020 has the hash .*, not "):
         _scheme("MP-2020", numbers)
 
 
