@@ -119,6 +119,10 @@ FACTS: dict[str, Facts] = {
     "References": Facts(
         (_LAYOUT.references,), ("label",), ("active_learning", "report"), "`element`", "by `element`"
     ),
+    "Phases": Facts(
+        (_LAYOUT.phases,), ("label",), ("active_learning",), _ID, _BY_ID,
+        "Empty unless `label.phases` names a table. Of each formula the lowest phase that is no crystal of the snapshot.",
+    ),
     "Crystals": Facts(
         (_ROUND.crystals,), ("split", "active_learning"), ("train", "ensemble", "active_learning", "report"),
         _ID, _BY_ID,
