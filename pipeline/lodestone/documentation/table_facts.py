@@ -121,7 +121,7 @@ FACTS: dict[str, Facts] = {
     ),
     "Phases": Facts(
         (_LAYOUT.phases,), ("label",), ("active_learning",), _ID, _BY_ID,
-        "Empty unless `label.phases` names a table. Of each formula its lowest phase, unless the snapshot has that crystal.",
+        "Empty unless `label.phases` names a table; else the lowest phase of each formula.",
     ),
     "Crystals": Facts(
         (_ROUND.crystals,), ("split", "active_learning"), ("train", "ensemble", "active_learning", "report"),
