@@ -73,7 +73,7 @@ def ranked(pool: Pool, known: pl.DataFrame, params: Params, asked: argparse.Name
     runs = []
     for name in SHOWN:
         policy = policies_of(params)[name]
-        learner = PoolLearner(policy, beginning, every) if policy.views else None
+        learner = PoolLearner(policy, beginning, every, params.seed) if policy.views else None
         runs.append(run_campaign(name, policy, pool, Silent(), learner, limits=limits, seed=params.seed))
     return runs
 

@@ -41,6 +41,7 @@ def main() -> None:
         params=params,
         out=asked.out / pool.stem,
         seen=asked.seen,
+        starts=asked.starts,
     )
     for line in write_results(study, replay(study)):
         print(line)
@@ -55,6 +56,7 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--share", type=float, default=0.1, help="of the pool that is verified")
     made.add_argument("--rounds", type=int, default=3)
     made.add_argument("--seeds", type=int, default=20)
+    made.add_argument("--starts", type=int, default=1, help="ensembles trained at first, which seeds take in turn")
     made.add_argument("--seen", type=int, default=240_000, help="crystals shown to each network at first")
     made.add_argument("--max-sites", type=int, default=500, help="larger cells are left out of everything")
     made.add_argument("--params", type=Path, default=ROOT / "params.yaml")

@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import polars as pl
 import pytest
 import yaml
 
 from lodestone.cli.main import main
 from lodestone.replay import networks
+from lodestone.replay.study import _Beginnings
 from lodestone.replay.summary import interval, summarize, table
 
 pytestmark = pytest.mark.slow
@@ -48,6 +51,7 @@ def test_every_policy_has_figures_with_intervals_and_hit_rates_by_round(call):
     assert code == 0, said
     found = json.loads((out / "replay.json").read_text())
     assert list(found["policies"]) == sorted(POLICIES)
+    assert len(list((out / "networks").iterdir())) == 2  # both seeds start from one ensemble of each view
     n_stable, n_pool = found["n_stable"], found["n_pool"]
     assert found["prevalence"] == n_stable / n_pool == pytest.approx(0.3, abs=0.03)
     for policy in found["policies"].values():
@@ -63,6 +67,13 @@ def test_every_policy_has_figures_with_intervals_and_hit_rates_by_round(call):
         assert f"| {name} |" in lines
         assert f">{name}</td>" in page
     assert lines.strip() in said
+
+
+def test_seeds_take_the_trained_ensembles_in_turn(tmp_path):
+    beginnings = _Beginnings(SimpleNamespace(starts=2, out=tmp_path), pl.DataFrame(), None)
+    beginnings.__dict__["_inputs"] = (None, None)  # nothing is trained before a policy asks for it
+    assert [beginnings.of(seed).number for seed in range(4)] == [0, 1, 0, 1]
+    assert beginnings.of(5) is beginnings.of(3)  # what it says is not computed twice
 
 
 def test_what_is_finished_is_not_done_again(call, monkeypatch):

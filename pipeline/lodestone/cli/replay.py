@@ -27,6 +27,13 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--budget", type=positive, required=True, metavar="N", help="verifications in all")
     parser.add_argument("--rounds", type=positive, default=3, metavar="R", help="that share it (default: %(default)s)")
     parser.add_argument("--seeds", type=positive, default=3, metavar="S", help="repetitions (default: %(default)s)")
+    parser.add_argument(
+        "--starts",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="ensembles trained before the first round, which the repetitions take in turn (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for replay.json, table and plot")
     parser.add_argument("--policy", action="extend", nargs="+", metavar="NAME", help="only these (default: all)")
     parser.add_argument(
@@ -54,6 +61,7 @@ def _run(arguments: argparse.Namespace) -> None:
         params=params,
         out=arguments.out,
         seen=arguments.seen or SEEN,
+        starts=arguments.starts,
     )
     for line in write_results(study, replay(study)):
         print(line)

@@ -21,24 +21,24 @@ from lodestone.runtime.seeds import child_seed
 
 @dataclass(frozen=True)
 class Beginning:
-    """Networks before the first round, which all policies of a seed share.
+    """Networks before the first round, which all policies share, and several seeds may.
 
     Attributes:
         prepared: What they have learned.
         pool: The whole pool as the networks see it.
         folder: Where networks are kept.
-        seed: The seed.
+        number: Of these networks, from which their seed derives.
     """
 
     prepared: Prepared
     pool: Inputs
     folder: Path
-    seed: int
+    number: int
 
     @cached_property
     def networks(self) -> dict[str, SavedView]:
         """Of each view."""
-        return {name: pretrained(view, self.seed, self.folder) for name, view in self.prepared.views.items()}
+        return {name: pretrained(view, self.number, self.folder) for name, view in self.prepared.views.items()}
 
     @cached_property
     def outputs(self) -> dict[str, Outputs]:
@@ -53,31 +53,30 @@ class PoolLearner:
         policy: Which views it trains, and how it combines them.
         beginning: The networks before the first round.
         kept: Rows of the whole pool that the thinned one has.
+        seed: Of what is learned between the rounds.
     """
 
-    def __init__(self, policy: Policy, beginning: Beginning, kept: np.ndarray) -> None:
-        self.policy, self.beginning, self.kept = policy, beginning, kept
+    def __init__(self, policy: Policy, beginning: Beginning, kept: np.ndarray, seed: int) -> None:
+        self.policy, self.prepared, self.seed = policy, beginning.prepared, seed
+        self._pool = beginning.pool.subset(kept)
         self._networks: Mapping[str, SavedView] = beginning.networks
-        self._outputs: Mapping[str, Outputs] = beginning.outputs
+        self._outputs = {view: found.of(kept) for view, found in beginning.outputs.items()}
         self._revealed: Sequence[Crystal] = ()
 
     def predict(self, rows: np.ndarray) -> Prediction:
         """Predictions for some crystals of the thinned pool, by their rows."""
-        whole = self.kept[rows]
-        crystals = [self.beginning.pool.crystals[row] for row in whole]
-        chosen = {view: self._outputs[view].of(whole) for view in self.policy.views}
-        return predict(self.policy, chosen, self.beginning.prepared, crystals, self._revealed)
+        crystals = [self._pool.crystals[row] for row in rows]
+        chosen = {view: self._outputs[view].of(rows) for view in self.policy.views}
+        return predict(self.policy, chosen, self.prepared, crystals, self._revealed)
 
     def learn(self, revealed: Revealed, round_number: int) -> None:
         """Fine-tune the networks of the last round on all that was revealed so far."""
         if not len(revealed):
             return
-        prepared, seed = self.beginning.prepared, self.beginning.seed
+        own = {view: child_seed(self.seed, "round", round_number, view) for view in self.policy.views}
         self._networks = {
-            view: fine_tuned(
-                prepared.views[view], self._networks[view], revealed, child_seed(seed, "round", round_number, view)
-            )
-            for view in self.policy.views
+            view: fine_tuned(self.prepared.views[view], self._networks[view], revealed, seed)
+            for view, seed in own.items()
         }
-        self._outputs = {view: outputs(saved, prepared, self.beginning.pool) for view, saved in self._networks.items()}
+        self._outputs = {view: outputs(saved, self.prepared, self._pool) for view, saved in self._networks.items()}
         self._revealed = revealed.relaxed

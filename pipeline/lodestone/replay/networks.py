@@ -78,7 +78,7 @@ def pretrained(view: PreparedView, seed: int, folder: Path) -> SavedView:
 
     Args:
         view: Prepared data.
-        seed: Of this replay.
+        seed: Of these networks.
         folder: Networks of these data, parameters and seed, under a name that tells them.
     """
     place = folder / f"{view.data.view}-{view.data.digest[:16]}-{seed}"

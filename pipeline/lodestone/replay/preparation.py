@@ -17,7 +17,7 @@ from lodestone.curation.splits import split_of
 from lodestone.ensemble.calibration import ENOUGH
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
-from lodestone.models.baseline import ElementBaseline
+from lodestone.models.baselines import Baseline, fit_baseline
 from lodestone.models.registry import make_dataset
 from lodestone.replay.tables import ENERGY
 from lodestone.runtime.seeds import child_generator
@@ -46,13 +46,21 @@ class Inputs:
         marked = [unrelaxed] * len(crystals)
         return cls(crystals, {view: make_dataset(view, crystals, params, marked) for view, params in views.items()})
 
+    def subset(self, rows: np.ndarray) -> Inputs:
+        """Some of the crystals, by their rows; no graph is built again."""
+        chosen = torch.from_numpy(rows)
+        return Inputs(
+            [self.crystals[row] for row in rows],
+            {view: dataset.subset(chosen) for view, dataset in self.datasets.items()},
+        )
+
 
 @dataclass(frozen=True)
 class PreparedView:
     """What the networks of one view learn before the first round."""
 
     params: ViewParams
-    baseline: ElementBaseline
+    baseline: Baseline
     data: TrainingData
 
 
@@ -143,7 +151,7 @@ def _with_epochs(params: ViewParams, n_train: int, seen: int) -> ViewParams:
 def _prepared(view: str, params: ViewParams, parts: Mapping[str, LabelledCrystals]) -> PreparedView:
     if not isinstance(params, GeometryParams):  # relaxed and unrelaxed are the same to it
         parts = {part: replace(labelled, unrelaxed_structures=()) for part, labelled in parts.items()}
-    baseline = ElementBaseline.fit(parts["train"].fractions(), parts["train"].energies)
+    baseline = fit_baseline(params.baseline, parts["train"].fractions(), parts["train"].energies)
     data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
     return PreparedView(params, baseline, data)
 

@@ -46,6 +46,7 @@ class Study:
         params: Networks, aggregation and acquisition, as of a campaign.
         out: Folder for results and networks.
         seen: Crystals that each network is shown before the first round.
+        starts: Ensembles that are trained before the first round; seeds take them in turn.
     """
 
     known: Path
@@ -57,6 +58,7 @@ class Study:
     params: Params
     out: Path
     seen: int = SEEN
+    starts: int = 1
 
     @property
     def views(self) -> list[str]:
@@ -95,16 +97,17 @@ def replay(study: Study) -> Outcome:
 
 
 class _Beginnings:
-    """Networks before the first round, prepared when the first policy asks for them, and shared by all of a seed."""
+    """Networks before the first round, prepared when the first policy asks for them; seeds take them in turn."""
 
     def __init__(self, study: Study, known: pl.DataFrame, pool: Pool) -> None:
         self._study, self._known, self._pool = study, known, pool
         self._last: Beginning | None = None
 
     def of(self, seed: int) -> Beginning:
-        """Those of a seed; of the last one asked for, the same."""
-        if self._last is None or self._last.seed != seed:
-            self._last = Beginning(*self._inputs, self._study.out / "networks", seed)
+        """Those of a seed; where the last seed had the same, what they say is not computed again."""
+        number = seed % self._study.starts
+        if self._last is None or self._last.number != number:
+            self._last = Beginning(*self._inputs, self._study.out / "networks", number)
         return self._last
 
     @cached_property
@@ -120,13 +123,14 @@ def _runs(study: Study, known: pl.DataFrame, pool: Pool, kept: list[np.ndarray])
     os.environ.setdefault(CHECKPOINTS_VARIABLE, str(study.out / "checkpoints"))
     oracle = ORACLES.make("replay", ORACLES.settings("replay", {"name": "replay", "tables": [study.pool]}))
     beginnings, digest = _Beginnings(study, known, pool), _digest(study)
-    tasks = [(seed, name) for seed in range(len(kept)) for name in study.policies]
+    order = sorted(range(len(kept)), key=lambda seed: seed % study.starts)  # networks are read once
+    tasks = [(seed, name) for seed in order for name in study.policies]
     for seed, name in track(tasks, len(tasks), "campaigns replayed"):
         path = study.out / "runs" / f"{name}-{seed}.json"
         run = _finished(path, digest)
         if run is None:
             policy, rows, own = study.policies[name], kept[seed], child_seed(seed, "replay")
-            learner = PoolLearner(policy, beginnings.of(seed), rows) if policy.views else None
+            learner = PoolLearner(policy, beginnings.of(seed), rows, seed) if policy.views else None
             run = run_campaign(name, policy, pool.of(rows), oracle, learner, limits=study.limits, seed=own)
             write_json({"format": _FORMAT, "digest": digest, "run": run.as_dict()}, path)
         yield run
@@ -147,7 +151,7 @@ def _finished(path: Path, digest: str) -> Run | None:
 
 def _digest(study: Study) -> str:
     """Of all that decides a run but for policy and seed."""
-    digest = blake2b(repr((asdict(study.limits), study.prevalence, study.seen)).encode(), digest_size=16)
+    digest = blake2b(repr((asdict(study.limits), study.prevalence, study.seen, study.starts)).encode(), digest_size=16)
     digest.update(study.params.model_dump_json().encode())
     for path in (study.known, study.pool):
         digest.update(path.read_bytes())

@@ -31,6 +31,7 @@ def write_results(study: Study, outcome: Outcome) -> Iterator[str]:
         "rounds": study.limits.rounds,
         "seeds": study.seeds,
         "seen": study.seen,
+        "starts": min(study.starts, study.seeds),
     }
     summary = summarize(outcome.runs, asked | outcome.facts)
     lines = [statement(summary), "", *table(summary)]
@@ -47,5 +48,6 @@ def statement(summary: dict[str, Any]) -> str:
         f"{summary['budget']} of {summary['n_pool']:,} candidates verified in {summary['rounds']} rounds; "
         f"{summary['n_known']:,} crystals known; {summary['n_stable']} candidates stable ("
         f"{summary['prevalence']:.1%}), acceleration at most {summary['acceleration_ceiling']:.2f}; "
-        f"means and 95 % intervals over seeds, n = {summary['seeds']}"
+        f"means and 95 % intervals over seeds, n = {summary['seeds']}, "
+        f"which start from {summary['starts']} trained ensemble{'s' * (summary['starts'] > 1)}"
     )
