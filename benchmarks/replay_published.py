@@ -80,7 +80,11 @@ def figures(stable: np.ndarray, predicted: np.ndarray, share: float) -> tuple[fl
     ranked = stable[np.argsort(predicted, kind="stable")]
     n, n_stable, budget = len(ranked), int(ranked.sum()), round(share * len(ranked))
     found = int(ranked[:budget].sum())
-    return acceleration(found, budget, n_stable, n), share_of_ceiling(found, budget, n_stable), area(ranked, n_stable, n)
+    return (
+        acceleration(found, budget, n_stable, n),
+        share_of_ceiling(found, budget, n_stable),
+        area(ranked, n_stable, n),
+    )
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,6 +3,7 @@ from argparse import Namespace
 import numpy as np
 import polars as pl
 import pytest
+
 from replay_published import PUBLISHED, figures, table
 
 ASKED = Namespace(prevalence=0.1, share=0.1, seeds=4)
