@@ -5,7 +5,7 @@ import sys
 import polars as pl
 
 from lodestone.config.load import load_params
-from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
+from lodestone.ensemble.evaluate import evaluate_input_structures, fit_formulas, fit_out_of_distribution
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.models.registry import latent_view
 from lodestone.models.weights import load_view
@@ -25,6 +25,7 @@ def main() -> None:
     members = {view: read_table(files.member_predictions(view), MemberPredictions) for view in params.views}
     unrelaxed_structures = unrelaxed_held_out(crystals, child_seed(params.seed, name, "structure"))
     judge = latent_view(params.views)
+    group = "chemsys" if params.split.by == "chemsys" else "formula_pretty"
     seen, out_of_distribution = fit_out_of_distribution(
         load_view(files.models(judge)) if judge else None, crystals, unrelaxed_structures
     )
@@ -34,11 +35,10 @@ def main() -> None:
         unrelaxed_structures=unrelaxed_structures,
         out_of_distribution=out_of_distribution,
         strategy=params.ensemble.aggregation,
-        group="chemsys" if params.split.by == "chemsys" else "formula_pretty",
+        group=group,
     )
-    save_predictors(
-        {input_structure: evaluation.predictor for input_structure, evaluation in evaluations.items()}, files.ensemble
-    )
+    predictors = {input_structure: evaluation.predictor for input_structure, evaluation in evaluations.items()}
+    save_predictors(predictors | fit_formulas(members, crystals, out_of_distribution["relaxed"], group), files.ensemble)
     seen.save(files.out_of_distribution)
     table = pl.concat(evaluation.table for evaluation in evaluations.values())
     write_table(table, files.predictions, Predictions, sort_by=["material_id", "input_structure"])

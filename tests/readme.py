@@ -53,6 +53,10 @@ BY_ITSELF = {
     "lodestone candidates --round round_0 --out jobs",
     "lodestone labels import jobs",
     "lodestone audit --against TABLE.parquet",  # tests/audit
+    # tests/prediction, tests/pretraining
+    "lodestone predict crystal.cif --model .",
+    "lodestone predict folder --hull FILE --json --out answers.parquet",
+    "lodestone pretrain TABLE --out FOLDER",
 }
 
 

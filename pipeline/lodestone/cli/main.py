@@ -17,6 +17,8 @@ from lodestone.cli import (
     gate,
     init,
     labels,
+    predict,
+    pretrain,
     publish,
     reference,
     replay,
@@ -29,6 +31,7 @@ from lodestone.stage import TRACEBACK_VARIABLE, guarded
 # Each module adds its parsers; this is their order in the help.
 COMMANDS = (
     discover,
+    predict,
     candidates,
     labels,
     check,
@@ -41,6 +44,7 @@ COMMANDS = (
     drift,
     replay,
     reference,
+    pretrain,
     docs,
 )
 

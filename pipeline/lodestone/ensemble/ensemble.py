@@ -9,7 +9,8 @@ from pathlib import Path
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.soundness import refuse_unsound
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
-from lodestone.ensemble.predictor import EnsemblePredictor, Prediction, load_predictors
+from lodestone.ensemble.predictor import FORMULA, EnsemblePredictor, Prediction, load_predictors
+from lodestone.errors import LodestoneError
 from lodestone.models.inference import NetworkInputs, no_latents
 from lodestone.models.registry import latent_view
 from lodestone.models.weights import SavedView, load_view
@@ -41,6 +42,30 @@ class Ensemble:
         latents = inputs[latent].latents() if latent else no_latents(len(crystals))
         reasons = self.seen.reasons(crystals, latents, input_structure)
         return self.predictors[input_structure].predict(members, reasons)
+
+    @property
+    def judges_formulas(self) -> bool:
+        """Whether there is a calibration for formulas without a structure."""
+        return FORMULA in self.predictors
+
+    def predict_formulas(self, formulas: Sequence[Crystal]) -> Prediction:
+        """Predict formation energies of formulas by the views that see no atoms: averages over crystals of a formula.
+
+        Args:
+            formulas: Crystals of which only the elements and their numbers are read.
+
+        Raises:
+            LodestoneError: If the ensemble has no calibration for formulas.
+        """
+        if not self.judges_formulas:
+            raise LodestoneError(
+                "this ensemble cannot judge a formula without a structure: no view of compositions alone, or made "
+                "before formulas had a calibration",
+                "give a structure, or make the ensemble again with this version: `dvc repro`",
+            )
+        predictor = self.predictors[FORMULA]
+        members = {view: NetworkInputs.to(self.views[view], formulas).members() for view in predictor.aggregation.views}
+        return predictor.predict(members, self.seen.reasons(formulas, None))
 
 
 def load_ensemble(folder: str | Path) -> Ensemble:

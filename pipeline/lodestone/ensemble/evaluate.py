@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from lodestone.config.registry import VIEWS
+from lodestone.config.sections import GeometryParams, Section
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.calibration import ENOUGH, Calibration
 from lodestone.ensemble.metrics import errors, stability_scores
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
-from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction
+from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.ensemble.strategies import Members
 from lodestone.models.inference import latents, no_latents
@@ -108,6 +110,26 @@ def evaluate_input_structures(
     return evaluations
 
 
+def fit_formulas(
+    members: Mapping[str, pl.DataFrame], crystals: pl.DataFrame, out_of_distribution: Sequence[str], group: str
+) -> dict[str, EnsemblePredictor]:
+    """The predictor of formulas, from the views that see no atoms; none where there is no such view.
+
+    Args:
+        members: By view, contract :class:`lodestone.schemas.MemberPredictions`.
+        crystals: Known crystals with their labels.
+        out_of_distribution: Reasons of the held-out crystals; only those of chemistry concern a formula.
+        group: See :func:`evaluate_views`.
+    """
+    blind = {view: table for view, table in members.items() if not issubclass(_settings(view), GeometryParams)}
+    if not blind:
+        return {}
+    chemistry = [",".join(name for name in reasons.split(",") if name != "latent") for reasons in out_of_distribution]
+    strategy = "constant" if len(blind) > 1 else next(iter(blind))
+    evaluation = evaluate_views(blind, crystals, out_of_distribution=chemistry, strategy=strategy, group=group)
+    return {FORMULA: evaluation.predictor}
+
+
 def evaluate_views(
     members: Mapping[str, pl.DataFrame],
     crystals: pl.DataFrame,
@@ -150,6 +172,10 @@ def evaluate_views(
         table=_table(prediction, held_out, input_structure),
         metrics=facts | _metrics(prediction, held_out, crystals),
     )
+
+
+def _settings(view: str) -> type[Section]:
+    return VIEWS.settings_model(view)
 
 
 def _fitted(

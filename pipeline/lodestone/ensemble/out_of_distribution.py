@@ -64,12 +64,14 @@ class OutOfDistribution:
         thresholds = {structure: _threshold(vectors, kept) for structure, vectors in validation_latents.items()}
         return cls(frozenset(system_of(crystal) for crystal in train), kept, thresholds)
 
-    def reasons(self, crystals: Sequence[Crystal], latents: np.ndarray, input_structure: str = "relaxed") -> list[str]:
+    def reasons(
+        self, crystals: Sequence[Crystal], latents: np.ndarray | None, input_structure: str = "relaxed"
+    ) -> list[str]:
         """Why each crystal is out of distribution, reasons joined by commas; empty if it is not.
 
         Args:
             crystals: Crystals to judge.
-            latents: Their latent vectors, shape ``(n, width)``.
+            latents: Their latent vectors, shape ``(n, width)``; ``None`` compares chemistry only.
             input_structure: ``relaxed`` or ``unrelaxed``.
         """
         elements = {z for system in self.systems for z in system}
@@ -82,7 +84,9 @@ class OutOfDistribution:
                 return "pair"
             return "" if system in self.systems else "system"
 
-        far = neighbor_distances(latents, self.latents) > self.thresholds[input_structure]
+        far = [False] * len(crystals)
+        if latents is not None:
+            far = (neighbor_distances(latents, self.latents) > self.thresholds[input_structure]).tolist()
         named = [
             (chemistry(system_of(crystal)), "latent" if is_far else "")
             for crystal, is_far in zip(crystals, far, strict=True)

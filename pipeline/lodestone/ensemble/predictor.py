@@ -18,6 +18,7 @@ from lodestone.schemas import INPUT_STRUCTURES, view_column
 from lodestone.tables.files import write_json
 
 FORMAT_VERSION = 4
+FORMULA = "formula"  # stands beside the input structures where views that see no atoms have a calibration of their own
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ class EnsemblePredictor:
 
 
 def save_predictors(predictors: Mapping[str, EnsemblePredictor], path: Path) -> None:
-    """Write ``ensemble.json``: the predictor for each input structure."""
+    """Write ``ensemble.json``: the predictor for each input structure, and for formulas."""
     content = {input_structure: predictor.as_dict() for input_structure, predictor in predictors.items()}
     write_json({"format_version": FORMAT_VERSION, **content}, path)
 
@@ -165,8 +166,8 @@ def load_predictors(path: Path) -> dict[str, EnsemblePredictor]:
     content = read_versioned(path, FORMAT_VERSION)
     try:
         return {
-            input_structure: EnsemblePredictor.from_dict(content[input_structure])
-            for input_structure in INPUT_STRUCTURES
+            name: EnsemblePredictor.from_dict(content[name])
+            for name in (*INPUT_STRUCTURES, *([FORMULA] if FORMULA in content else []))
         }
     except (KeyError, TypeError, ValueError) as error:
         raise LodestoneError(f"{path} is damaged: {error}", "make it again: `dvc repro`") from error

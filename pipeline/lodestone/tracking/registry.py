@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lodestone.errors import LodestoneError
+from lodestone.prediction.scale import Scale
 from lodestone.tables.layout import RoundLayout
 from lodestone.tracking.address import public_uri, store_exists
 from lodestone.tracking.client import connect
@@ -67,6 +68,7 @@ def register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLayo
         shutil.copytree(files.folder / "models", data / "models")
         shutil.copy(files.ensemble, RoundLayout(data).ensemble)
         shutil.copy(files.out_of_distribution, RoundLayout(data).out_of_distribution)
+        Scale.read(files.folder).write(data)
         mlflow.pyfunc.save_model(
             str(model),
             loader_module="lodestone.tracking.pyfunc",

@@ -1,0 +1,151 @@
+"""Train, combine and calibrate an ensemble on a large table; a call that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lodestone.crystals.encoding import decode
+from lodestone.ensemble.evaluate import evaluate_input_structures, fit_formulas
+from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, system_of
+from lodestone.ensemble.predictor import save_predictors
+from lodestone.models.inference import latents, no_latents
+from lodestone.models.registry import latent_view
+from lodestone.models.weights import SavedView, load_view, save_view
+from lodestone.pretraining.data import read_training_table
+from lodestone.pretraining.settings import PretrainingSettings
+from lodestone.runtime.seeds import child_generator, child_seed
+from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out
+from lodestone.tables.files import read_json, read_table, write_atomically, write_json, write_table
+from lodestone.tables.layout import RoundLayout
+from lodestone.tables.subsets import HELD_OUT, subset
+from lodestone.training.train import train_view
+
+_CENTERS = 500  # of clusters of latent vectors, at most
+_FEWEST = 3  # crystals in a cluster: no single one can be read from the shipped file
+_FAR = 0.99  # quantile of validation crystals beyond which a crystal is far from the centers
+_WORK = "work"  # below the folder of the result
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A finished ensemble.
+
+    Attributes:
+        folder: Networks, ``ensemble.json`` and ``out_of_distribution.safetensors``, as a round has them.
+        crystals: What was learned from and tested on.
+        predictions: Contract :class:`lodestone.schemas.Predictions`.
+    """
+
+    folder: Path
+    crystals: pl.DataFrame
+    predictions: pl.DataFrame
+
+
+def pretrain(table: Path, settings: PretrainingSettings, out: Path) -> Pretrained:
+    """Make an ensemble.
+
+    Args:
+        table: Crystals with formation energies, see :func:`lodestone.pretraining.data.read_training_table`.
+        settings: What decides the result.
+        out: Folder of the result; what a later call goes on from is in ``work`` below it.
+
+    Raises:
+        LodestoneError: If the table cannot be used.
+    """
+    work = RoundLayout(out / _WORK)
+    crystals = read_training_table(table, settings, work.folder)
+    for view in settings.views:
+        _train(view, settings, crystals, work)
+    predictions = _combine(settings, crystals, work)
+    for name in ("models", work.ensemble.name, work.out_of_distribution.name):
+        _copy(work.folder / name, out / name)
+    return Pretrained(out, crystals, predictions)
+
+
+def _train(view: str, settings: PretrainingSettings, crystals: pl.DataFrame, work: RoundLayout) -> None:
+    stamped = work.models(view) / "trained.json"
+    stamp = {"view": settings.views[view].model_dump(mode="json"), "data": read_json(work.folder / "data.json")}
+    if stamped.is_file() and read_json(stamped) == stamp:
+        return
+    seed, shared = (child_seed(settings.seed, "pretraining", name) for name in (view, "structure"))
+    trained = train_view(view, settings.views[view], crystals, None, seed, structures_seed=shared)
+    save_view(trained.saved, work.models(view))
+    write_table(trained.predictions, work.member_predictions(view))
+    write_atomically(work.history(view), trained.history.write_csv)
+    write_json(stamp, stamped)
+
+
+def _combine(settings: PretrainingSettings, crystals: pl.DataFrame, work: RoundLayout) -> pl.DataFrame:
+    """Weights, calibration and what is out of distribution, from the held-out crystals; returns their predictions."""
+    unrelaxed = unrelaxed_held_out(crystals, child_seed(settings.seed, "pretraining", "structure"))
+    judge = latent_view(list(settings.views))
+    seen, reasons = _out_of_distribution(
+        load_view(work.models(judge)) if judge else None, crystals, unrelaxed, settings.seed
+    )
+    members = {view: read_table(work.member_predictions(view)) for view in settings.views}
+    group = "chemsys" if settings.split.by == "chemsys" else "formula_pretty"
+    evaluations = evaluate_input_structures(
+        members,
+        crystals,
+        unrelaxed_structures=unrelaxed,
+        out_of_distribution=reasons,
+        strategy=settings.ensemble.aggregation,
+        group=group,
+    )
+    predictors = {name: evaluation.predictor for name, evaluation in evaluations.items()}
+    save_predictors(predictors | fit_formulas(members, crystals, reasons["relaxed"], group), work.ensemble)
+    seen.save(work.out_of_distribution)
+    metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
+    write_json(metrics, work.folder / "metrics.json")
+    table = pl.concat(evaluation.table for evaluation in evaluations.values())
+    write_table(table, work.predictions, sort_by=["material_id", "input_structure"])
+    return read_table(work.predictions)
+
+
+def _out_of_distribution(
+    saved: SavedView | None, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures, seed: int
+) -> tuple[OutOfDistribution, dict[str, list[str]]]:
+    """What the training crystals were like, with the centers of clusters in place of single latent vectors."""
+    held_out, train = subset(crystals, *HELD_OUT), decode(subset(crystals, "train"))
+    groups = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed}
+    points = {
+        name: latents(saved, group.crystals, name) if saved else no_latents(len(group.crystals))
+        for name, group in groups.items()
+    }
+    centers = _centers(latents(saved, train) if saved else no_latents(len(train)), seed)
+    empty = OutOfDistribution(frozenset(map(system_of, train)), centers, {})
+    watched = {name: points[name][(group.table["split"] == "validation").to_numpy()] for name, group in groups.items()}
+    seen = replace(empty, thresholds={name: _threshold(vectors, centers) for name, vectors in watched.items()})
+    return seen, {name: seen.reasons(group.crystals, points[name], name) for name, group in groups.items()}
+
+
+def _centers(vectors: np.ndarray, seed: int) -> np.ndarray:
+    from scipy.cluster.vq import kmeans2
+
+    if not vectors.shape[1]:
+        return vectors
+    number = max(1, min(_CENTERS, len(vectors) // (2 * _FEWEST)))
+    generator = child_generator(seed, "pretraining", "centers")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of clusters that lose all their crystals
+        centers, cluster = kmeans2(vectors.astype(float), number, minit="points", seed=generator)
+    kept = np.bincount(cluster, minlength=number) >= _FEWEST
+    return np.ascontiguousarray(centers[kept], dtype=np.float32)
+
+
+def _threshold(vectors: np.ndarray, centers: np.ndarray) -> float:
+    distances = neighbor_distances(vectors, centers)
+    return float(np.quantile(distances, _FAR)) if len(distances) else float("inf")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("trained.json"))
+    else:
+        shutil.copyfile(source, target)
