@@ -13,7 +13,7 @@ from untrained import DFT, rock_salt
 from lodestone.errors import LodestoneError
 from lodestone.prediction.hulls import database_phases, entry_phases, file_phases
 from lodestone.prediction.inputs import queries_of
-from lodestone.prediction.novelty import KNOWN, KNOWN_FORMULA, NEW, NEW_STRUCTURE, novelties
+from lodestone.prediction.known import KNOWN, KNOWN_FORMULA, NEW, NEW_STRUCTURE, known_statuses
 from lodestone.prediction.reactions import describe_reaction
 from lodestone.prediction.scale import Scale, refuse_other_scale
 from lodestone.stability.entries import Hull
@@ -111,7 +111,7 @@ def test_what_is_known(table, salt):
     phases = file_phases(table, ["Cl-Na"], DFT)
     other = Structure(Lattice.cubic(3.5), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     queries = queries_of([salt.get_primitive_structure(), other, "NaCl", rock_salt("Na", "Br", 6.0)]).good
-    found = novelties(queries, [query.formula for query in queries], phases)
+    found = known_statuses(queries, [query.formula for query in queries], phases)
     assert [one.status for one in found] == [KNOWN, NEW_STRUCTURE, KNOWN_FORMULA, NEW]
     assert [one.known_as for one in found] == ["known-1", "known-1", "known-1", None]
 
@@ -119,8 +119,8 @@ def test_what_is_known(table, salt):
 def test_entries_without_structures_know_formulas_only(salt):
     phases = entry_phases([*ELEMENTS, ComputedEntry("NaCl", -8.0, entry_id="e-1")])
     (query,) = queries_of(salt).good
-    assert novelties([query], [query.formula], phases)[0].known_as == "e-1"
-    assert novelties([query], [query.formula], phases)[0].status == KNOWN_FORMULA
+    assert known_statuses([query], [query.formula], phases)[0].known_as == "e-1"
+    assert known_statuses([query], [query.formula], phases)[0].status == KNOWN_FORMULA
 
 
 def test_reactions_balance():

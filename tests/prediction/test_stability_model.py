@@ -92,7 +92,11 @@ def test_a_campaign_is_measured_against_its_own_phases(tmp_path, known, salt):
     from lodestone.crystals.encoding import decode
 
     row = model.predict(decode(one)).row(0, named=True)
-    assert (row["novelty"], row["known_as"], row["known_energy_above_hull"]) == ("known", one["material_id"][0], 0.0)
+    assert (row["known_status"], row["known_as"], row["known_energy_above_hull"]) == (
+        "known",
+        one["material_id"][0],
+        0.0,
+    )
 
 
 def test_a_folder_without_an_ensemble_is_refused(tmp_path):

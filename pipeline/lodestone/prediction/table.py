@@ -1,4 +1,4 @@
-"""Predictions for queries as one table: energies with intervals, stability, decomposition, novelty."""
+"""Predictions for queries as one table: energies with intervals, stability, decomposition, what is known."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.predictor import Prediction
 from lodestone.prediction.inputs import Query
-from lodestone.prediction.novelty import novelties
+from lodestone.prediction.known import known_statuses
 from lodestone.prediction.phases import KnownPhases
 from lodestone.prediction.reactions import describe_reaction
 from lodestone.stability.density import compounds_within
@@ -26,7 +26,7 @@ _OF_HULL = {
     "decomposition": pl.String(),
     "reaction_energy_per_atom": pl.Float64(),
     "n_competing_compounds": pl.Int64(),
-    "novelty": pl.String(),
+    "known_status": pl.String(),
     "known_as": pl.String(),
     "known_energy_above_hull": pl.Float64(),
 }
@@ -101,7 +101,7 @@ def _stability(queries: Sequence[Query], predicted: Prediction, phases: KnownPha
     fractions = atomic_fractions([query.crystal.atomic_numbers for query in queries])
     floor = phases.hull.hull_energies(fractions)
     formulas = [query.formula for query in queries]
-    known = novelties(queries, formulas, phases)
+    known = known_statuses(queries, formulas, phases)
     heights = dict(zip(phases.table["material_id"], phases.hull.distances, strict=True))
     names, products = phases.table["material_id"].to_list(), phases.hull.decompositions(fractions)
     of_phases = phases.table["formula_pretty"].to_list()
@@ -117,7 +117,7 @@ def _stability(queries: Sequence[Query], predicted: Prediction, phases: KnownPha
             ],
             "reaction_energy_per_atom": floor - predicted.mean,
             "n_competing_compounds": compounds_within([query.chemsys for query in queries], phases.table),
-            "novelty": [one.status for one in known],
+            "known_status": [one.status for one in known],
             "known_as": [one.known_as for one in known],
             "known_energy_above_hull": [heights.get(one.known_as or "") for one in known],
         },

@@ -83,11 +83,11 @@ def _decomposition(row: Mapping[str, Any]) -> str:
 
 def _known(row: Mapping[str, Any]) -> str:
     if row["known_as"] is None:
-        return f"no: {row['novelty']}"
+        return f"no: {row['known_status']}"
     height = row["known_energy_above_hull"]
     at = "" if height is None else f", {height:.3f} eV/atom above the hull"
     says = {"known": "yes, as", "new structure": "formula yes, structure no; lowest is", "known formula": "formula, as"}
-    return f"{says.get(row['novelty'], row['novelty'])} {row['known_as']}{at}"
+    return f"{says.get(row['known_status'], row['known_status'])} {row['known_as']}{at}"
 
 
 def _as_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -108,7 +108,7 @@ def _columns(row: Mapping[str, Any], *, with_hull: bool) -> Iterator[tuple[str, 
         distance = "energy_above_hull"
         yield "above hull, eV/atom", f"{row[f'{distance}_pred']:+.3f} {_interval(row, distance)}" if row else ""
         yield "P(stable)", f"{row['stability_probability']:.2f}" if row else ""
-        yield "known", (row["known_as"] if row["novelty"] == "known" else row["novelty"]) if row else ""
+        yield "known", (row["known_as"] if row["known_status"] == "known" else row["known_status"]) if row else ""
     yield "out of distribution", row.get("out_of_distribution") or ""
 
 

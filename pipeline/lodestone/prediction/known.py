@@ -16,7 +16,7 @@ KNOWN, KNOWN_FORMULA, NEW_STRUCTURE, NEW = "known", "known formula", "new struct
 
 
 @dataclass(frozen=True)
-class Novelty:
+class KnownStatus:
     """What is known of one query.
 
     Attributes:
@@ -29,7 +29,7 @@ class Novelty:
     known_as: str | None
 
 
-def novelties(queries: Sequence[Query], formulas: Sequence[str], phases: KnownPhases) -> list[Novelty]:
+def known_statuses(queries: Sequence[Query], formulas: Sequence[str], phases: KnownPhases) -> list[KnownStatus]:
     """What is known of each query.
 
     Args:
@@ -45,12 +45,12 @@ def novelties(queries: Sequence[Query], formulas: Sequence[str], phases: KnownPh
     return [_judged(n in twin_of, twin_of.get(n), lowest.get(formula)) for n, formula in enumerate(formulas)]
 
 
-def _judged(compared: bool, twin: str | None, lowest: str | None) -> Novelty:
+def _judged(compared: bool, twin: str | None, lowest: str | None) -> KnownStatus:
     if twin is not None:
-        return Novelty(KNOWN, twin)
+        return KnownStatus(KNOWN, twin)
     if lowest is None:
-        return Novelty(NEW, None)
-    return Novelty(NEW_STRUCTURE if compared else KNOWN_FORMULA, lowest)
+        return KnownStatus(NEW, None)
+    return KnownStatus(NEW_STRUCTURE if compared else KNOWN_FORMULA, lowest)
 
 
 def _lowest(phases: KnownPhases, formulas: Sequence[str]) -> Mapping[str, str]:
