@@ -19,6 +19,7 @@ from lodestone.tables.layout import METRICS, Layout
 ROOT = Path(__file__).parents[2]
 PARAMS = SplitParams(by="formula", validation=0.1, test=0.2)
 BY_TIME = SplitParams(by="created_at", validation_from="2016-01-01", test_from="2018-01-01")
+DAYS = {"validation_from": "2016-01-01", "test_from": "2018-01-01"}
 METALS = ("Li", "Na", "K", "Rb", "Mg", "Ca", "Sr", "Ba", "Al", "Fe", "Ni", "Zn")
 ANIONS = ("O", "S", "F", "Cl", "Br", "N")
 
@@ -187,3 +188,25 @@ def test_the_stage_writes_what_the_first_round_starts_from(tmp_path, monkeypatch
     assert sizes == dict(dealt["split"].value_counts().iter_rows()) | {"holdout": 0}
     assert read_table(layout.round("round_0").attempts, Attempts).is_empty()
     assert (layout.round("round_0").warm_start / "origin.json").is_file()
+
+
+def test_a_share_is_learned_from_and_the_rest_is_known_only():
+    params = SplitParams(by="formula", validation=0.1, test=0.2, train=0.3)
+    dealt = split_snapshot(compounds(), params)
+    whole = split_snapshot(compounds(), PARAMS)
+    assert dealt.filter(pl.col("split") == "test").equals(whole.filter(pl.col("split") == "test"))
+    for formula, chemsys, split in dealt.select("formula_pretty", "chemsys", "split").iter_rows():
+        if "-" in chemsys and remainder(formula) >= 30:
+            assert split == ("train" if remainder(formula) < 60 else "holdout")
+        elif "-" not in chemsys:
+            assert split == "train"
+    assert set(dealt["split"]) == {"train", "validation", "test", "holdout"}
+    new = pl.DataFrame({"formula_pretty": ["HfSe7"], "chemsys": ["Hf-Se"]})
+    assert remainder("HfSe7") >= 60
+    assert split_verified(new, dealt, params)["split"].to_list() == ["train"]  # what is found is learned from
+
+
+@pytest.mark.parametrize("wrong", [{"train": 0.9}, {"by": "created_at", "train": 0.5} | DAYS])
+def test_an_impossible_share_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"more than all|does not read train"):
+        SplitParams(**{"by": "formula", "validation": 0.1, "test": 0.2} | wrong)

@@ -22,6 +22,7 @@ from lodestone.cli import (
     publish,
     reference,
     replay,
+    tables,
     ui,
 )
 from lodestone.cli.arguments import Parser
@@ -43,6 +44,7 @@ COMMANDS = (
     exchange,
     drift,
     replay,
+    tables,
     reference,
     pretrain,
     docs,

@@ -153,7 +153,7 @@ def _learned(
     sample = drawn(known, params.difference_crystals)
     energies = dict(references.select("element", "energy_per_atom").iter_rows())
     labels = labellers[1](decode(sample))
-    of_oracle = _lowest_elements(known, *labellers, element_crystals)
+    of_oracle = lowest_elements(known, *labellers, element_crystals)
     if missing := sorted(set(energies) - set(of_oracle)):
         raise LodestoneError(
             f"the oracle labels no crystal of the pure elements {', '.join(missing)}",
@@ -175,7 +175,7 @@ def _schemes(known: pl.DataFrame, oracle: Oracle) -> tuple[str, str]:
     return scheme(own).name, scheme(known["correction_scheme"][0]).name
 
 
-def _lowest_elements(
+def lowest_elements(
     known: pl.DataFrame, label: Labeller, label_as_is: Labeller, element_crystals: ElementCrystals
 ) -> dict[str, float]:
     """Energy by the oracle of each element, eV/atom: of the snapshot's lowest crystal, else of the usual ones."""
