@@ -14,7 +14,7 @@ from lodestone.crystals.encoding import reduced_formula
 from lodestone.discovery.generators.base import Proposal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
-from lodestone.replay.tables import ENERGY, Pool, described
+from lodestone.replay.tables import Pool, described
 from lodestone.stability.hull import ConvexHull
 
 
@@ -80,7 +80,7 @@ def candidates(
     items = [one for one in every if reduced_formula(one.crystal.atomic_numbers) not in old_formulas]
     crystals: list[Crystal] = [proposal.crystal for proposal in items]
     fractions = atomic_fractions([crystal.atomic_numbers for crystal in crystals])
-    hull = ConvexHull(atomic_fractions(known["atomic_numbers"].to_list()), known[ENERGY].to_numpy())
+    hull = ConvexHull.of(known)
     table = described(crystals).with_columns(
         decorated_prototype=pl.Series([proposal.label for proposal in items]),
         material_id=pl.Series([f"candidate-{number}" for number in range(len(items))]),

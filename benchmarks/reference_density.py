@@ -21,8 +21,8 @@ import polars as pl  # noqa: E402
 
 from lodestone.ensemble.metrics import wilson_proportion  # noqa: E402
 from lodestone.reference.enumeration import WIDE_ELEMENTS, enumerate_decorations, formula_of  # noqa: E402
-from lodestone.reference.networks import hull_of  # noqa: E402
 from lodestone.reference.prototypes import all_prototypes  # noqa: E402
+from lodestone.stability.hull import ConvexHull  # noqa: E402
 from lodestone.substitution.oxidation_states import ANIONS  # noqa: E402
 from lodestone.tables.files import read_table  # noqa: E402
 
@@ -37,7 +37,7 @@ def main() -> None:
     reference = read_table(options.reference)
     elements = set(WIDE_ELEMENTS) if options.wide else elements_of(reference)
     stable = stable_formulas(options.data, elements)
-    on_hull = reference.filter(pl.Series(hull_of(reference).distances == 0))
+    on_hull = reference.filter(pl.Series(ConvexHull.of(reference).distances == 0))
     holdings = {"held": set(reference["formula_pretty"]), "on its hull": set(on_hull["formula_pretty"])}
     if options.reach:
         holdings["in reach of the enumeration"] = reach(elements)

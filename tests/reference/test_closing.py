@@ -17,11 +17,11 @@ from lodestone.reference.decorations import element_decorations
 from lodestone.reference.enumeration import formula_of
 from lodestone.reference.ledger import KEY, TRIED, Ledger, decorations_of, plan_of
 from lodestone.reference.ledger_files import load_ledger, tried_file, write_ledger
-from lodestone.reference.networks import hull_of
 from lodestone.reference.planning import Planner
 from lodestone.reference.prototypes import all_prototypes, load_prototypes
 from lodestone.reference.screening import Screened
 from lodestone.reference.selection import Limits
+from lodestone.stability.hull import ConvexHull
 from lodestone.stability.references import elemental_references, formation_energies
 
 WORLD = ("Cl", "Mg", "Na", "O")
@@ -45,7 +45,7 @@ class Clairvoyant(Planner):
             "formula": [str(formula_of(prototypes[label], elements)) for label, elements in items],
             "chemsys": ["-".join(sorted(elements)) for _, elements in items],
             "volume": [crystal.volume for crystal in crystals],
-            "energy_above_hull_pred": energies - hull_of(ledger.table).hull_energies(fractions),
+            "energy_above_hull_pred": energies - ConvexHull.of(ledger.table).hull_energies(fractions),
         }
         return Screened(pl.DataFrame(rows), len(items), 0)
 

@@ -9,11 +9,12 @@ from lodestone.reference.build import initial_crystal
 from lodestone.reference.enumeration import enumerate_decorations
 from lodestone.reference.first_phases import first_phases
 from lodestone.reference.ledger import decorations_of
-from lodestone.reference.networks import deal, hull_of, train_ensemble
+from lodestone.reference.networks import deal, train_ensemble
 from lodestone.reference.prototypes import all_prototypes
 from lodestone.reference.screening import screen, start_crystal
 from lodestone.reference.selection import Limits, scale_of, select
 from lodestone.reference.start import StartVolumes
+from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.charges import is_charge_balanced
 
 FEW = ("Cl", "Mg", "Na", "O", "Ti")
@@ -68,7 +69,7 @@ def test_the_split_is_by_formula_and_elements_are_trained_on(shipped):
 @pytest.mark.slow
 def test_networks_screen_what_is_enumerated(set_of_salts, tiny, monkeypatch, tmp_path):
     monkeypatch.setenv("LODESTONE_CHECKPOINTS", str(tmp_path))
-    hull = hull_of(set_of_salts)
+    hull = ConvexHull.of(set_of_salts)
     ensemble = train_ensemble(set_of_salts, tiny, seed=3)
     everything = list(enumerate_decorations(FEW, largest_cell=4))
 

@@ -1,9 +1,11 @@
 """The hull is pymatgen's hull, and the decomposition is a mixture of phases on it."""
 
 import numpy as np
+import polars as pl
 import pytest
 from phases import SYMBOLS, distances_by_pymatgen, fractions_of, random_phases
 
+from lodestone.crystals.compositions import atomic_fractions
 from lodestone.stability.hull import ConvexHull, describe_decomposition
 
 KINDS = ("random", "levels", "plane", "tent", "nearly")
@@ -132,3 +134,11 @@ def test_phases_of_other_systems_do_not_count():
 def test_wrong_width_is_refused():
     with pytest.raises(ValueError, match="2 columns"):
         lithium_oxides(-1, -1, -1)[1].hull_energies(np.ones((1, 2)) / 2)
+
+
+def test_rows_of_a_table_are_the_phases_of_its_hull():
+    atoms, energies = [[11, 17], [11, 17, 17], [11]], [-2.0, -0.1, 0.5]
+    hull = ConvexHull.of(pl.DataFrame({"atomic_numbers": atoms, "formation_energy_per_atom": energies}))
+    chlorine = atomic_fractions([np.array([11, 17, 17])])
+    assert hull.distances == pytest.approx([0, 4 / 3 - 0.1, 0.5])
+    assert hull.decompositions(chlorine) == [[(0, pytest.approx(2 / 3)), (-17, pytest.approx(1 / 3))]]

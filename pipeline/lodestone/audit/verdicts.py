@@ -44,8 +44,7 @@ class CompletedHull:
         """The hull of crystals of the campaign and of labelled phases of a table."""
         sides = (known.select(*_PHASE, source=pl.lit("campaign")), added.select(*_PHASE, source=pl.lit("table")))
         phases = pl.concat(sides)
-        fractions = atomic_fractions(phases["atomic_numbers"].to_list())
-        return cls(phases, ConvexHull(fractions, phases["formation_energy_per_atom"].to_numpy()))
+        return cls(phases, ConvexHull.of(phases))
 
     def described(self, decomposition: Decomposition) -> list[dict[str, Any]]:
         """A decomposition by names; amounts are atomic fractions. Reference elements have no identifier."""

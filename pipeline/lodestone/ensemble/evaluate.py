@@ -225,8 +225,7 @@ def _metrics(prediction: Prediction, held_out: pl.DataFrame, crystals: pl.DataFr
     The hull is that of all other crystals, as it is for a candidate, and is taken as exact.
     """
     others = crystals.filter(~pl.col("split").is_in(HELD_OUT))
-    hull = ConvexHull(atomic_fractions(others["atomic_numbers"].to_list()), others[_ENERGY].to_numpy())
-    floor = hull.hull_energies(atomic_fractions(held_out["atomic_numbers"].to_list()))
+    floor = ConvexHull.of(others).hull_energies(atomic_fractions(held_out["atomic_numbers"].to_list()))
     return {split: _scores(prediction, held_out, floor, split) for split in HELD_OUT}
 
 

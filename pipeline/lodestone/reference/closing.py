@@ -18,8 +18,8 @@ from lodestone.oracles.base import Label, Labeller, Oracle
 from lodestone.reference.build import SECOND_SCALE, initial_crystal
 from lodestone.reference.ledger import KEY, Ledger, decorations_of
 from lodestone.reference.ledger_files import load_ledger, write_ledger
-from lodestone.reference.networks import hull_of
 from lodestone.reference.prototypes import all_prototypes
+from lodestone.stability.hull import ConvexHull
 
 NEAR = 0.05  # eV/atom
 SCREENED = "screened"  # the kind of the passes that can close the hull
@@ -96,7 +96,7 @@ def _written(ledger: Ledger, path: Path, oracle: Oracle) -> Ledger:
 def _relaxed(ledger: Ledger, rows: pl.DataFrame, oracle: Oracle, label: Labeller) -> Ledger:
     started, labels = relax(rows, label)
     after = ledger.with_labels(started, labels, oracle.name)
-    distances = pl.Series("distance", hull_of(after.table).distances)
+    distances = pl.Series("distance", ConvexHull.of(after.table).distances)
     new = after.table.with_columns(distances).join(rows, on=KEY, how="semi")
     return after.with_counts(len(rows), int((new["distance"] <= NEAR).sum()))
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import polars as pl
 
 from lodestone.config.sections import ViewParams
-from lodestone.crystals.compositions import atomic_fractions
 from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
 from lodestone.models.registry import latent_view
@@ -47,12 +45,6 @@ def train_ensemble(table: pl.DataFrame, views: Mapping[str, ViewParams], seed: i
     return Ensemble(views={view: one.saved for view, one in trained.items()}, predictors=predictors, seen=seen)
 
 
-def hull_of(table: pl.DataFrame) -> ConvexHull:
-    """The hull of a reference set."""
-    energies = table["formation_energy_per_atom"].to_numpy()
-    return ConvexHull(atomic_fractions(table["atomic_numbers"].to_list()), energies)
-
-
 def deal(table: pl.DataFrame) -> pl.DataFrame:
     """The table with its hull distances and a split by formula; elements are always trained on."""
     formulas = table["formula_pretty"].unique().to_list()
@@ -61,5 +53,5 @@ def deal(table: pl.DataFrame) -> pl.DataFrame:
     compound = pl.col("chemsys").str.contains("-", literal=True)
     return table.with_columns(
         pl.when(compound).then(split).otherwise(pl.lit("train")).alias("split"),
-        pl.Series("energy_above_hull", np.asarray(hull_of(table).distances)),
+        pl.Series("energy_above_hull", ConvexHull.of(table).distances),
     )

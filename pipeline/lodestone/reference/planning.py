@@ -13,11 +13,12 @@ from lodestone.reference.decorations import Decoration, element_decorations
 from lodestone.reference.enumeration import LARGEST_CELL, WIDE_ELEMENTS, enumerate_decorations
 from lodestone.reference.first_phases import first_phases
 from lodestone.reference.ledger import Ledger, plan_of
-from lodestone.reference.networks import hull_of, train_ensemble
+from lodestone.reference.networks import train_ensemble
 from lodestone.reference.prototypes import load_prototypes
 from lodestone.reference.screening import Screened, screen
 from lodestone.reference.selection import Limits, select
 from lodestone.runtime.seeds import child_seed
+from lodestone.stability.hull import ConvexHull
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Planner:
     def screen(self, ledger: Ledger) -> Screened:
         """Train networks on the set, and let them judge what was not tried."""
         seed = child_seed(ledger.seed, "close", len(ledger.passes))
-        ensemble, hull = train_ensemble(ledger.table, self.views, seed), hull_of(ledger.table)
+        ensemble, hull = train_ensemble(ledger.table, self.views, seed), ConvexHull.of(ledger.table)
         return screen(lambda: self._untried(ledger), ledger.table, ensemble, hull, self.screened)
 
     def _elements(self, ledger: Ledger) -> list[Decoration]:

@@ -67,8 +67,7 @@ def read_known(path: Path) -> pl.DataFrame:
 
 def on_own_hull(crystals: pl.DataFrame) -> pl.DataFrame:
     """Crystals with their distances to the hull that they make."""
-    hull = ConvexHull(atomic_fractions(crystals["atomic_numbers"].to_list()), crystals[ENERGY].to_numpy())
-    return crystals.with_columns(energy_above_hull=pl.Series(hull.distances))
+    return crystals.with_columns(energy_above_hull=pl.Series(ConvexHull.of(crystals).distances))
 
 
 def read_pool(path: Path, known: pl.DataFrame) -> Pool:
@@ -90,8 +89,7 @@ def read_pool(path: Path, known: pl.DataFrame) -> Pool:
     if DISTANCE in table.columns:
         distances = _finite(table, DISTANCE, path)
     else:
-        hull = ConvexHull(atomic_fractions(known["atomic_numbers"].to_list()), known[ENERGY].to_numpy())
-        distances = hull.energies_above_hull(fractions, energies)
+        distances = ConvexHull.of(known).energies_above_hull(fractions, energies)
     pool = Pool(described_pool.with_columns(hull=pl.Series(energies - distances)), initial, distances <= 0)
     if not pool.n_stable:
         raise LodestoneError(

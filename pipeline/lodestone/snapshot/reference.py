@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from lodestone.crystals.compositions import atomic_fractions
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.files.file import rows_of
 from lodestone.snapshot.source import Source, make_outline
@@ -30,15 +29,10 @@ def read_reference(path: Path) -> Source:
         remedy = f"restore it with `git checkout {path}`, or build it with `make reference`"
         raise LodestoneError(f"{path} does not exist", remedy)
     table, metadata = read_table(path), _metadata(path)
-    outline = make_outline(table.with_columns(_hull_distance(table)), str(path))
+    distances = pl.Series(ConvexHull.of(table).distances)
+    outline = make_outline(table.with_columns(energy_above_hull=distances), str(path))
     facts = {"file": path.name, "reference": metadata}
     return Source(outline, rows_of(table), LABEL_METHOD, CORRECTION_SCHEME, facts)
-
-
-def _hull_distance(table: pl.DataFrame) -> pl.Series:
-    fractions = atomic_fractions([row.to_numpy() for row in table["atomic_numbers"]])
-    energies = table["formation_energy_per_atom"].to_numpy()
-    return pl.Series("energy_above_hull", ConvexHull(fractions, energies).distances)
 
 
 def _metadata(path: Path) -> Any:

@@ -13,9 +13,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
+import polars as pl
 
 from lodestone.crystals.compositions import (
     Elements,
+    atomic_fractions,
     chemical_systems,
     lowest_of_equals,
     rows_by_system,
@@ -57,6 +59,16 @@ class ConvexHull:
         self._planes = np.empty((0, 1))  # touching the hull at the phases
         self.distances = np.empty(0)
         self._add(np.asarray(fractions, dtype=float), np.asarray(formation_energies, dtype=float))
+
+    @classmethod
+    def of(cls, crystals: pl.DataFrame) -> ConvexHull:
+        """The hull of a table of crystals, which number its phases.
+
+        Args:
+            crystals: Columns ``atomic_numbers`` and ``formation_energy_per_atom``.
+        """
+        fractions = atomic_fractions(crystals["atomic_numbers"].to_list())
+        return cls(fractions, crystals["formation_energy_per_atom"].to_numpy())
 
     def with_phases(self, fractions: np.ndarray, formation_energies: np.ndarray) -> ConvexHull:
         """The hull with more phases added; only what they change is recomputed.
