@@ -10,7 +10,7 @@ from fake_oracle import FakeOracle, cube
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
-from lodestone.oracles.store import LabelStore, default_path, label_key
+from lodestone.oracles.store import LabelStore, default_path, label_key, label_keys
 
 
 @pytest.fixture
@@ -55,6 +55,16 @@ def test_key_depends_on_the_crystal(oracle):
     key = label_key(oracle, cube(11))
     assert label_key(oracle, cube(11, 3.001)) != key
     assert label_key(oracle, cube(12)) != key
+
+
+def test_keys_of_many_crystals_are_those_of_each_and_describe_the_oracle_once(oracle, monkeypatch):
+    crystals = [cube(number) for number in (11, 12, 11)]
+    alone = [label_key(oracle, crystal) for crystal in crystals]
+    descriptions, identity = [], oracle.identity
+    monkeypatch.setattr(oracle, "identity", lambda: descriptions.append(1) or identity())
+    assert label_keys(oracle, crystals) == alone
+    assert descriptions == [1]
+    assert label_keys(oracle, []) == []
 
 
 @pytest.mark.parametrize(("installed", "same"), [("2.4.1", True), ("2.4.1+cu126", True), ("2.4.2", False)])

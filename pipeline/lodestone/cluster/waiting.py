@@ -11,7 +11,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label, Oracle
-from lodestone.oracles.store import LabelStore, label_key
+from lodestone.oracles.store import LabelStore, label_keys
 from lodestone.schemas import Candidates
 from lodestone.tables.files import read_table
 from lodestone.tables.layout import Layout, RoundLayout
@@ -66,14 +66,11 @@ def chosen_candidates(files: RoundLayout, oracle: Oracle, store: LabelStore) -> 
         )
     table = read_table(files.candidates, Candidates)
     table = table.filter(pl.col("acquired_by") != "none").sort("material_id")
-    is_over = files.verifications.is_file()
-    chosen = []
-    for row, crystal in zip(table.iter_rows(named=True), decode(table), strict=True):
-        key = label_key(oracle, crystal)
-        chosen.append(
-            Chosen(round=files.name, is_over=is_over, row=row, crystal=crystal, key=key, label=store.get(key))
-        )
-    return chosen
+    is_over, crystals = files.verifications.is_file(), decode(table)
+    return [
+        Chosen(round=files.name, is_over=is_over, row=row, crystal=crystal, key=key, label=store.get(key))
+        for row, crystal, key in zip(table.iter_rows(named=True), crystals, label_keys(oracle, crystals), strict=True)
+    ]
 
 
 def rounds_with_candidates(layout: Layout, names: list[str]) -> Iterator[RoundLayout]:

@@ -11,7 +11,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import TimeIsUp, label_one, labels_of, reason
 from lodestone.oracles.base import WORKER_DIED, Label, Oracle
-from lodestone.oracles.store import LabelStore, label_key
+from lodestone.oracles.store import LabelStore, label_keys
 from lodestone.runtime.parallel import WorkerDiedError, process_all, process_each
 from lodestone.runtime.progress import track
 
@@ -35,7 +35,7 @@ def label_all(oracle: Oracle, crystals: Sequence[Crystal], store: LabelStore, ti
     Raises:
         LodestoneError: If the oracle raises one, or worker processes keep dying.
     """
-    keys = [label_key(oracle, crystal) for crystal in crystals]
+    keys = label_keys(oracle, crystals)
     labels = {key: label for key in set(keys) if (label := store.get(key)) is not None}
     missing = {key: crystal for key, crystal in zip(keys, crystals, strict=True) if key not in labels}
     for key, label in track(_fresh(oracle, missing), total=len(missing), title=title):

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -31,10 +32,17 @@ def default_path() -> Path:
     return Path(os.environ.get("LODESTONE_LABELS", ".lodestone/labels.sqlite"))
 
 
-def label_key(oracle: Oracle, crystal: Crystal) -> str:
-    """Key of a label: content of the crystal, name, settings and package versions of the oracle."""
+def label_keys(oracle: Oracle, crystals: Iterable[Crystal]) -> list[str]:
+    """Keys of labels: content of the crystal, name, settings and package versions of the oracle."""
     identity = json.dumps(oracle.identity(), sort_keys=True)
-    return hashlib.blake2b(f"{crystal.digest()}|{identity}".encode(), digest_size=16).hexdigest()
+    texts = (f"{crystal.digest()}|{identity}" for crystal in crystals)
+    return [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+
+
+def label_key(oracle: Oracle, crystal: Crystal) -> str:
+    """Key of the label of one crystal; see :func:`label_keys`."""
+    [key] = label_keys(oracle, [crystal])
+    return key
 
 
 class LabelStore:
