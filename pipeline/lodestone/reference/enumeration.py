@@ -65,8 +65,9 @@ def family_decorations(
 
 def _in_roles(family: Family, prototype: Prototype, elements: set[str]) -> Iterator[tuple[str, ...]]:
     palettes = [[x for x in palette if x in elements] for palette in family.palettes(prototype)]
+    counts = _reduced(prototype.counts)
     for chosen in product(*palettes):
-        if not family.charges or is_charge_balanced(chosen, _reduced(prototype.counts)):
+        if not family.charges or is_charge_balanced(chosen, counts):
             yield chosen
 
 

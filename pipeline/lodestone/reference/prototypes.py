@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -41,7 +43,7 @@ class Prototype:
         """Role of each element: ``metal``, ``metalloid`` or ``anion``."""
         return tuple(_role(element) for element in self.elements)
 
-    @property
+    @cached_property
     def counts(self) -> tuple[int, ...]:
         """Sites per element."""
         return tuple(int((self.crystal.atomic_numbers == ATOMIC_NUMBERS[el]).sum()) for el in self.elements)
@@ -70,12 +72,14 @@ def all_prototypes() -> dict[str, Prototype]:
 
 @lru_cache(maxsize=1)
 def _library() -> dict[str, Prototype]:
-    from monty.serialization import loadfn
+    """Read without pymatgen's own loader, which takes seconds to parse the references of each entry."""
+    from pymatgen.core import Structure
 
+    packed = files("pymatgen.analysis").joinpath("prototypes").joinpath("aflow_prototypes.json.gz")
     prototypes: dict[str, Prototype] = {}
-    for entry in loadfn(str(files("pymatgen.analysis.prototypes") / "aflow_prototypes.json.gz")):
+    for entry in json.loads(gzip.decompress(packed.read_bytes())):
         label = _unique_label(entry["tags"]["aflow"], prototypes)
-        prototypes[label] = _prototype(label, Crystal.from_pymatgen(entry["snl"].structure))
+        prototypes[label] = _prototype(label, Crystal.from_pymatgen(Structure.from_dict(entry["snl"])))
     return dict(sorted(prototypes.items()))
 
 
