@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+
+if TYPE_CHECKING:
+    from pymatgen.core import Species
 
 
 @lru_cache(maxsize=1)
@@ -20,11 +26,7 @@ def substitution_probabilities() -> np.ndarray:
         Shape ``(N, N)``, indexed by atomic number; entry ``[new, old]``; 0 on the diagonal and for elements
         not in the table.
     """
-    from pymatgen.analysis.structure_prediction.substitution_probability import SubstitutionProbability
-
-    model = SubstitutionProbability()
-    ions = sorted((ion for ion in model.species if ion.symbol in ATOMIC_NUMBERS), key=str)
-    weights = np.array([[max(model.get_lambda(first, second), 0.0) for second in ions] for first in ions])
+    ions, weights = _weights()
     joint = np.exp(weights)
     conditional = joint / joint.sum(axis=0)
     numbers = np.array([ATOMIC_NUMBERS[ion.symbol] for ion in ions])
@@ -32,3 +34,25 @@ def substitution_probabilities() -> np.ndarray:
     np.maximum.at(best, (numbers[:, None], numbers[None, :]), conditional)
     np.fill_diagonal(best, 0.0)
     return best
+
+
+def _weights() -> tuple[list[Species], np.ndarray]:
+    """Ions, and the weights of their pairs, floored at 0, which those never seen have.
+
+    The table is read without pymatgen's class, which takes seconds to normalize probabilities that are not needed here.
+    """
+    from pymatgen.analysis.structure_prediction.substitution_probability import SubstitutionProbability
+    from pymatgen.core import Species
+
+    packed = files(SubstitutionProbability.__module__.rpartition(".")[0]).joinpath("data").joinpath("lambda.json")
+    rows = json.loads(packed.read_text(encoding="utf-8"))
+    known = {name: Species.from_str(name) for row in rows for name in row[:2] if "D1+" not in row}
+    ions = sorted({ion for ion in known.values() if ion.symbol in ATOMIC_NUMBERS}, key=str)
+    order = {ion: place for place, ion in enumerate(ions)}
+    places = {name: order[ion] for name, ion in known.items() if ion in order}
+    weights = np.zeros((len(ions), len(ions)))
+    for first, second, weight in rows:
+        if first in places and second in places:
+            pair = [places[first], places[second]]
+            weights[pair, pair[::-1]] = max(float(weight), 0.0)
+    return ions, weights
