@@ -1,6 +1,8 @@
 """Whatever the README and its pages tell people to type, open or believe holds; campaigns come in `end_to_end`."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from itertools import combinations
@@ -14,6 +16,18 @@ from finished_campaign import write_finished_campaign
 from lodestone.config.load import load_params
 from readme import BY_ITSELF, IN_A_CAMPAIGN, NOT_RUN, README, ROOT
 
+BENCHMARKS = {command for command in NOT_RUN if command.startswith("python benchmarks/")}
+HELP = """
+import runpy, sys
+for script in sys.argv[1:]:
+    sys.argv, sys.path[0] = [script, "--help"], "benchmarks"
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as ended:
+        assert not ended.code, f"{script} ends with {ended.code}"
+    else:
+        raise AssertionError(f"{script} reads no command line")
+"""
 PAGES = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")],
     key=str,
@@ -33,12 +47,20 @@ def test_every_command_has_a_rule_and_every_rule_a_command():
     assert set(readme.commands()) == NOT_RUN | BY_ITSELF | set(IN_A_CAMPAIGN)
 
 
-@pytest.mark.parametrize("command", sorted(NOT_RUN))
+@pytest.mark.parametrize("command", sorted(NOT_RUN - BENCHMARKS))
 def test_what_takes_long_exists(command):
     make = command.startswith("make ")
     outcome = run(command.replace("make ", "make --dry-run ") if make else f"{command} --help")
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.strip() if make else outcome.stdout.startswith("usage: ")
+
+
+def test_benchmarks_exist_and_read_their_command_lines():
+    """In one process, as each would import torch for seconds."""
+    scripts = [command.removeprefix("python ") for command in sorted(BENCHMARKS)]
+    outcome = run(f"python -c {shlex.quote(HELP)} {shlex.join(scripts)}")
+    assert outcome.returncode == 0, outcome.stderr
+    assert re.findall(r"^usage: (\S+)", outcome.stdout, re.MULTILINE) == [Path(script).name for script in scripts]
 
 
 def test_activating_the_environment_finds_its_commands(tmp_path):
@@ -52,6 +74,7 @@ def test_campaigns_are_valid(campaign):
     assert load_params(campaign).rounds
 
 
+@pytest.mark.slow
 def test_python_blocks_run_in_a_finished_campaign(tmp_path, monkeypatch, capsys):
     write_finished_campaign(tmp_path, rounds=3)
     monkeypatch.chdir(tmp_path)

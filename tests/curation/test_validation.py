@@ -156,7 +156,9 @@ def _read_shared(folder, every: int) -> pl.DataFrame:
     return table.select(list(Snapshot.to_schema().columns))
 
 
-@pytest.mark.parametrize("every", [20, pytest.param(1, marks=pytest.mark.end_to_end)])
+@pytest.mark.parametrize(
+    "every", [pytest.param(20, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.end_to_end)]
+)
 def test_no_row_of_the_materials_project_is_refused_and_energies_per_cell_are_found(shared_data, every):
     table = _read_shared(shared_data, every)
     assert len(table) == -(-80829 // every)

@@ -1,6 +1,7 @@
 """What is enumerated: every pair in the binary prototypes, families in their roles, no crystal twice."""
 
 from itertools import combinations, islice
+from math import prod
 
 import pytest
 
@@ -89,7 +90,14 @@ def test_roles_that_are_not_those_of_the_prototype_are_refused(prototypes):
         list(family_decorations([wrong], prototypes[PEROVSKITE], WIDE_ELEMENTS))
 
 
-@pytest.mark.parametrize("family", load_families(), ids=lambda family: family.name)
+def _families():
+    """All of them; those that take seconds to enumerate are slow."""
+    for family in load_families():
+        many = prod(map(len, family.roles.values())) > 100_000
+        yield pytest.param(family, marks=pytest.mark.slow if many else (), id=family.name)
+
+
+@pytest.mark.parametrize("family", _families())
 def test_every_family_fits_its_prototype_and_has_members(family, prototypes):
     found = list(family_decorations([family], prototypes[family.prototype], WIDE_ELEMENTS))
     assert len(found) >= 30

@@ -5,7 +5,9 @@ Every file satisfies its contract, and hull distances are true ones (by linear p
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -51,8 +53,23 @@ def write_campaign(root: Path, seed: int = 1, rounds: int = 3, found: str = "som
     Returns:
         Parameters, layout and folder of the metrics.
     """
+    for name, content in _files(seed, rounds, found).items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    return campaign_params(rounds), Layout(root / "data"), root / "metrics"
+
+
+@lru_cache(maxsize=8)
+def _files(seed: int, rounds: int, found: str) -> dict[Path, bytes]:
+    """Its files: to make them takes a second, and many tests want the same."""
+    with TemporaryDirectory() as folder:
+        _write(Path(folder), seed, rounds, found)
+        return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def _write(root: Path, seed: int, rounds: int, found: str) -> None:
     generator = np.random.default_rng(seed)
-    layout, metrics, params = Layout(root / "data"), root / "metrics", campaign_params(rounds)
+    layout, metrics = Layout(root / "data"), root / "metrics"
     world = _world(generator)
     is_element = ~pl.col("chemsys").str.contains("-")
     order = generator.permutation(world.height)
@@ -73,7 +90,6 @@ def write_campaign(root: Path, seed: int = 1, rounds: int = 3, found: str = "som
         _write_round(layout, metrics, f"round_{index}", known, chosen, verified, total, generator)
         known = _grown(known, verified)
     write_table(_with_hull(known), layout.round(f"round_{rounds}").crystals, Crystals, "material_id")
-    return params, layout, metrics
 
 
 def campaign_params(rounds: int) -> Params:

@@ -101,6 +101,7 @@ def test_passwords_in_the_settings_are_not_shown(campaign: CampaignData, found: 
     assert "secret" not in own
 
 
+@pytest.mark.slow
 def test_stage_writes_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     written = []
     params, _, _ = write_campaign(tmp_path / "1", rounds=2)

@@ -15,21 +15,33 @@ HEAVY = ("torch", "torch_geometric", "pandas", "pymatgen", "mlflow", "scipy", "c
 
 def heavy_modules(code: str, *others: str) -> list[str]:
     """Which heavy packages, and which of some others, a fresh process has loaded after some code."""
-    code += f"\nimport sys; print(*(name for name in {(*HEAVY, *others)} if name in sys.modules))"
+    [loaded] = _loaded_after([code], *others)
+    return loaded
+
+
+def _loaded_after(steps: list[str], *others: str) -> list[list[str]]:
+    """The same after each of some steps, which one process takes one after the other."""
+    tell = f"import sys; print(*(name for name in {(*HEAVY, *others)} if name in sys.modules))"
+    code = "".join(f"{step}\n{tell}\n" for step in steps)
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [line.split() for line in told.splitlines()]
 
 
-@pytest.mark.parametrize("stage", ["snapshot", "validate", "label", "split", "report", "publish"])
-def test_a_stage_that_does_not_train_starts_without_torch(stage):
-    code = f"import runpy; runpy.run_path('stages/{stage}.py', run_name='stage')"
-    assert heavy_modules(f"{code}\nfrom lodestone.config.load import load_params; load_params()") == []
+def starts(*stages: str) -> list[str]:
+    return [f"import runpy; runpy.run_path('stages/{stage}.py', run_name='stage')" for stage in stages]
 
 
-@pytest.mark.parametrize("stage", ["train", "ensemble", "active_learning"])
-def test_a_stage_with_networks_starts_with_hardly_more_than_torch(stage):
-    code = f"import runpy; runpy.run_path('stages/{stage}.py', run_name='stage')"
-    assert heavy_modules(f"{code}\nimport lodestone.models.structure") == ["torch", "torch_geometric"]
+def test_stages_that_do_not_train_start_without_torch():
+    """In one process: what one of them loads, all that come after it have, too."""
+    steps = starts("snapshot", "validate", "label", "split", "report", "publish")
+    loaded = _loaded_after([*steps, "from lodestone.config.load import load_params; load_params()"])
+    assert loaded == [[]] * (len(steps) + 1)
+
+
+def test_stages_with_networks_start_with_hardly_more_than_torch():
+    loaded = _loaded_after(["import lodestone.models.structure", *starts("train", "ensemble", "active_learning")])
+    assert loaded == [["torch", "torch_geometric"]] * 4
 
 
 def test_predictions_need_no_compiler_and_no_data_sets():
@@ -37,6 +49,7 @@ def test_predictions_need_no_compiler_and_no_data_sets():
     assert loaded == ["torch", "torch_geometric", "pymatgen"]
 
 
+@pytest.mark.slow
 def test_what_was_put_off_is_there_when_it_is_used():
     code = "import lodestone.models.structure, torch, torch_geometric"
     used = "torch_geometric.datasets.Planetoid; torch._dynamo.OptimizedModule; torch_geometric.profile.timeit"

@@ -277,7 +277,7 @@ def test_entries_of_another_kind_than_stated_are_refused(tmp_path, labels, reaso
     assert all(reason in refused[name] for name, reason in reasons.items())
 
 
-@pytest.mark.parametrize("name", ["Fe-Li-O-P", "Cl-Mn-Na-O-Y"])
+@pytest.mark.parametrize("name", [pytest.param("Fe-Li-O-P", marks=pytest.mark.slow), "Cl-Mn-Na-O-Y"])
 def test_entries_of_the_materials_project_give_the_hull_of_pymatgen(name, shared_data):
     from pymatgen.analysis.phase_diagram import PhaseDiagram
 

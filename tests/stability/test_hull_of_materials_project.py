@@ -47,6 +47,7 @@ def table(shared_data) -> pl.DataFrame:
     ).with_columns(pl.col("chemsys").str.split("-").alias("elements"))
 
 
+@pytest.mark.slow
 def test_every_row_of_the_materials_project(table):
     fractions, energies = (
         fractions_of_formulas(table["formula"]),
@@ -59,6 +60,7 @@ def test_every_row_of_the_materials_project(table):
     assert np.abs(grown.distances - hull.distances).max() < EXACT
 
 
+@pytest.mark.slow
 def test_decomposition_energies_of_published_compositions(shared_data):
     table = pl.read_parquet(shared_data / "mp_compositions.parquet")
     fractions, energies = (
@@ -69,6 +71,7 @@ def test_decomposition_energies_of_published_compositions(shared_data):
     assert np.abs(computed - table["decomposition_energy"].to_numpy()).max() < EXACT
 
 
+@pytest.mark.slow
 def test_random_systems(table):
     systems = table["chemsys"].unique().sort().sample(500, seed=11)
     assert {len(system.split("-")) for system in systems} >= {2, 3, 4, 5, 6}

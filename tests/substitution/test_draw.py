@@ -70,6 +70,7 @@ def test_impossible_replacements_are_never_drawn_whatever_the_limit():
     assert draw([np.array([NA, CL])], np.array(impossible), least=0.0) == []
 
 
+@pytest.mark.slow
 def test_millions_of_ideas_are_not_kept():
     """5,000 parents have more than a million ideas; reading the first hundred takes a fraction of their size."""
     parents = [np.array([OX, MG, K]), np.array([NA, CL])] * 2500
