@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from lodestone.config.sections import SplitParams
-from lodestone.curation.splits import empty_attempts, split_metrics, split_of, split_snapshot, split_verified
+from lodestone.crystals.splits import split_of
+from lodestone.curation.splits import empty_attempts, split_metrics, split_snapshot, split_verified
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Attempts, Crystals, Labelled
 from lodestone.tables.files import read_json, read_table, write_table

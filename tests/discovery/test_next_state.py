@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from world import BASELINE, BUDGET, ROUNDS, acquired_of
 
+from lodestone.crystals.splits import split_of
 from lodestone.curation.labelling import energy_above_hull
-from lodestone.curation.splits import split_of
 
 
 def test_what_is_known_grows_by_the_novel_crystals(campaign):

@@ -6,35 +6,15 @@ share a key share a split, and the contracts in :mod:`lodestone.schemas` refuse 
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from typing import Any
 
 import polars as pl
 
 from lodestone.config.sections import SplitParams
+from lodestone.crystals.splits import SPLIT_KEYS, split_by_hash
 from lodestone.errors import LodestoneError
 from lodestone.schemas import PARTS, Attempts, Crystals, CrystalsByChemsys
-
-_KEYS = {"formula": "formula_pretty", "chemsys": "chemsys", "created_at": "formula_pretty"}
-_RESOLUTION = 100
-
-
-def split_of(key: str, params: SplitParams) -> str:
-    """Split that a formula or chemical system belongs to: the MD5 hash modulo 100 (GNoME's rule).
-
-    The hash depends on no other crystal, so the test set stays the same whatever is added later. Two more digits of the
-    hash separate keys with the same remainder; they matter only where a share is not a whole percentage.
-    """
-    number = int(hashlib.md5(key.encode(), usedforsecurity=False).hexdigest(), 16)
-    bucket = number % _RESOLUTION * _RESOLUTION + number // _RESOLUTION % _RESOLUTION
-    test, validation = (round(share * _RESOLUTION**2) for share in (params.test, params.validation))
-    if bucket < test:
-        return "test"
-    if bucket < test + validation:
-        return "validation"
-    learned = _RESOLUTION**2 if params.train is None else test + validation + round(params.train * _RESOLUTION**2)
-    return "train" if bucket < learned else "holdout"
 
 
 def split_snapshot(crystals: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
@@ -52,7 +32,7 @@ def split_snapshot(crystals: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
         LodestoneError: If a split would be empty, or no crystal has the date that splits by time need.
     """
     assigned = crystals.with_columns(
-        _by_time(crystals, params) if params.by == "created_at" else _by_hash(crystals, params)
+        _by_time(crystals, params) if params.by == "created_at" else split_by_hash(crystals, params)
     )
     sizes = dict(assigned["split"].value_counts().iter_rows())
     empty = [name for name in ("train", "validation", "test") if not sizes.get(name)]
@@ -74,10 +54,10 @@ def split_verified(crystals: pl.DataFrame, known: pl.DataFrame, params: SplitPar
         known: Contract :class:`lodestone.schemas.Crystals`, with the splits assigned so far.
         params: Section ``split``.
     """
-    key = _KEYS[params.by]
+    key = SPLIT_KEYS[params.by]
     held_out = pl.col(key).is_in(known.filter(pl.col("split") != "train")[key].unique().implode())
     if params.by != "created_at":
-        held_out |= pl.Series(_by_hash(crystals, params)).is_in(["validation", "test"])
+        held_out |= pl.Series(split_by_hash(crystals, params)).is_in(["validation", "test"])
     return crystals.with_columns(
         pl.when(held_out & _is_compound()).then(pl.lit("holdout")).otherwise(pl.lit("train")).alias("split")
     )
@@ -106,12 +86,6 @@ def crystals_contract(params: SplitParams) -> type[Crystals]:
 def empty_attempts() -> pl.DataFrame:
     """The attempts before the first round: none."""
     return Attempts.empty()
-
-
-def _by_hash(crystals: pl.DataFrame, params: SplitParams) -> pl.Series:
-    rows = zip(crystals[_KEYS[params.by]], crystals["chemsys"], strict=True)
-    splits = ["train" if "-" not in chemsys else split_of(key, params) for key, chemsys in rows]
-    return pl.Series("split", splits, dtype=pl.String)
 
 
 def _by_time(crystals: pl.DataFrame, params: SplitParams) -> pl.Expr:

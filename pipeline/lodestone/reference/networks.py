@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from lodestone.config.sections import ViewParams
+from lodestone.config.sections import SplitParams, ViewParams
+from lodestone.crystals.splits import split_by_hash
 from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
 from lodestone.models.registry import latent_view
@@ -15,8 +16,7 @@ from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.training.train import train_view
 
-_PARTS = 20
-_SPLITS = {0: "validation", 1: "validation", 2: "test"}  # of twenty parts; the rest is trained on
+_SPLIT = SplitParams(by="formula", validation=0.1, test=0.05)
 
 
 def train_ensemble(table: pl.DataFrame, views: Mapping[str, ViewParams], seed: int) -> Ensemble:
@@ -47,11 +47,6 @@ def train_ensemble(table: pl.DataFrame, views: Mapping[str, ViewParams], seed: i
 
 def deal(table: pl.DataFrame) -> pl.DataFrame:
     """The table with its hull distances and a split by formula; elements are always trained on."""
-    formulas = table["formula_pretty"].unique().to_list()
-    splits = {formula: _SPLITS.get(child_seed(0, "split", formula) % _PARTS, "train") for formula in formulas}
-    split = pl.col("formula_pretty").replace_strict(splits, return_dtype=pl.String)
-    compound = pl.col("chemsys").str.contains("-", literal=True)
     return table.with_columns(
-        pl.when(compound).then(split).otherwise(pl.lit("train")).alias("split"),
-        pl.Series("energy_above_hull", ConvexHull.of(table).distances),
+        split_by_hash(table, _SPLIT), pl.Series("energy_above_hull", ConvexHull.of(table).distances)
     )

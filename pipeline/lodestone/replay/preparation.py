@@ -13,7 +13,7 @@ from lodestone.config.params import Params
 from lodestone.config.sections import GeometryParams, ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
-from lodestone.curation.splits import split_of
+from lodestone.crystals.splits import split_by_hash
 from lodestone.ensemble.calibration import ENOUGH
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
@@ -129,14 +129,8 @@ def prepare(known: pl.DataFrame, params: Params, views: Sequence[str], *, seen: 
 def _dealt(known: pl.DataFrame, params: Params) -> pl.DataFrame:
     """The split of a campaign by formula, without test crystals: the pool is what is tested on."""
     share = min(params.split.validation, MOST_VALIDATED / len(known))
-    split = params.split.model_copy(update={"validation": share})
-    validating = [
-        "-" in chemsys and split_of(formula, split) == "validation"
-        for formula, chemsys in known.select("formula_pretty", "chemsys").iter_rows()
-    ]
-    return known.with_columns(
-        split=pl.when(pl.Series(validating)).then(pl.lit("validation")).otherwise(pl.lit("train"))
-    )
+    dealt = split_by_hash(known, params.split.model_copy(update={"by": "formula", "validation": share}))
+    return known.with_columns(dealt.replace(["test", "holdout"], "train"))
 
 
 def _labelled(rows: pl.DataFrame, unrelaxed: Sequence[Crystal | None]) -> LabelledCrystals:
