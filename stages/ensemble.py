@@ -5,14 +5,13 @@ import sys
 import polars as pl
 
 from lodestone.config.load import load_params
-from lodestone.ensemble.evaluate import evaluate_input_structures, fit_formulas, fit_out_of_distribution
+from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.models.registry import latent_view
 from lodestone.models.weights import load_view
 from lodestone.runtime.seeds import child_seed
 from lodestone.schemas import Crystals, MemberPredictions, Predictions
 from lodestone.stage import run_stage
-from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import read_table, write_json, write_table
 from lodestone.tables.layout import METRICS, Layout
 
@@ -23,23 +22,18 @@ def main() -> None:
     params, files = load_params(), Layout().round(name)
     crystals = read_table(files.crystals, Crystals)
     members = {view: read_table(files.member_predictions(view), MemberPredictions) for view in params.views}
-    unrelaxed_structures = unrelaxed_held_out(crystals, child_seed(params.seed, name, "structure"))
     judge = latent_view(params.views)
-    group = "chemsys" if params.split.by == "chemsys" else "formula_pretty"
-    seen, out_of_distribution = fit_out_of_distribution(
-        load_view(files.models(judge)) if judge else None, crystals, unrelaxed_structures
-    )
-    evaluations = evaluate_input_structures(
+    combination = combine_views(
         members,
         crystals,
-        unrelaxed_structures=unrelaxed_structures,
-        out_of_distribution=out_of_distribution,
+        load_view(files.models(judge)) if judge else None,
+        child_seed(params.seed, name, "structure"),
         strategy=params.ensemble.aggregation,
-        group=group,
+        group="chemsys" if params.split.by == "chemsys" else "formula_pretty",
     )
-    predictors = {input_structure: evaluation.predictor for input_structure, evaluation in evaluations.items()}
-    save_predictors(predictors | fit_formulas(members, crystals, out_of_distribution["relaxed"], group), files.ensemble)
-    seen.save(files.out_of_distribution)
+    save_predictors(combination.predictors, files.ensemble)
+    combination.seen.save(files.out_of_distribution)
+    evaluations = combination.evaluations
     table = pl.concat(evaluation.table for evaluation in evaluations.values())
     write_table(table, files.predictions, Predictions, sort_by=["material_id", "input_structure"])
     write_json(

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from lodestone.crystals.encoding import decode
+from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.ensemble import load_ensemble
-from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.errors import LodestoneError
 from lodestone.models.inference import latents, predict_members
@@ -44,19 +44,11 @@ def round_folder(trained, known, tmp_path_factory):
     files = RoundLayout(tmp_path_factory.mktemp("data") / "round_0")
     for view in VIEWS:
         save_view(trained[view].saved, files.models(view))
-    unrelaxed_structures = unrelaxed_held_out(known, 11)
-    seen, out_of_distribution = fit_out_of_distribution(trained["structure"].saved, known, unrelaxed_structures)
-    evaluations = evaluate_input_structures(
-        {view: trained[view].predictions for view in VIEWS},
-        known,
-        unrelaxed_structures=unrelaxed_structures,
-        out_of_distribution=out_of_distribution,
-    )
-    save_predictors(
-        {input_structure: found.predictor for input_structure, found in evaluations.items()}, files.ensemble
-    )
-    seen.save(files.out_of_distribution)
-    return files, {input_structure: found.table for input_structure, found in evaluations.items()}
+    members = {view: trained[view].predictions for view in VIEWS}
+    combination = combine_views(members, known, trained["structure"].saved, structures_seed=11)
+    save_predictors(combination.predictors, files.ensemble)
+    combination.seen.save(files.out_of_distribution)
+    return files, {input_structure: found.table for input_structure, found in combination.evaluations.items()}
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -8,12 +8,11 @@ import polars as pl
 
 from lodestone.config.sections import SplitParams, ViewParams
 from lodestone.crystals.splits import split_by_hash
+from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.ensemble import Ensemble
-from lodestone.ensemble.evaluate import evaluate_input_structures, fit_out_of_distribution
 from lodestone.models.registry import latent_view
 from lodestone.runtime.seeds import child_seed
 from lodestone.stability.hull import ConvexHull
-from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.training.train import train_view
 
 _SPLIT = SplitParams(by="formula", validation=0.1, test=0.05)
@@ -33,16 +32,10 @@ def train_ensemble(table: pl.DataFrame, views: Mapping[str, ViewParams], seed: i
         view: train_view(view, params, crystals, None, child_seed(seed, view), structures_seed=shared)
         for view, params in views.items()
     }
-    held_out, judge = unrelaxed_held_out(crystals, shared), latent_view(list(views))
-    seen, reasons = fit_out_of_distribution(trained[judge].saved if judge else None, crystals, held_out)
-    evaluations = evaluate_input_structures(
-        {view: one.predictions for view, one in trained.items()},
-        crystals,
-        unrelaxed_structures=held_out,
-        out_of_distribution=reasons,
-    )
-    predictors = {name: evaluation.predictor for name, evaluation in evaluations.items()}
-    return Ensemble(views={view: one.saved for view, one in trained.items()}, predictors=predictors, seen=seen)
+    members, judge = {view: one.predictions for view, one in trained.items()}, latent_view(list(views))
+    combination = combine_views(members, crystals, trained[judge].saved if judge else None, shared)
+    saved = {view: one.saved for view, one in trained.items()}
+    return Ensemble(views=saved, predictors=combination.predictors, seen=combination.seen)
 
 
 def deal(table: pl.DataFrame) -> pl.DataFrame:
