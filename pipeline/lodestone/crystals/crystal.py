@@ -61,6 +61,11 @@ class Crystal:
         """The same crystal isotropically scaled to a cell volume in Å3."""
         return replace(self, lattice=self.lattice * cbrt(volume / self.volume))
 
+    def rounded(self, decimals: int) -> Crystal:
+        """The same crystal with so many decimals of the lattice vectors (Å) and the fractional coordinates."""
+        lattice, frac_coords = (np.round(x, decimals) + 0.0 for x in (self.lattice, self.frac_coords))  # no -0.0
+        return replace(self, lattice=lattice, frac_coords=frac_coords)
+
     def with_elements(self, mapping: dict[int, int]) -> Crystal:
         """The same crystal with atomic numbers replaced by ``mapping`` (others stay)."""
         table = np.arange(256, dtype=np.uint8)

@@ -32,6 +32,7 @@ PER_PROTOTYPE = {2: 17, 3: 28, 4: 16}
 FORMATION_ENERGY_RANGE = (-5.0, 2.0)
 CM3_PER_MOL = 1.66053907  # Å3 per atom
 SECOND_SCALE = 2.0
+DECIMALS = 5  # as the Materials Project publishes; what an optimizer leaves beyond is noise, and half of the file
 ORACLE = CHGNetOracle(
     CHGNetSettings(
         name="chgnet-0.3.0",
@@ -122,7 +123,7 @@ def write_reference(reference: Reference, path: Path) -> None:
 def labelled_rows(decorations: list[Decoration], scales: list[float], labels: list[Label], oracle: str) -> pl.DataFrame:
     """Rows of the decorations whose label is ok, as in the file but for the formation energy."""
     good = [(item, scale, label) for item, scale, label in zip(decorations, scales, labels, strict=True) if label.ok]
-    described = describe([label.crystal for _, _, label in good if label.crystal is not None])
+    described = describe([label.crystal.rounded(DECIMALS) for _, _, label in good if label.crystal is not None])
     table = described.with_columns(
         pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good], dtype=pl.Float64),
         pl.Series("aflow_prototype", [label for (label, _), _, _ in good], dtype=pl.String),
