@@ -104,7 +104,9 @@ def test_formula_and_chemical_system(numbers, formula, system):
 
 
 def test_rounding_leaves_no_noise_behind_zeros():
-    crystal = Crystal(np.diag([4.1234567, 3.0, 3.0]) - 1e-8, np.array([11, 17]), [[-2e-8, 0.0, 0.0], [0.50000004, 0, 0]])
+    crystal = Crystal(
+        np.diag([4.1234567, 3.0, 3.0]) - 1e-8, np.array([11, 17]), [[-2e-8, 0.0, 0.0], [0.50000004, 0, 0]]
+    )
     rounded = crystal.rounded(5)
     assert rounded.lattice.tolist() == [[4.12346, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]]
     assert str(rounded.frac_coords.tolist()) == "[[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]"
