@@ -6,6 +6,7 @@ oracle that will verify the candidates has to give the same kind, or the differe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from lodestone.oracles.base import Label, Labeller, Oracle
 from lodestone.schemas import Phases, Rejections
 from lodestone.stability.references import elemental_references
 
+_SYMBOL = re.compile("[A-Z][a-z]?")
 STATED = "stated"  # in place of the crystal that a reference is the energy of
 
 
@@ -98,21 +100,23 @@ def read_phases(path: Path, known: pl.DataFrame) -> pl.DataFrame:
         raise LodestoneError(
             f"label.phases: {path} has no column {min(lacking)}", "docs/campaigns.md lists the columns"
         )
-    elements = known["chemsys"].str.split("-").explode().unique()
+    elements = set(known["chemsys"].str.split("-").explode())
     lowest = (
         table.drop_nulls(["formula_pretty", "formation_energy_per_atom"])
         .filter(~pl.col("material_id").is_in(known["material_id"].implode()).fill_null(value=False))
-        .with_columns(pl.col("formula_pretty").str.extract_all("[A-Z][a-z]?").list.unique().list.sort().alias("_in"))
-        .filter(pl.col("_in").list.set_difference(pl.lit(elements.implode())).list.len() == 0)
         .sort("formation_energy_per_atom", "formula_pretty", "material_id")
         .unique("formula_pretty", keep="first", maintain_order=True)
     )
-    return lowest.select(
+    systems = [sorted(set(_SYMBOL.findall(formula))) for formula in lowest["formula_pretty"]]
+    named = lowest.select(
         pl.format("phase-{}", "formula_pretty").alias("material_id"),
         "formula_pretty",
-        pl.col("_in").list.join("-").alias("chemsys"),
+        pl.Series("chemsys", ["-".join(system) for system in systems], dtype=pl.String),
         "formation_energy_per_atom",
-    ).sort("material_id")
+    )
+    return named.filter(pl.Series([set(system) <= elements for system in systems], dtype=pl.Boolean)).sort(
+        "material_id"
+    )
 
 
 def _with_references(
