@@ -11,7 +11,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import label_one
 from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings, remembered
-from lodestone.oracles.registry import make_oracle
+from lodestone.oracles.external import ExternalOracle, ExternalParams
+from lodestone.oracles.registry import as_is, make_oracle
 from lodestone.oracles.store import label_key
 from lodestone.runtime.parallel import process_all
 
@@ -119,6 +120,13 @@ def test_static_labels_have_keys_of_their_own_whatever_the_limits_of_a_relaxatio
     assert len(keys) == 2
     assert label_key(chgnet(fmax=0.01).static(), shaken_salt()) in keys
     assert label_key(chgnet(min_energy_per_atom=-12.0).static(), shaken_salt()) not in keys
+
+
+def test_crystals_that_are_relaxed_are_labelled_as_they_are_if_the_oracle_can():
+    assert as_is(chgnet()).name == "chgnet-0.3.0-static"
+    external = ExternalOracle(ExternalParams(name="external", label_method="dft-pbe", correction_scheme="MP2020"))
+    assert as_is(external) is external
+    assert (chgnet().included_corrections, external.included_corrections) == ("MP2020", "MP2020")
 
 
 def test_a_static_label_of_overlapping_atoms_is_refused():

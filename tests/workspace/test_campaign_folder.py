@@ -46,10 +46,14 @@ def test_the_folder_has_the_parameters_and_reads_the_same_files(repository):
     ("path", "expected"),
     [("../data/a.parquet", "../../../data/a.parquet"), ("/data/a.parquet", "/data/a.parquet"), ("a", "../../a")],
 )
-def test_a_path_of_crystals_keeps_its_meaning(repository, path, expected):
+def test_paths_of_crystals_and_phases_keep_their_meaning(repository, path, expected):
     file = Path("campaigns/mine.yaml")
     _edit(file, path=path)
-    assert load_params(prepare_campaign(file) / "params.yaml").snapshot.path == Path(expected)
+    content = yaml.safe_load(file.read_text())
+    content["label"] = {"scale": "source", "phases": path}
+    file.write_text(yaml.safe_dump(content))
+    params = load_params(prepare_campaign(file) / "params.yaml")
+    assert params.snapshot.path == params.label.phases == Path(expected)
 
 
 def test_nothing_is_written_again_unless_it_changed(repository):
