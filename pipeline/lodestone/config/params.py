@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_validator, model_validator
 
 from lodestone.config.discovery import DiscoveryParams
+from lodestone.config.promotion import PromotionParams
 from lodestone.config.registry import AGGREGATIONS, ORACLES, SOURCES, VIEWS, Registry
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
@@ -42,6 +43,7 @@ class Params(Section):
     split: SplitParams
     ensemble: EnsembleParams
     discovery: DiscoveryParams
+    promotion: PromotionParams = PromotionParams()
     views: tuple[Name, ...] = Field(
         min_length=1, description="representations of a crystal, each with networks and a section of its own"
     )
