@@ -49,7 +49,9 @@ def judge(common: CommonTest, params: PromotionParams, seed: int = 0) -> Judgmen
     sizes = {"digest": common.digest, "n": len(common.table), "n_systems": common.n_systems}
     sizes |= {"n_candidate": common.n_candidate, "n_other_label": common.n_other_label}
     if common.n_systems < params.min_systems:
-        reason = f"both have predicted test crystals of {common.n_systems} chemical systems; it takes {params.min_systems}"
+        reason = (
+            f"both have predicted test crystals of {common.n_systems} chemical systems; it takes {params.min_systems}"
+        )
         if common.n_other_label:
             reason += (
                 f" ({common.n_other_label} test structures have other labels: another oracle, or other references)"
