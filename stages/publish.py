@@ -9,16 +9,12 @@ from lodestone.config.load import load_params
 from lodestone.stage import run_stage
 from lodestone.tables.files import write_json
 from lodestone.tracking.records import RECEIPT
-from lodestone.tracking.store import publish
+from lodestone.tracking.store import publish_or_defer
 
 
 def main() -> None:
-    """Publish, and keep a receipt that names no run ids or times."""
-    params = load_params()
-    receipt = publish(Path(), params)
-    created = receipt.pop("created")
-    print(f"{receipt['run']}: {'written to' if created else 'already in'} MLflow; `make ui` opens it")
-    write_json(receipt, RECEIPT)
+    """Publish, or leave it for later if the store cannot be used; keep a receipt that depends on no store."""
+    write_json(publish_or_defer(Path(), load_params()), RECEIPT)
 
 
 if __name__ == "__main__":

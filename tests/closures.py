@@ -24,7 +24,7 @@ PLUMBING = {
     "pipeline/lodestone/runtime/working_tree.py",
     *(
         f"pipeline/lodestone/config/{name}.py"
-        for name in ("discovery", "load", "params", "registry", "rounds", "sections")
+        for name in ("discovery", "load", "params", "promotion", "registry", "rounds", "sections")
     ),
     "pipeline/lodestone/config/elements.py",  # the names of the elements do not change
 }

@@ -57,6 +57,8 @@ BY_ITSELF = {
     "lodestone predict crystal.cif --model .",
     "lodestone predict folder --hull FILE --json --out answers.parquet",
     "lodestone pretrain TABLE --out FOLDER",
+    "lodestone decisions --json",  # tests/tracking
+    "lodestone rollback",
 }
 
 

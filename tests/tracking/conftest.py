@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from lodestone.config.params import Params
 from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_json
 from lodestone.tables.layout import METRICS, REPORTS, TIMINGS, Layout
-from lodestone.tracking.address import tracking_uri
+from lodestone.tracking.address import bring_home, tracking_uri
+from lodestone.tracking.store import publish
+from report.synthetic import write_campaign
 
 ROOT = Path(__file__).parents[2]
 VALIDATION_MAE = {"round_0": 0.09, "round_1": 0.11}
@@ -24,11 +27,20 @@ def tiny_params() -> Params:
     for view in ("composition", "structure"):
         content[view] |= {"width": 4, "layers": 1, "members": 2}
     names = {"round_0": "round_1", "round_1": "round_2"}
+    content["promotion"]["min_systems"] = 5
     content["rounds"] = {name: {"next": after, "budget": 4, "random_baseline": 2} for name, after in names.items()}
     return parse_params(content)
 
 
-def write_round(root: Path, name: str, params: Params) -> None:
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """A made-up campaign, for its crystals and the predictions of these."""
+    folder = tmp_path_factory.mktemp("world")
+    write_campaign(folder, rounds=2)
+    return folder
+
+
+def write_round(root: Path, name: str, params: Params, world: Path) -> None:
     from lodestone.crystals.compositions import N_ELEMENTS
     from lodestone.ensemble.calibration import Calibration
     from lodestone.ensemble.out_of_distribution import OutOfDistribution
@@ -38,6 +50,9 @@ def write_round(root: Path, name: str, params: Params) -> None:
     from lodestone.models.weights import SavedView, save_view
 
     files = Layout(root / "data").round(name)
+    files.folder.mkdir(parents=True)
+    for table in (files.crystals, files.predictions):
+        shutil.copy(world / table.relative_to(root), table)
     for view in params.views:
         weights = {k: v.numpy() for k, v in make_network(view, params.view(view)).state_dict().items()}
         saved = SavedView(view, params.view(view), ElementBaseline(np.zeros(N_ELEMENTS), 1.0), [weights] * 2)
@@ -61,6 +76,20 @@ def write_round(root: Path, name: str, params: Params) -> None:
     write_json({"n_train": 9, "validation": errors, "test": errors}, root / METRICS / name / "ensemble.json")
     learning = {"n_verified": 6, "hit_rate": {"model": {"hits": 3, "rate": 0.75}, "random": {"hits": 0, "rate": None}}}
     write_json(learning, root / METRICS / name / "active_learning.json")
+
+
+@pytest.fixture(autouse=True)
+def own_stores():
+    """No test is asked to use a store, and none leaves MLflow's variables or its memory of a store behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+            patch.setenv(name, "")  # so that what MLflow sets is undone
+            patch.delenv(name)
+        yield
+        mlflow = sys.modules.get("mlflow")
+        if mlflow is not None:
+            mlflow.set_tracking_uri(None)
+            mlflow.set_registry_uri(None)
 
 
 @pytest.fixture
@@ -89,19 +118,57 @@ def client(campaign, empty_store):
 
 
 @pytest.fixture
-def campaign(tmp_path, monkeypatch, params) -> Path:
+def campaign(tmp_path, monkeypatch, params, world) -> Path:
     """Root of the campaign; MLflow writes there, too."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for name in params.rounds:
-        write_round(tmp_path, name, params)
-    write_json({"seconds": 12.0}, tmp_path / TIMINGS / "active_learning-round_0-round_1.json")
-    write_json({"seconds": 1.0}, tmp_path / TIMINGS / "split.json")
-    write_json(
-        {"name": "toy", "settings": {"fmax": 0.1}, "versions": {"ase": "3.29"}}, Layout(tmp_path / "data").oracle
-    )
-    write_json({"content_hash": "abc"}, Layout(tmp_path / "data").provenance)
-    write_json({"n_discoveries": 3}, tmp_path / METRICS / "campaign.json")
-    (tmp_path / REPORTS).mkdir()
-    (tmp_path / REPORTS / "campaign.html").write_text("<html></html>")
+    write_tiny_campaign(tmp_path, params, world)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def shared_campaign(tmp_path_factory, world, empty_store) -> Path:
+    """A campaign published once, for tests that change nothing, or a copy."""
+    folder = tmp_path_factory.mktemp("shared") / "campaign"
+    folder.mkdir()
+    write_tiny_campaign(folder, tiny_params(), world)
+    shutil.copy(empty_store, folder / "mlflow.db")
+    publish(folder, tiny_params())
+    return folder
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch, shared_campaign) -> Path:
+    """A published campaign in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "published"
+    shutil.copytree(shared_campaign, folder)
+    forget_artifacts()
+    bring_home(folder)
+    return folder
+
+
+@pytest.fixture
+def registry(published):
+    """A client of the published campaign's store."""
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(tracking_uri=tracking_uri(published), registry_uri=tracking_uri(published))
+
+
+def forget_artifacts() -> None:
+    """MLflow remembers where artifacts of a run or model are, as long as a process lives; copies have the same ids."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()
+
+
+def write_tiny_campaign(root: Path, params: Params, world: Path) -> None:
+    for name in params.rounds:
+        write_round(root, name, params, world)
+    write_json({"seconds": 12.0}, root / TIMINGS / "active_learning-round_0-round_1.json")
+    write_json({"seconds": 1.0}, root / TIMINGS / "split.json")
+    write_json({"name": "toy", "settings": {"fmax": 0.1}, "versions": {"ase": "3.29"}}, Layout(root / "data").oracle)
+    write_json({"content_hash": "abc"}, Layout(root / "data").provenance)
+    write_json({"n_discoveries": 3}, root / METRICS / "campaign.json")
+    (root / REPORTS).mkdir()
+    (root / REPORTS / "campaign.html").write_text("<html></html>")

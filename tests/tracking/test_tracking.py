@@ -7,10 +7,7 @@ import numpy as np
 import pytest
 
 from lodestone.errors import LodestoneError
-from lodestone.tables.files import write_json
-from lodestone.tables.layout import METRICS, Layout
 from lodestone.tracking.address import tracking_uri
-from lodestone.tracking.projection import project
 from lodestone.tracking.registry import champion
 from lodestone.tracking.store import publish
 
@@ -36,7 +33,10 @@ def test_published_once_whole_and_loadable(campaign, params, client):
     }
     assert parent.data.tags["lodestone.digest"] == first["digest"]
     assert [
-        point.value for point in client.get_metric_history(runs["round_0/structure"].info.run_id, "train_mae.member_0")
+        point.value
+        for point in client.get_metric_history(
+            runs["round_0/structure"].info.run_id, "within_training/train_mae.member_0"
+        )
     ] == [
         0.5,
         0.25,
@@ -79,7 +79,7 @@ def _predicts_like_the_round(campaign, uri):
 
 def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("lodestone.tracking.store.choose_champion", _interrupt)
+        patch.setattr("lodestone.tracking.publications.register", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             publish(campaign, params)
     assert publish(campaign, params)["created"]
@@ -89,35 +89,6 @@ def test_interrupted_publication_is_made_anew(campaign, params, client, monkeypa
 
 def _interrupt(*_):
     raise KeyboardInterrupt
-
-
-@pytest.mark.usefixtures("client")
-def test_champions_are_compared_on_the_same_crystals_only(campaign, params):
-    publish(campaign, params)
-    errors = {"ensemble": {"mae": 0.5, "rmse": 0.5, "n": 5}}
-    for name in params.rounds:
-        write_json({"n_train": 9, "validation": errors, "test": errors}, campaign / METRICS / name / "ensemble.json")
-    publish(campaign, params)
-    assert float(champion(campaign)["lodestone.validation_mae"]) == 0.09
-    write_json({"content_hash": "other"}, Layout(campaign / "data").provenance)
-    publish(campaign, params)
-    assert float(champion(campaign)["lodestone.validation_mae"]) == 0.5
-
-
-def test_champions_are_compared_on_labels_of_the_same_oracle_only(campaign, params):
-    oracle = Layout(campaign / "data").oracle
-    facts = {"name": "toy", "settings": {"fmax": 0.1}, "versions": {"ase": "3.29"}}
-    kinds = {comparable_errors(campaign, params)}
-    for change in ({"name": "other"}, {"settings": {"fmax": 0.2}}, {"versions": {"ase": "3.30"}}):
-        write_json(facts | change, oracle)
-        kinds.add(comparable_errors(campaign, params))
-    assert len(kinds) == 4
-    write_json(facts | {"caveat": "It knows no dispersion."}, oracle)
-    assert comparable_errors(campaign, params) in kinds
-
-
-def comparable_errors(campaign, params) -> str:
-    return project(campaign, params).validation_set
 
 
 @pytest.mark.usefixtures("client")

@@ -29,7 +29,7 @@ from lodestone.runtime.processes import (
     set_aside_half_written,
 )
 from lodestone.stage import WAITING_VARIABLE
-from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS
+from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS, UNPUBLISHED
 from lodestone.workspace.versions import refresh_versions
 
 _RAN = ("Running stage ", "is cached - skipping run")
@@ -53,6 +53,7 @@ def _run(arguments: argparse.Namespace) -> int:
     enter_campaign(arguments.params)
     _refuse_missing_source(load_params().snapshot.path)
     _clear_away(root)
+    before = _unpublished(root)
     code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
     if code:
         print(
@@ -64,7 +65,21 @@ def _run(arguments: argparse.Namespace) -> int:
     if not ran:
         print("Everything is up to date: no parameter, input or code has changed since the last run.")
     _summarise()
+    if before and _unpublished(root) == before:  # left by an earlier run; DVC thinks that the stage is done
+        _publish(root)
     return 0
+
+
+def _unpublished(root: Path) -> float | None:
+    """When a publication was put off, if one was."""
+    mark = root / UNPUBLISHED
+    return mark.stat().st_mtime if mark.exists() else None
+
+
+def _publish(root: Path) -> None:
+    from lodestone.tracking.store import publish_or_defer
+
+    publish_or_defer(root, load_params())
 
 
 def _refuse_missing_source(path: Path) -> None:

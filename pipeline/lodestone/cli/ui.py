@@ -7,8 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
+import urllib.request
+import webbrowser
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from lodestone.cli.arguments import port
@@ -16,11 +20,14 @@ from lodestone.config.load import load_params
 from lodestone.errors import LodestoneError
 from lodestone.runtime.processes import die_with_parent, heed_ctrl_c
 
+_PATIENCE = 120  # s that the server may take to start
+
 
 def add_to(commands: Any) -> None:
     """Add the command to a parser's commands."""
     parser = commands.add_parser("ui", help="browse the runs with MLflow")
     parser.add_argument("--port", type=port, default=5000, help="on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
     parser.set_defaults(run=_run)
 
 
@@ -34,7 +41,10 @@ def _run(arguments: argparse.Namespace) -> int:
     if "MAKELEVEL" in os.environ:  # started by make: end when make is killed
         die_with_parent(signal.SIGTERM)
     page = _first_page(Path())
-    print(f"MLflow on http://127.0.0.1:{arguments.port}/{page} (Ctrl-C ends it)", flush=True)
+    address = f"http://127.0.0.1:{arguments.port}"
+    print(f"MLflow on {address}/{page} (Ctrl-C ends it)", flush=True)
+    if sys.stdout.isatty() and not arguments.no_browser:
+        Thread(target=_open_when_up, args=(address, page), daemon=True).start()
     where = ["--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(arguments.port), "--workers", "1"]
     return serve([sys.executable, "-m", "mlflow", "ui", *where])
 
@@ -55,6 +65,17 @@ def _first_page(root: Path) -> str:
     experiment = experiment_id(root) or experiment
     chart = "runs?workflowType=machine_learning&compareRunsMode=CHART"
     return f"#/experiments/{experiment}/{chart}" if experiment else ""
+
+
+def _open_when_up(address: str, page: str) -> None:
+    """Open the page in the user's browser, once the server answers."""
+    for _ in range(_PATIENCE):
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=1):  # noqa: S310 - our own server
+                webbrowser.open(f"{address}/{page}")
+                return
+        except OSError:
+            time.sleep(1)
 
 
 def serve(command: list[str]) -> int:

@@ -15,7 +15,7 @@ class PromotionParams(Section):
     """When a newly published ensemble becomes the champion: it must be better beyond noise, and in nothing worse."""
 
     confidence: float = Field(
-        0.975, ge=0.5, lt=1, description="share of the resampled test sets on which the error must be smaller"
+        0.99, ge=0.5, lt=1, description="share of the resampled test sets on which the error must be smaller"
     )
     resamples: int = Field(2000, ge=200, description="test sets drawn by chemical system, with replacement")
     min_gain: Loss = Field(0.0, description="eV/atom by which the error must at least be smaller, at that confidence")

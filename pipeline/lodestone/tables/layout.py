@@ -9,6 +9,7 @@ REFERENCE_FILE = Path("reference/crystals.parquet")
 REPORTS = Path("reports")
 METRICS = Path("metrics")
 TIMINGS = Path("timings")
+UNPUBLISHED = TIMINGS / "unpublished.txt"  # there while a finished campaign waits for the MLflow store
 
 
 @dataclass(frozen=True)

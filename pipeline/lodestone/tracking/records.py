@@ -15,7 +15,6 @@ from typing import Any
 from lodestone.tables.layout import METRICS, RoundLayout
 
 RECEIPT = METRICS / "tracking.json"
-_CURVES = ("train_mae", "validation_mae", "validation_mae_unrelaxed", "learning_rate")
 
 
 @dataclass(frozen=True)
@@ -28,24 +27,64 @@ class Point:
 
 
 @dataclass(frozen=True)
+class DatasetRecord:
+    """A set of crystals that a run learned from or was measured on.
+
+    Attributes:
+        name: Of the set, the same in all campaigns.
+        context: What for: ``training``, ``validation`` or ``test``.
+        digest: Hash of crystals and labels, at most 36 characters.
+        n: Number of crystals.
+        source: File or address.
+    """
+
+    name: str
+    context: str
+    digest: str
+    n: int
+    source: str
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """The ensemble of a round, as it is registered.
+
+    Attributes:
+        files: Files of the round.
+        views: In order.
+        validation_mae: eV/atom.
+        card: What it is, in Markdown.
+    """
+
+    files: RoundLayout
+    views: tuple[str, ...]
+    validation_mae: float
+    card: str
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """One run.
 
     Attributes:
         name: Display name.
         params: Parameters by dotted name.
-        points: Metrics.
+        points: Metrics, as ``group/name``; MLflow shows a group together.
         files: Files kept beside the run.
-        model_of: Round whose ensemble belongs to this run, if any.
-        validation_mae: Of that ensemble, eV/atom.
+        datasets: What it learned from and was measured on.
+        seconds: How long it took.
+        note: Description, in Markdown.
+        model: Ensemble that belongs to this run, if any.
     """
 
     name: str
     params: dict[str, Any]
     points: list[Point]
     files: tuple[Path, ...] = ()
-    model_of: RoundLayout | None = None
-    validation_mae: float | None = None
+    datasets: tuple[DatasetRecord, ...] = ()
+    seconds: float = 0.0
+    note: str = ""
+    model: ModelRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -57,24 +96,27 @@ class CampaignRecord:
         parent: The campaign's own run.
         children: Runs of the views and rounds, in the order of the chain.
         snapshot: Content hash of the snapshot, or ``unknown`` if its provenance has none.
-        validation_set: Hash of what determines the validation crystals and their labels: snapshot, seed, split, and the
-            oracle with its settings and the versions of its packages. Errors are comparable only where it is equal.
+        labels: Whose energies were learned, in words: equal for campaigns whose labels mean the same.
     """
 
     digest: str
     parent: RunRecord
     children: tuple[RunRecord, ...]
     snapshot: str
-    validation_set: str
+    labels: str
+
+    @property
+    def models(self) -> dict[str, ModelRecord]:
+        """Ensembles by round."""
+        return {child.name: child.model for child in self.children if child.model is not None}
 
     def receipt(self) -> dict[str, Any]:
         """What was published, without run ids or times."""
-        models = [child for child in self.children if child.model_of is not None]
         return {
             "digest": self.digest,
             "run": self.parent.name,
             "children": [child.name for child in self.children],
-            "model_versions": len(models),
+            "model_versions": len(self.models),
         }
 
 
@@ -87,7 +129,15 @@ def flatten(content: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
 
 
-def points_of(content: Mapping[str, Any], step: int = 0) -> list[Point]:
-    """The finite numbers in nested mappings; text, nulls and lists are left out."""
-    leaves = ((key, float(value)) for key, value in flatten(content) if isinstance(value, int | float))
-    return [Point(key, value, step) for key, value in leaves if math.isfinite(value)]
+def points_of(content: Mapping[str, Any], group: str = "", step: int = 0) -> list[Point]:
+    """The finite numbers in nested mappings; text, nulls and lists are left out.
+
+    Args:
+        content: Numbers by name.
+        group: Under which MLflow shows them together; without one, the outermost names are the groups.
+        step: Of all of them.
+    """
+    if not group:
+        return [point for name, inner in content.items() for point in points_of(inner, name, step)]
+    leaves = ((key, value) for key, value in flatten(content) if isinstance(value, int | float))
+    return [Point(f"{group}/{key}", float(value), step) for key, value in leaves if math.isfinite(value)]

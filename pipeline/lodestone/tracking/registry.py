@@ -1,26 +1,29 @@
-"""Registered ensembles: one model version per round, and the alias ``champion`` on the best."""
+"""Registered ensembles: one version per round, and the aliases ``candidate``, ``champion`` and ``previous``."""
 
 from __future__ import annotations
 
-import shutil
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lodestone.errors import LodestoneError
-from lodestone.prediction.scale import Scale
-from lodestone.tables.layout import RoundLayout
 from lodestone.tracking.address import public_uri, store_exists
 from lodestone.tracking.client import connect
-from lodestone.tracking.records import RunRecord
+from lodestone.tracking.records import ModelRecord
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
 MODEL = "lodestone-ensemble"
-CHAMPION = "champion"
-FOLDER = "model"  # of a run's artifacts
+CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
+_FOLDER = "model"  # of a run's artifacts, in versions of before MLflow 3
+_LOGGED = "models:/"  # begins the source of a version
+_DESCRIPTION = (
+    "Networks of all views of a campaign of Lodestone, combined and calibrated. `champion` is the best by test, "
+    "`candidate` the newest, `previous` the champion before; `lodestone decisions` says why."
+)
 
 
 def champion(root: Path) -> dict[str, Any]:
@@ -29,78 +32,109 @@ def champion(root: Path) -> dict[str, Any]:
     Raises:
         LodestoneError: If none is registered, its files are missing, or the store cannot be reached.
     """
-    from mlflow.exceptions import MlflowException
-
     if not store_exists(root):
-        raise _none(root)
+        raise no_champion(root)
     with connect(root) as client:
-        try:
-            version = client.get_model_version_by_alias(MODEL, CHAMPION)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise _none(root) from None
-        if not is_stored(client, version.run_id):
+        version = by_alias(client, CHAMPION)
+        if version is None:
+            raise no_champion(root)
+        if not is_stored(client, version):
             problem = f"the files of version {version.version} of {MODEL} are missing from {public_uri(root)}"
             raise LodestoneError(problem, "run `lodestone publish`, which writes them again")
-        return {"model": f"models:/{MODEL}@{CHAMPION}", "version": int(version.version), **version.tags}
+        tags = {key: value for key, value in version.tags.items() if len(value) <= 200}
+        return {"model": f"models:/{MODEL}@{CHAMPION}", "version": int(version.version), **tags}
 
 
-def is_stored(client: MlflowClient, run_id: str | None) -> bool:
-    """Whether the model of a run is where the store says."""
-    return run_id is not None and any(
-        entry.path == f"{FOLDER}/MLmodel" for entry in client.list_artifacts(run_id, FOLDER)
-    )
-
-
-def register(client: MlflowClient, run_id: str, run: RunRecord, files: RoundLayout, tags: dict[str, str]) -> None:
-    """Keep the state dicts and configs of a round as a pyfunc, and register it as a version of the model."""
-    import mlflow.pyfunc
-    from mlflow.exceptions import MlflowException
-    from mlflow.models import ModelSignature
-    from mlflow.types import DataType, ParamSchema, ParamSpec
-
-    input_structure = ParamSchema(
-        [ParamSpec("input_structure", DataType.string, "relaxed")]
-    )  # without it MLflow drops the parameter
-    with tempfile.TemporaryDirectory() as scratch:
-        data, model = Path(scratch, "data"), Path(scratch, FOLDER)
-        shutil.copytree(files.folder / "models", data / "models")
-        shutil.copy(files.ensemble, RoundLayout(data).ensemble)
-        shutil.copy(files.out_of_distribution, RoundLayout(data).out_of_distribution)
-        Scale.read(files.folder).write(data)
-        mlflow.pyfunc.save_model(
-            str(model),
-            loader_module="lodestone.tracking.pyfunc",
-            data_path=str(data),
-            signature=ModelSignature(params=input_structure),
-            pip_requirements=["lodestone-materials"],
-        )
-        client.log_artifacts(run_id, str(model), FOLDER)
-    try:
-        client.get_registered_model(MODEL)
-    except MlflowException:
-        client.create_registered_model(MODEL, description="Networks of all views, combined as the campaign says")
-    facts = {**tags, "lodestone.round": run.name, "lodestone.validation_mae": repr(run.validation_mae)}
-    client.create_model_version(MODEL, source=f"runs:/{run_id}/{FOLDER}", run_id=run_id, tags=facts)
-
-
-def choose_champion(client: MlflowClient, validation_set: str) -> None:
-    """Set the alias on the version with the lowest error among those evaluated on the same crystals."""
-    rivals = [
-        version
-        for version in client.search_model_versions(f"name = '{MODEL}'")
-        if version.tags.get("lodestone.validation_set") == validation_set
-    ]
-    best: ModelVersion = min(rivals, key=lambda version: (_mae(version), int(version.version)))
-    client.set_registered_model_alias(MODEL, CHAMPION, best.version)
-
-
-def _none(root: Path) -> LodestoneError:
+def no_champion(root: Path) -> LodestoneError:
+    """The fault that nothing is registered."""
     return LodestoneError(
         f"no {CHAMPION} of {MODEL} is registered in {public_uri(root)}", "run `lodestone publish` first"
     )
 
 
-def _mae(version: ModelVersion) -> float:
-    return float(version.tags["lodestone.validation_mae"])
+def by_alias(client: MlflowClient, alias: str) -> ModelVersion | None:
+    """The version with an alias, if any."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(MODEL, alias)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None  # neither the model nor the alias
+
+
+def model_id_of(version: ModelVersion) -> str | None:
+    """Id of the logged model behind a version; ``None`` for versions of before MLflow 3."""
+    source = str(version.source or "")
+    return source.removeprefix(_LOGGED) if source.startswith(_LOGGED) else None
+
+
+def is_stored(client: MlflowClient, version: ModelVersion) -> bool:
+    """Whether the files of a version are where the store says."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        model_id = model_id_of(version)
+        if model_id:
+            return any(entry.path == "MLmodel" for entry in client.list_logged_model_artifacts(model_id))
+        files = client.list_artifacts(version.run_id, _FOLDER) if version.run_id else []
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    return any(entry.path == f"{_FOLDER}/MLmodel" for entry in files)
+
+
+def versions_of(client: MlflowClient, run_ids: set[str]) -> list[ModelVersion]:
+    """The registered versions that belong to some runs."""
+    every = client.search_model_versions(f"name = '{MODEL}'")
+    return [version for version in every if version.run_id in run_ids]
+
+
+def log_model(client: MlflowClient, run_id: str, name: str, record: ModelRecord, tags: dict[str, str]) -> str:
+    """Keep the ensemble of a round as a logged model of its run.
+
+    Returns:
+        The id of the logged model.
+    """
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    from lodestone.tracking.model_files import save
+
+    experiment = client.get_run(run_id).info.experiment_id
+    logged = client.create_logged_model(
+        experiment, name=f"ensemble-{name}", source_run_id=run_id, tags=tags, model_type="ensemble"
+    )
+    model_id = str(logged.model_id)
+    model = Model(artifact_path=logged.artifact_location, model_uuid=model_id, run_id=run_id, model_id=model_id)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch, "model")
+        save(record, folder, model)
+        client.log_model_artifacts(model_id, str(folder))
+    client.finalize_logged_model(model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+    return model_id
+
+
+def register(client: MlflowClient, model_id: str, name: str, record: ModelRecord, tags: dict[str, str]) -> None:
+    """Register the logged model of a round as a version."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_registered_model(MODEL)
+    except MlflowException:
+        client.create_registered_model(MODEL, description=_DESCRIPTION)
+    facts = {**tags, "lodestone.round": name, "lodestone.validation_mae": repr(record.validation_mae)}
+    version = client.create_model_version(
+        MODEL,
+        source=f"{_LOGGED}{model_id}",
+        run_id=client.get_logged_model(model_id).source_run_id,
+        tags=facts,
+        description=record.card,
+        model_id=model_id,
+    )
+    # What MLflow's own functions set, so that the page of the logged model knows its version.
+    registered = json.dumps([{"name": MODEL, "version": str(version.version)}])
+    client.set_logged_model_tags(model_id, {"mlflow.modelVersions": registered, "mlflow.note.content": record.card})

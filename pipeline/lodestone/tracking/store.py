@@ -1,45 +1,53 @@
 """Writes a finished campaign into an MLflow store, once.
 
-MLflow is a projection: deleting its store loses nothing, because `lodestone publish` rebuilds it from the artifacts.
+MLflow is a projection: deleting its store loses nothing but decisions, because `lodestone publish` rebuilds it from the
+artifacts.
 """
 
 from __future__ import annotations
 
-import time
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lodestone.config.params import Params
 from lodestone.runtime.disk import check_writable
+from lodestone.runtime.seeds import child_seed
+from lodestone.tables.layout import UNPUBLISHED
 from lodestone.tracking.address import EXPERIMENT, artifact_location
-from lodestone.tracking.client import connect
+from lodestone.tracking.client import StoreError, connect
 from lodestone.tracking.projection import project
-from lodestone.tracking.records import CampaignRecord, RunRecord
-from lodestone.tracking.registry import MODEL, choose_champion, is_stored, register
+from lodestone.tracking.promotions import decide, describe
+from lodestone.tracking.publications import Publication, move_aliases, publications_of, remove, write
 from lodestone.tracking.revision import git_tags
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-_BATCH = 1000
-_PARENT = "mlflow.parentRunId"
+_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # not of language models, which MLflow opens with
+    "mlflow.note.content": "Campaigns of Lodestone, one run each, with child runs for rounds and views. Choose "
+    "**Model training** at the top left; `lodestone ui` prints the address of the charts.",
+}
 
 
 def publish(root: str | Path, params: Params) -> dict[str, Any]:
-    """Write a finished campaign into MLflow, once: a campaign that is already there (same digest) is left unchanged.
+    """Write a finished campaign into MLflow, once, and decide whether its best ensemble becomes the champion.
 
-    A campaign whose files are missing from the store is written again.
+    A campaign that is already there (same digest) is left unchanged. One of which an interrupted publication or lost
+    files have left a part is written again, and what was decided of it stays.
 
     Args:
         root: Root of the repository.
         params: Parameters of the campaign.
 
     Returns:
-        The receipt (see :meth:`CampaignRecord.receipt`), and ``created``: whether anything was written.
+        The receipt (see :meth:`lodestone.tracking.records.CampaignRecord.receipt`), ``created``: whether anything was
+        written, and ``decision``: the record of the decision.
 
     Raises:
-        LodestoneError: If the campaign is not finished, or the store cannot be reached or written.
+        LodestoneError: If the campaign is not finished, or the folder cannot be written.
+        StoreError: If the store cannot be reached or written.
     """
     root = Path(root)
     record = project(root, params)
@@ -47,79 +55,47 @@ def publish(root: str | Path, params: Params) -> dict[str, Any]:
         check_writable(root)
     with connect(root) as client:
         experiment = _experiment(client, root)
-        created = not _is_published(client, experiment, record)
-        if created:
-            _remove(client, experiment, record.digest)
-            _write(client, experiment, record, root)
-    return {**record.receipt(), "created": created}
+        every = publications_of(client, experiment, record)
+        whole = next((publication for publication in every if publication.is_whole(client, record)), None)
+        current = whole or write(client, experiment, record, git_tags(root))
+        _tidy(client, [publication for publication in every if publication is not whole], current)
+        decision = decide(client, record, params.promotion, child_seed(params.seed, "promotion"))
+    (root / UNPUBLISHED).unlink(missing_ok=True)
+    return {**record.receipt(), "created": whole is None, "decision": decision}
+
+
+def publish_or_defer(root: str | Path, params: Params) -> dict[str, Any]:
+    """Publish; if the store cannot be used, say so, and leave a mark by which it is tried again later.
+
+    Returns:
+        The receipt, without anything that depends on the store.
+
+    Raises:
+        LodestoneError: If the campaign is not finished.
+    """
+    root = Path(root)
+    try:
+        receipt = publish(root, params)
+    except StoreError as error:
+        print(f"note: not published yet: {error}", file=sys.stderr)
+        (root / UNPUBLISHED).parent.mkdir(parents=True, exist_ok=True)
+        (root / UNPUBLISHED).write_text(f"{error}\n", encoding="utf-8")
+        return project(root, params).receipt()
+    done = "written to" if receipt.pop("created") else "already in"
+    print(f"{receipt['run']}: {done} MLflow; `make ui` opens it")
+    print(describe(receipt.pop("decision")))
+    return receipt
 
 
 def _experiment(client: MlflowClient, root: Path) -> str:
     known = client.get_experiment_by_name(EXPERIMENT)
     if known is not None:
         return str(known.experiment_id)
-    return str(client.create_experiment(EXPERIMENT, artifact_location=artifact_location(root)))
+    return str(client.create_experiment(EXPERIMENT, artifact_location=artifact_location(root), tags=_TAGS))
 
 
-def _runs(client: MlflowClient, experiment: str, digest: str) -> list[Run]:
-    return list(client.search_runs([experiment], f"tags.`lodestone.digest` = '{digest}'", max_results=_BATCH))
-
-
-def _is_published(client: MlflowClient, experiment: str, record: CampaignRecord) -> bool:
-    """Whether the store has a campaign with all its files; its parent run is finished last."""
-    runs = {run.info.run_name: run for run in _runs(client, experiment, record.digest)}
-    parent = runs.get(record.parent.name)
-    if parent is None or parent.info.status != "FINISHED":
-        return False
-    return all(run.name in runs and _is_whole(client, runs[run.name], run) for run in (record.parent, *record.children))
-
-
-def _is_whole(client: MlflowClient, run: Run, record: RunRecord) -> bool:
-    run_id = str(run.info.run_id)
-    if record.model_of is not None and not is_stored(client, run_id):
-        return False
-    stored = {entry.path for entry in client.list_artifacts(run_id)} if record.files else set()
-    return {path.name for path in record.files} <= stored
-
-
-def _remove(client: MlflowClient, experiment: str, digest: str) -> None:
-    """Remove an incomplete publication: an interrupted one, or one that lost files."""
-    runs = {run.info.run_id for run in _runs(client, experiment, digest)}
-    for version in client.search_model_versions(f"name = '{MODEL}'"):
-        if version.run_id in runs:
-            client.delete_model_version(MODEL, version.version)
-    for run_id in runs:
-        client.delete_run(run_id)
-
-
-def _write(client: MlflowClient, experiment: str, record: CampaignRecord, root: Path) -> None:
-    tags = {
-        "lodestone.digest": record.digest,
-        "lodestone.snapshot": record.snapshot,
-        "lodestone.validation_set": record.validation_set,
-        **git_tags(root),
-    }
-    parent = _write_run(client, experiment, record.parent, tags)
-    for child in record.children:
-        run_id = _write_run(client, experiment, child, {**tags, _PARENT: parent})
-        if child.model_of is not None:
-            register(client, run_id, child, child.model_of, tags)
-        client.set_terminated(run_id)
-    choose_champion(client, record.validation_set)
-    client.set_terminated(parent)
-
-
-def _write_run(client: MlflowClient, experiment: str, record: RunRecord, tags: dict[str, str]) -> str:
-    from mlflow.entities import Metric, Param
-
-    run_id = str(client.create_run(experiment, tags=tags, run_name=record.name).info.run_id)
-    now = int(time.time() * 1000)
-    metrics = [Metric(point.key, point.value, now, point.step) for point in record.points]
-    for start in range(0, len(metrics), _BATCH):
-        client.log_batch(run_id, metrics=metrics[start : start + _BATCH])
-    params = [Param(key, str(value)) for key, value in record.params.items()]
-    for start in range(0, len(params), 100):
-        client.log_batch(run_id, params=params[start : start + 100])
-    for path in record.files:
-        client.log_artifact(run_id, str(path))
-    return run_id
+def _tidy(client: MlflowClient, others: list[Publication], current: Publication) -> None:
+    """Remove other publications of the same campaign, after what was decided of them has moved to the current one."""
+    for publication in others:
+        move_aliases(client, publication, current)
+        remove(client, publication)
