@@ -15,7 +15,7 @@ from lodestone.oracles.pool import label_all
 from lodestone.oracles.sanity import distance_ratio
 from lodestone.oracles.store import LabelStore
 from lodestone.reference.build import ORACLE, initial_crystal
-from lodestone.reference.prototypes import load_prototypes
+from lodestone.reference.prototypes import all_prototypes
 from lodestone.stability.references import elemental_references, formation_energies
 
 FILE = Path(__file__).parents[2] / "reference" / "crystals.parquet"
@@ -85,10 +85,11 @@ def test_crystals_are_physical_and_labelled_by_what_they_are(table):
     assert all(2 < crystal.volume / len(crystal) < 150 for crystal in crystals)
 
 
+@pytest.mark.slow
 def test_ten_random_rows_can_be_made_again(table, tmp_path):
     """Crystals of any size, from prototype and elements to relaxed energy, on all cores."""
     rows = table[np.random.default_rng(SAMPLE_SEED).choice(len(table), 10, replace=False)]
-    prototypes = load_prototypes()
+    prototypes = all_prototypes()
     starts = [
         initial_crystal(prototypes[label], tuple(elements.split("-")), scale)
         for label, elements, scale in rows.select("aflow_prototype", "decoration", "start_scale").iter_rows()
