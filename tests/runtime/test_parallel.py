@@ -144,6 +144,7 @@ def test_faults_and_results_that_cannot_be_sent_are_no_deaths(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="workers are not forked there")
+@pytest.mark.slow
 def test_workers_are_forked_by_a_server_of_one_thread_that_has_imported_what_they_need(tmp_path):
     """In a process of its own, whose server has not been started yet."""
     script = tmp_path / "preloaded.py"

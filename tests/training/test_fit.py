@@ -37,6 +37,7 @@ def test_the_rate_warms_up_and_falls_to_nothing(fitted):
     assert rates[-1] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bytes_and_another_seed_gives_others(task, monkeypatch, fitted):
     """Each call starts a process of its own; both views are fitted in it."""
     monkeypatch.setenv("LODESTONE_WORKERS", "1")
