@@ -8,6 +8,7 @@ polymorphs from their parents.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,10 +44,10 @@ def same_as(verified: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
         For each identifier that is not new, the lowest identical crystal in ``known``, or else in ``verified``.
     """
     compared = _by_formula(known.filter(pl.col("formula_pretty").is_in(verified["formula_pretty"].unique().implode())))
-    matcher, twins = _matcher(), {}
+    matchers, twins = _matchers(), {}
     for formula, crystals in _by_formula(verified).items():
         for one in crystals:
-            twin = next((other for other in compared[formula] if _are_same(one, other, matcher)), None)
+            twin = next((other for other in compared[formula] if _are_same(one, other, matchers)), None)
             if twin is None:
                 compared[formula].append(one)
             else:
@@ -64,14 +65,21 @@ def _by_formula(table: pl.DataFrame) -> defaultdict[str, list[_One]]:
     return groups
 
 
-def _are_same(one: _One, other: _One, matcher: StructureMatcher) -> bool:
+def _are_same(one: _One, other: _One, matchers: Sequence[StructureMatcher]) -> bool:
     if one.label == other.label:
         return True
     pairs = ((one.structure, other.structure), (other.structure, one.structure))  # the order can matter to the matcher
-    return any(matcher.fit(*pair) for pair in pairs)
+    return any(matcher.fit(*pair) for matcher in matchers for pair in pairs)
 
 
-def _matcher() -> StructureMatcher:
+def _matchers() -> tuple[StructureMatcher, ...]:
+    """Of primitive cells, and of cells as they are.
+
+    A crystal may be near a smaller cell: then it is reduced to that, and after a small move of its atoms it is not.
+    """
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-    return StructureMatcher(ltol=LENGTH_TOLERANCE, stol=SITE_TOLERANCE, angle_tol=ANGLE_TOLERANCE)
+    return tuple(
+        StructureMatcher(LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE, primitive_cell=reduced)
+        for reduced in (True, False)
+    )
