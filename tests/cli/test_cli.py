@@ -11,6 +11,7 @@ import yaml
 
 from lodestone import __version__
 from lodestone.cli.main import main
+from lodestone.tables.layout import UNPUBLISHED
 from waiting import HANG, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +74,20 @@ def test_a_second_run_does_nothing_and_says_so(project, capfd):
     for told in (first, second):
         assert "n_discoveries" in told
         assert "0.1235" in told
+
+
+def test_what_waits_for_its_publication_is_published_by_the_next_run(project, monkeypatch):
+    published = []
+    monkeypatch.setattr("lodestone.cli.discover._publish", published.append)
+    mark = project / UNPUBLISHED
+    mark.parent.mkdir()
+    for run, waits in enumerate((False, True)):
+        if waits:
+            mark.write_text("the server was down")
+        assert call("discover") == 0
+        assert len(published) == run
+    assert call("discover", "only") == 0  # perhaps not all of the campaign
+    assert len(published) == 1
 
 
 def test_a_failing_stage_ends_in_its_message_and_a_code(project, capfd):

@@ -36,13 +36,16 @@ def fault(capfd, *arguments: str) -> str:
     [
         ("docs", "is no checkout of Lodestone"),
         ("champion", "no champion of lodestone-ensemble is registered"),
+        ("decisions", "no champion of lodestone-ensemble is registered"),
+        ("rollback", "no champion of lodestone-ensemble is registered"),
+        ("promote 3", "no champion of lodestone-ensemble is registered"),
         ("ui", "run from the root"),
         ("publish", "run from the root"),
         ("discover", "run from the root"),
     ],
 )
 def test_an_empty_folder_stays_empty(folder, capfd, command, message):
-    assert message in fault(capfd, command)
+    assert message in fault(capfd, *command.split())
     assert list(folder.iterdir()) == []
 
 

@@ -4,10 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from lodestone.cli import ui
 from lodestone.runtime.processes import is_running
 from waiting import HANG, wait_for
 
@@ -40,3 +43,22 @@ def test_nothing_is_left_on_the_port(whom, number, code, tmp_path):
     os.kill(command.pid if whom == "command" else server, number)
     assert command.wait(timeout=HANG) == code
     wait_for(lambda: not is_running(server) and not is_running(worker))
+
+
+class Health(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_the_page_is_opened_once_the_server_answers(monkeypatch):
+    opened = []
+    monkeypatch.setattr(ui.webbrowser, "open", opened.append)
+    with HTTPServer(("127.0.0.1", 0), Health) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        ui._open_when_up(address, "#/experiments/1/runs")
+    assert opened == [f"{address}/#/experiments/1/runs"]

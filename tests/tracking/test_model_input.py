@@ -51,7 +51,14 @@ DISORDERED = Structure(Lattice.cubic(3.0), [{"Cu": 0.5, "Au": 0.5}], [[0, 0, 0]]
 WRONG = {
     "no column": ({"cell": [1]}, "needs a column structure, or lattice, atomic_numbers, frac_coords; it has cell"),
     "one array lacks": ({"lattice": [1], "atomic_numbers": [1]}, "it has lattice, atomic_numbers"),
-    "no structure": ({"structure": ["not a structure"]}, "row 0 is no crystal"),
+    "no structure": (
+        {"structure": ["not a structure"]},
+        "row 0 is no crystal: the text cannot be read as a POSCAR, and it is no CIF",
+    ),
+    "a broken CIF": (
+        {"structure": ["data_x\n_cell_length_a 3"]},
+        "row 0 is no crystal: the text cannot be read as a CIF",
+    ),
     "an empty text": ({"structure": [""]}, "row 0 is no crystal"),
     "broken JSON": ({"structure": ["{"]}, "row 0 is no crystal"),
     "a number": ({"structure": [3.0]}, "float is neither text nor a structure"),

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,21 +126,16 @@ def test_a_server_over_http(campaign, params, folder, monkeypatch, empty_store):
 
 
 @pytest.fixture
-def postgresql(tmp_path):
+def postgresql():
     """Address of an empty database of a server of our own."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     programs = found[-1].parent if found else Path(shutil.which("initdb") or "").parent
     if not (programs / "initdb").exists():
         pytest.skip("PostgreSQL is not installed")
-    base, port = tmp_path / "postgresql", free_port()
-    base.mkdir()
-    user = []
-    if os.geteuid() == 0:  # PostgreSQL refuses root
+    base, port, user = Path(tempfile.mkdtemp(prefix="lodestone-postgresql-")), free_port(), []
+    if os.geteuid() == 0:  # PostgreSQL refuses root, and its user may not enter the folders of pytest
         shutil.chown(base, "postgres")
-        for parent in base.parents:
-            if parent.owner() == "root" and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
         user = ["runuser", "-u", "postgres", "--"]
 
     def run(program: str, *arguments: str) -> None:
@@ -153,6 +149,7 @@ def postgresql(tmp_path):
         yield f"postgresql://lodestone@127.0.0.1:{port}/runs"
     finally:
         run("pg_ctl", "-D", str(base / "data"), "-m", "immediate", "-W", "stop")
+        shutil.rmtree(base, ignore_errors=True)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from lodestone.tracking.records import Point, points_of
 
 
 def headline(ensemble: Mapping[str, Any], learning: Mapping[str, Any], views: Iterable[str], step: int) -> list[Point]:
-    """Figures of one round for the run of the campaign; the part before ``/`` groups the charts of MLflow.
+    """Figures of one round for the run of the campaign; MLflow shows what stands before ``/`` together, by name.
 
     Args:
         ensemble: Metrics of the stage `ensemble`.
@@ -29,12 +29,12 @@ def headline(ensemble: Mapping[str, Any], learning: Mapping[str, Any], views: It
             **{name: _at(test, name, "mae") for name in ("ensemble", *views)},
             "ensemble_unrelaxed": _at(unrelaxed, "ensemble", "mae"),
         },
-        "coverage_90": {
-            "relaxed": _at(test, "uncertainty", "coverage", "rate"),
-            "unrelaxed": _at(unrelaxed, "uncertainty", "coverage", "rate"),
+        "uncertainty": {
+            "coverage_90": _at(test, "uncertainty", "coverage", "rate"),
+            "coverage_90_unrelaxed": _at(unrelaxed, "uncertainty", "coverage", "rate"),
         },
         "stability": {name: _at(test, "stability", name) for name in ("f1", "precision", "recall")},
-        "crystals": {"learned_from": ensemble.get("n_train"), "on_the_hull": learning.get("n_stable_end")},
+        "size": {"learned_from": ensemble.get("n_train"), "on_the_hull": learning.get("n_stable_end")},
     }
     return points_of(figures, step=step)
 

@@ -110,7 +110,12 @@ def _from_text(text: str) -> Crystal:
     if text.lstrip().startswith("{"):
         return _from_any(json.loads(text))
     kind = "cif" if any(mark in text for mark in _CIF) else "poscar"
-    return Crystal.from_pymatgen(Structure.from_str(text, fmt=kind))  # type: ignore[arg-type]
+    try:
+        structure = Structure.from_str(text, fmt=kind)  # type: ignore[arg-type]
+    except Exception as error:
+        what = "as a CIF" if kind == "cif" else "as a POSCAR, and it is no CIF"
+        raise RequestError(f"the text cannot be read {what} ({_one_line(error)})") from None
+    return Crystal.from_pymatgen(structure)
 
 
 def _one_line(error: Exception) -> str:

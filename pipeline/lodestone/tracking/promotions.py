@@ -81,8 +81,10 @@ def promote(root: Path, number: int, reason: str) -> Decision:
     """Make a version the champion by hand.
 
     Raises:
-        LodestoneError: If there is no such version, or it is the champion already.
+        LodestoneError: If there is no store, no such version, or it is the champion already.
     """
+    if not store_exists(root):
+        raise no_champion(root)
     with connect(root) as client:
         known = {int(version.version): version for version in _versions(client)}
         if number not in known:
@@ -103,6 +105,8 @@ def rollback(root: Path, reason: str) -> Decision:
     Raises:
         LodestoneError: If there is no champion, or none before it.
     """
+    if not store_exists(root):
+        raise no_champion(root)
     with connect(root) as client:
         champion, previous = by_alias(client, CHAMPION), by_alias(client, PREVIOUS)
         if champion is None:
