@@ -93,6 +93,8 @@ def _facts(settings: PretrainingSettings, sizes: dict[str, int]) -> Iterator[tup
     data, split = settings.data, settings.split
     thinned = "" if settings.limit is None else f", a random part of those that there are (`limit: {settings.limit}`)"
     yield "data", data.name
+    if data.selection:
+        yield "rows", data.selection
     yield "functional", data.functional
     yield "label method, corrections", f"{data.label_method}, {data.correction_scheme}"
     yield "learned from", f"{sizes.get('train', 0):,} crystals{thinned}"

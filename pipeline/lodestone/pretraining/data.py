@@ -43,7 +43,8 @@ def read_training_table(path: Path, settings: PretrainingSettings, folder: Path)
 
 
 def _settings_of_data(settings: PretrainingSettings) -> dict[str, object]:
-    return settings.model_dump(mode="json", include={"seed", "data", "limit", "validate_", "split"})
+    words = {"data": {"name", "selection", "functional", "license", "attribution"}}  # change nothing but the card
+    return settings.model_dump(mode="json", include={"seed", "data", "limit", "validate_", "split"}, exclude=words)
 
 
 def _read(path: Path, settings: PretrainingSettings, folder: Path) -> tuple[pl.DataFrame, dict[str, object]]:

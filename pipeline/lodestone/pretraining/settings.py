@@ -22,6 +22,7 @@ class DataSettings(Section):
     name: str = Field(min_length=1, description="name and version of the data")
     label_method: str = Field(min_length=1, description="what made the energies, e.g. dft-pbe")
     correction_scheme: str = Field(min_length=1, description="correction scheme of the energies, e.g. MP-2019, or none")
+    selection: str = Field("", description="which rows of the data the table holds, in words")
     functional: str = Field(description="functional and program, in words")
     license: str = Field(description="license of the data")
     attribution: str = Field(description="whom to name, and their paper")
