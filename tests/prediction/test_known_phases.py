@@ -53,6 +53,20 @@ def test_a_file_that_is_silent_about_its_energies_is_refused(table):
         file_phases(table, ["Cl-Na"], Scale())
 
 
+def test_a_damaged_or_missing_file_is_named(tmp_path):
+    (tmp_path / "bad.parquet").write_bytes(b"PAR1")
+    for name, reason in (("bad.parquet", "no readable parquet"), ("none.parquet", "does not exist")):
+        with pytest.raises(LodestoneError, match=reason):
+            file_phases(tmp_path / name, ["Cl-Na"], DFT)
+
+
+def test_where_the_hull_knows_nothing_the_elements_remain(table, model):
+    row = model.predict(rock_salt("K", "Br", 6.6), table, hull_scale="dft-pbe/MP-2019-legacy").row(0, named=True)
+    assert (row["n_competing_compounds"], row["known_status"], row["known_as"]) == (0, NEW, None)
+    assert set(row["decomposition"].split(" + ")) == {"K", "Br"}
+    assert row["energy_above_hull_pred"] == row["formation_energy_per_atom_pred"]
+
+
 def test_a_file_states_its_own_scale(table, tmp_path):
     stated = tmp_path / "stated.parquet"
     labels = {"label_method": pl.lit("dft-pbe"), "correction_scheme": pl.lit("MP2020")}

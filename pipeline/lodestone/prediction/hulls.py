@@ -60,7 +60,7 @@ def file_phases(path: Path, systems: Sequence[str], scale: Scale) -> KnownPhases
     """
     if not path.exists():
         raise LodestoneError(f"{path} does not exist", "--hull takes snapshot, materials_project, optimade, or a file")
-    if path.suffix.lower() == ".parquet" and "formation_energy_per_atom" in pl.read_parquet_schema(path):
+    if path.suffix.lower() == ".parquet" and "formation_energy_per_atom" in _schema(path):
         return _parquet_phases(path, scale).within(systems)
     _refuse_unknown(path, scale)
     labels = {"label_method": scale.label_method, "correction_scheme": scale.correction_scheme or "none"}
@@ -116,7 +116,7 @@ def _of_table(table: pl.DataFrame, name: str, scale: Scale) -> KnownPhases:
 
 
 def _parquet_phases(path: Path, scale: Scale) -> KnownPhases:
-    schema = pl.read_parquet_schema(path)
+    schema = _schema(path)
     columns = ("material_id", "matbench_id", "formula", "formula_pretty", "formation_energy_per_atom", *_LABELS)
     table = pl.read_parquet(path, columns=[name for name in columns if name in schema])
     if not {"formula", "formula_pretty"} & set(schema):
@@ -127,6 +127,14 @@ def _parquet_phases(path: Path, scale: Scale) -> KnownPhases:
     return KnownPhases(
         str(path), stated, phases_table(table, str(path)), read_structures(path).structures if has_structures else None
     )
+
+
+def _schema(path: Path) -> pl.Schema:
+    try:
+        return pl.Schema(pl.read_parquet_schema(path))
+    except (Exception, pl.exceptions.PanicException) as error:  # polars raises many types for a damaged file
+        problem = f"{path} is no readable parquet file: {str(error).splitlines()[0]}"
+        raise LodestoneError(problem, "it may be truncated: make or download it again") from error
 
 
 def _stated(table: pl.DataFrame) -> Scale:
