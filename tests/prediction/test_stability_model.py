@@ -99,6 +99,16 @@ def test_a_campaign_is_measured_against_its_own_phases(tmp_path, known, salt):
     )
 
 
+def test_a_registered_model_brings_its_hull(tmp_path, salt):
+    write_ensemble(tmp_path)
+    DFT.write(tmp_path)
+    phases = {"material_id": ["mp-1"], "formula_pretty": ["NaCl"], "formation_energy_per_atom": [-2.1]}
+    pl.DataFrame(phases).write_parquet(tmp_path / "hull.parquet")
+    for hull in (None, "snapshot"):
+        row = load(tmp_path).predict(salt, hull).row(0, named=True)
+        assert row["energy_above_hull_pred"] == pytest.approx(row["formation_energy_per_atom_pred"] + 2.1)
+
+
 def test_a_folder_without_an_ensemble_is_refused(tmp_path):
     with pytest.raises(LodestoneError, match="holds no ensemble"):
         load(tmp_path)

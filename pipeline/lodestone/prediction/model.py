@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PRETRAINED = Path(__file__).with_name("pretrained")
 REGISTERED = "models:/"
+OWN_HULL = "hull.parquet"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ class StabilityModel:
     def ensemble(self) -> Ensemble:
         """The networks; read on first use."""
         return load_ensemble(self.folder)
+
+    @property
+    def _own_hull(self) -> Path:
+        """Phases that a registered model has with it; other ensembles have no such file."""
+        return self.folder / OWN_HULL
 
     def answerable(self, queries: Queries) -> Queries:
         """The same, with formulas set aside where the networks cannot judge them."""
@@ -107,7 +113,7 @@ class StabilityModel:
         Raises:
             LodestoneError: If they cannot be read, or are on another scale.
         """
-        if hull is None and self.campaign is None:
+        if hull is None and self.campaign is None and not self._own_hull.is_file():
             return None
         phases = self._phases(SNAPSHOT if hull is None else hull, queries, Scale.parse(hull_scale or ""))
         if not across_scales:
@@ -119,6 +125,8 @@ class StabilityModel:
         if not isinstance(hull, str | Path):
             given = entry_phases(hull)
             return (replace(given, scale=scale) if scale.label_method else given).within(systems)
+        if hull == SNAPSHOT and self.campaign is None and self._own_hull.is_file():
+            return replace(file_phases(self._own_hull, systems, self.scale), name="that the model was registered with")
         if hull == SNAPSHOT:
             return snapshot_phases(self.campaign, self.scale).within(systems)
         if hull in (MATERIALS_PROJECT, OPTIMADE):
