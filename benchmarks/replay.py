@@ -18,7 +18,6 @@ from options import ROOT, one_thread, parser
 one_thread()
 
 from lodestone.config.load import load_params  # noqa: E402
-from lodestone.config.params import Params  # noqa: E402
 from lodestone.replay.campaign import Limits  # noqa: E402
 from lodestone.replay.policies import chosen_policies  # noqa: E402
 from lodestone.replay.study import Study, replay  # noqa: E402
@@ -31,7 +30,7 @@ def main() -> None:
     asked = _arguments()
     asked.out.mkdir(parents=True, exist_ok=True)
     known, pool = make_tables(asked)
-    params = with_baseline(load_params(asked.params), asked.baseline)
+    params = load_params(asked.params)
     study = Study(
         known=known,
         pool=pool,
@@ -40,20 +39,12 @@ def main() -> None:
         seeds=asked.seeds,
         policies=chosen_policies(asked.policy, params),
         params=params,
-        out=asked.out / "-".join([pool.stem, *filter(None, [asked.baseline])]),
+        out=asked.out / pool.stem,
         seen=asked.seen,
         starts=asked.starts,
     )
     for line in write_results(study, replay(study)):
         print(line)
-
-
-def with_baseline(params: Params, kind: str | None) -> Params:
-    """The parameters with this ``baseline`` in every view; as they are without one."""
-    if kind is None:
-        return params
-    views = {name: params.view(name).model_copy(update={"baseline": kind}) for name in params.views}
-    return params.model_copy(update=views)
 
 
 def _arguments() -> argparse.Namespace:
@@ -69,7 +60,6 @@ def _arguments() -> argparse.Namespace:
     made.add_argument("--seen", type=int, default=240_000, help="crystals shown to each network at first")
     made.add_argument("--max-sites", type=int, default=500, help="larger cells are left out of everything")
     made.add_argument("--params", type=Path, default=ROOT / "params.yaml")
-    made.add_argument("--baseline", choices=("elements", "hull"), help="of all views, instead of that of the parameters")
     made.add_argument("--policy", action="append")
     return made.parse_args()
 

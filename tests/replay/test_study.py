@@ -92,19 +92,6 @@ def test_what_is_finished_is_not_done_again(call, monkeypatch):
     assert len(json.loads((out / "replay.json").read_text())["policies"]["static"]["curve"]) == 8
 
 
-def test_networks_may_learn_distances_to_the_hull(call, params, tmp_path):
-    content = yaml.safe_load(params.read_text())
-    content["composition"]["baseline"] = "hull"
-    changed = tmp_path / "hull.yaml"
-    changed.write_text(yaml.safe_dump(content))
-    code, said, out = call("--policy", "composition", "--seeds", "1", "--params", changed)
-    assert code == 0, said
-    [folder] = (out / "networks").iterdir()
-    assert (folder / "baseline.safetensors").is_file()
-    finds = json.loads((out / "runs" / "composition-0.json").read_text())["run"]["finds"]
-    assert [len(found) for found in finds] == [3, 3]  # the second round after learning what the first has revealed
-
-
 def test_equal_studies_give_equal_files_elsewhere(call):
     one, other = (call("--policy", "ours", out=out)[2] for out in ("one", "other"))
     for name in ("replay.json", "replay.md", "replay.html"):

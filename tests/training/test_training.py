@@ -15,7 +15,7 @@ from lodestone.ensemble.predictor import save_predictors
 from lodestone.errors import LodestoneError
 from lodestone.models.inference import latents, predict_members
 from lodestone.models.registry import make_dataset
-from lodestone.models.weights import load_view, save_view
+from lodestone.models.weights import save_view
 from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
 from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
@@ -171,18 +171,3 @@ def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):
 def test_a_missing_warm_start_is_named(known, tiny, tmp_path):
     with pytest.raises(LodestoneError, match=r"nowhere/config\.json cannot be read"):
         train_view("composition", tiny["composition"], known, tmp_path / "nowhere", seed=1)
-
-
-def test_networks_that_learn_distances_to_the_hull_go_from_round_to_round(known, tiny, tmp_path, monkeypatch):
-    monkeypatch.setenv("LODESTONE_WORKERS", "1")
-    params = tiny["composition"].model_copy(update={"baseline": "hull"})
-    first = train_view("composition", params, known, None, seed=11)
-    save_view(first.saved, tmp_path)
-    held_out = known.filter(pl.col("split") == "test")
-    again = predict_members(load_view(tmp_path), decode(held_out))
-    assert np.array_equal(again, predict_members(first.saved, decode(held_out)))
-    later = train_view("composition", params, known, tmp_path, seed=12).saved
-    assert later.baseline.digest() == first.saved.baseline.digest()  # the hull from which they started
-    hidden = pl.when(pl.col("split") == "test").then(-9.0).otherwise(pl.col("formation_energy_per_atom"))
-    blind = train_view("composition", params, known.with_columns(formation_energy_per_atom=hidden), None, seed=11).saved
-    assert np.array_equal(predict_members(blind, decode(held_out)), again)

@@ -1,12 +1,10 @@
 import json
 import pickle
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from lodestone.errors import LodestoneError
-from lodestone.models.baselines import fit_baseline
 from lodestone.models.weights import SavedView, load_view, save_view
 
 
@@ -33,18 +31,6 @@ def test_a_view_comes_back_exactly(saved, folder):
         assert set(weights) == set(saved.members[0])
         assert all(np.array_equal(value, saved.members[0][name]) for name, value in weights.items())
         assert all(value.dtype == saved.members[0][name].dtype for name, value in weights.items())
-
-
-def test_a_view_that_corrects_a_hull_brings_its_phases(saved, labelled, tmp_path):
-    train = labelled[0]
-    hull = fit_baseline("hull", train.fractions(), train.energies)
-    save_view(replace(saved, baseline=hull), tmp_path)
-    found = load_view(tmp_path).baseline
-    asked = labelled[1].fractions()
-    assert np.array_equal(found.restore(asked, np.zeros(len(asked))), hull.restore(asked, np.zeros(len(asked))))
-    _truncate(tmp_path / "baseline.safetensors", 2)
-    with pytest.raises(LodestoneError, match=r"baseline\.safetensors cannot be read"):
-        load_view(tmp_path)
 
 
 def test_only_safetensors_and_json_are_written_and_always_the_same_bytes(saved, folder, tmp_path):

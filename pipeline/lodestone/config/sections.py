@@ -199,11 +199,6 @@ class ViewParams(Section):
         description="stop after so many epochs without a better validation error and keep the best epoch's weights; "
         "null runs all epochs and keeps the last",
     )
-    baseline: Literal["elements", "hull"] = Field(
-        "elements",
-        description="what the networks are spared: a sum over elements, or the hull of the other known compositions, "
-        "so that they learn distances to it",
-    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the products in training; bfloat16 saves time on GPUs only"
     )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 
 import numpy as np
 
 from lodestone.crystals.compositions import N_ELEMENTS, weighted_sums
 
 
-def every_element() -> np.ndarray:
-    """All elements seen, shape ``(N_ELEMENTS,)``."""
+def _every_element() -> np.ndarray:
     return np.ones(N_ELEMENTS, dtype=bool)
 
 
@@ -27,7 +25,7 @@ class ElementBaseline:
 
     coefficients: np.ndarray
     scale: float
-    seen: np.ndarray = field(default_factory=every_element)
+    seen: np.ndarray = field(default_factory=_every_element)
 
     @classmethod
     def fit(cls, fractions: np.ndarray, energies: np.ndarray, ridge: float = 1.0) -> ElementBaseline:
@@ -55,7 +53,3 @@ class ElementBaseline:
     def restore(self, fractions: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """Outputs of a network, shape ``(..., n)``, to energies in eV/atom."""
         return np.asarray(outputs * self.scale + weighted_sums(fractions, self.coefficients))
-
-    def digest(self) -> str:
-        """Content hash of all that decides what networks learn."""
-        return blake2b(self.coefficients.tobytes() + np.float64(self.scale).tobytes(), digest_size=16).hexdigest()

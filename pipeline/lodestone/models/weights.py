@@ -12,13 +12,12 @@ import numpy as np
 from lodestone.config.registry import VIEWS
 from lodestone.config.sections import ViewParams
 from lodestone.errors import LodestoneError
-from lodestone.models.baselines import Baseline, arrays_of, numbers_of, restored
+from lodestone.models.baseline import ElementBaseline
 from lodestone.tables.files import read_json, write_atomically, write_json
 
 Weights = dict[str, np.ndarray]
 
 FORMAT_VERSION = 2
-_BASELINE = "baseline.safetensors"
 
 
 @dataclass(frozen=True)
@@ -28,31 +27,33 @@ class SavedView:
     Attributes:
         view: Name of the view.
         params: Parameters the networks were built with.
-        baseline: Function of composition that the networks correct.
+        baseline: Linear function of composition that the networks correct.
         members: Weights of each member.
     """
 
     view: str
     params: ViewParams
-    baseline: Baseline
+    baseline: ElementBaseline
     members: list[Weights]
 
 
 def save_view(saved: SavedView, folder: Path) -> None:
-    """Write ``config.json``, one ``member_k.safetensors`` per member, and what the baseline knows if it is large."""
+    """Write ``config.json`` and one ``member_k.safetensors`` per member."""
     from safetensors.numpy import save_file
 
     for number, weights in enumerate(saved.members):
         contiguous = {name: np.ascontiguousarray(value) for name, value in sorted(weights.items())}
         write_atomically(folder / f"member_{number}.safetensors", partial(save_file, contiguous))
-    if arrays := arrays_of(saved.baseline):
-        write_atomically(folder / _BASELINE, partial(save_file, arrays))
     config = {
         "format_version": FORMAT_VERSION,
         "view": saved.view,
         "params": saved.params.model_dump(),
         "members": len(saved.members),
-        "baseline": numbers_of(saved.baseline),
+        "baseline": {
+            "coefficients": saved.baseline.coefficients.tolist(),
+            "scale": saved.baseline.scale,
+            "seen": np.flatnonzero(saved.baseline.seen).tolist(),
+        },
     }
     write_json(config, folder / "config.json")
 
@@ -67,7 +68,7 @@ def load_view(folder: str | Path) -> SavedView:
     path = folder / "config.json"
     config = read_versioned(path, FORMAT_VERSION)
     try:
-        view, baseline = str(config["view"]), _load_baseline(config["baseline"], folder / _BASELINE)
+        view, baseline = str(config["view"]), _baseline(config["baseline"])
         kind: type[Any] = VIEWS.settings_model(view)
         params, count = kind.model_validate(config["params"]), int(config["members"])
     except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -121,8 +122,11 @@ def check_weights(weights: Weights, view: str, params: ViewParams, path: Path) -
             raise LodestoneError(f"{path} is damaged: {name} is not finite", "train again: `dvc repro`")
 
 
-def _load_baseline(numbers: dict[str, Any], path: Path) -> Baseline:
-    return restored(numbers, _load_weights(path) if numbers.get("kind") == "hull" else {})
+def _baseline(config: dict[str, Any]) -> ElementBaseline:
+    coefficients = np.array(config["coefficients"], dtype=float)
+    seen = np.zeros(len(coefficients), dtype=bool)
+    seen[np.array(config["seen"], dtype=int)] = True
+    return ElementBaseline(coefficients, float(config["scale"]), seen)
 
 
 def _load_weights(path: Path) -> Weights:

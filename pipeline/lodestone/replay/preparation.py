@@ -17,7 +17,7 @@ from lodestone.crystals.splits import split_by_hash
 from lodestone.ensemble.calibration import ENOUGH
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
-from lodestone.models.baselines import Baseline, fit_baseline
+from lodestone.models.baseline import ElementBaseline
 from lodestone.models.registry import make_dataset
 from lodestone.replay.tables import ENERGY
 from lodestone.runtime.seeds import child_generator
@@ -60,7 +60,7 @@ class PreparedView:
     """What the networks of one view learn before the first round."""
 
     params: ViewParams
-    baseline: Baseline
+    baseline: ElementBaseline
     data: TrainingData
 
 
@@ -145,7 +145,7 @@ def _with_epochs(params: ViewParams, n_train: int, seen: int) -> ViewParams:
 def _prepared(view: str, params: ViewParams, parts: Mapping[str, LabelledCrystals]) -> PreparedView:
     if not isinstance(params, GeometryParams):  # relaxed and unrelaxed are the same to it
         parts = {part: replace(labelled, unrelaxed_structures=()) for part, labelled in parts.items()}
-    baseline = fit_baseline(params.baseline, parts["train"].fractions(), parts["train"].energies)
+    baseline = ElementBaseline.fit(parts["train"].fractions(), parts["train"].energies)
     data = TrainingData.prepare(view, params, parts["train"], parts["validation"], baseline)
     return PreparedView(params, baseline, data)
 

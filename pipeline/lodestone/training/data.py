@@ -15,7 +15,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
-from lodestone.models.baselines import Baseline
+from lodestone.models.baseline import ElementBaseline
 from lodestone.training.datasets import build_dataset
 
 
@@ -131,7 +131,7 @@ class TrainingData:
         params: ViewParams,
         train: LabelledCrystals,
         validation: LabelledCrystals,
-        baseline: Baseline,
+        baseline: ElementBaseline,
     ) -> TrainingData:
         """Build the datasets of a view.
 
@@ -158,7 +158,7 @@ def tensors_below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tenso
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def examples_of(view: str, params: ViewParams, labelled: LabelledCrystals, baseline: Baseline) -> Examples:
+def examples_of(view: str, params: ViewParams, labelled: LabelledCrystals, baseline: ElementBaseline) -> Examples:
     """Crystals as a view sees them, and what its networks should say of them."""
     rows = [row for row, crystal in enumerate(labelled.unrelaxed_structures) if crystal is not None]
     known, n = np.array(rows, dtype=np.intp), len(labelled.crystals)
@@ -189,9 +189,9 @@ def _refuse_unusable(name: str, labelled: LabelledCrystals) -> None:
         )
 
 
-def _digest(view: str, params: ViewParams, splits: Iterable[LabelledCrystals], baseline: Baseline) -> str:
+def _digest(view: str, params: ViewParams, splits: Iterable[LabelledCrystals], baseline: ElementBaseline) -> str:
     digest = hashlib.blake2b(f"{view} {params.model_dump_json()}".encode(), digest_size=16)
-    digest.update(baseline.digest().encode())
+    digest.update(baseline.coefficients.tobytes() + np.float64(baseline.scale).tobytes())
     for labelled in splits:
         crystals = [*labelled.crystals, *(crystal for crystal in labelled.unrelaxed_structures if crystal is not None)]
         digest.update("".join(crystal.digest() for crystal in crystals).encode())

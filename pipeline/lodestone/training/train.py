@@ -14,7 +14,7 @@ from lodestone.config.sections import GeometryParams, ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
-from lodestone.models.baselines import Baseline, fit_baseline
+from lodestone.models.baseline import ElementBaseline
 from lodestone.models.inference import predict_members
 from lodestone.models.weights import SavedView, Weights, check_weights, load_view
 from lodestone.runtime.parallel import process_all
@@ -103,7 +103,7 @@ def fit_view(view: str, params: ViewParams, crystals: pl.DataFrame, warm_start: 
 def fit_prepared(
     data: TrainingData,
     params: ViewParams,
-    baseline: Baseline,
+    baseline: ElementBaseline,
     *,
     start: Sequence[Weights] | None = None,
     seed: int,
@@ -113,7 +113,7 @@ def fit_prepared(
     Args:
         data: What to learn from and to validate on, standardized by the baseline.
         params: Parameters of the view.
-        baseline: What the networks correct.
+        baseline: Linear part of the networks.
         start: Weights of each member to fine-tune, or ``None`` to start from scratch.
         seed: Each member has its own child.
     """
@@ -152,13 +152,13 @@ def _fit_view(
             splits["validation"], unrelaxed_structures=_validation_structures(crystals, held_out)
         )
     start = _start(warm_start, view, params)
-    baseline = start.baseline.including(splits["train"].fractions()) if start else _baseline(params, splits["train"])
+    baseline = start.baseline.including(splits["train"].fractions()) if start else _baseline(splits["train"])
     data = TrainingData.prepare(view, params, splits["train"], splits["validation"], baseline)
     return _fit(data, params, baseline, start.members if start else None, seed)
 
 
 def _fit(
-    data: TrainingData, params: ViewParams, baseline: Baseline, start: Sequence[Weights] | None, seed: int
+    data: TrainingData, params: ViewParams, baseline: ElementBaseline, start: Sequence[Weights] | None, seed: int
 ) -> _Fitted:
     scratch = scratch_of(data.view, seed, data.digest)
     tasks = [
@@ -221,8 +221,8 @@ def _labelled(crystals: pl.DataFrame, split: str) -> LabelledCrystals:
     return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
 
-def _baseline(params: ViewParams, train: LabelledCrystals) -> Baseline:
-    return fit_baseline(params.baseline, train.fractions(), train.energies)
+def _baseline(train: LabelledCrystals) -> ElementBaseline:
+    return ElementBaseline.fit(train.fractions(), train.energies)
 
 
 def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
