@@ -68,7 +68,7 @@ def ranked(pool: Pool, known: pl.DataFrame, params: Params, asked: argparse.Name
     prepared = prepare(known, params, params.views, seen=asked.seen)
     views = {name: view.params for name, view in prepared.views.items()}
     inputs = Inputs.of(pool.initial, views, unrelaxed=True)
-    beginning = Beginning(prepared, inputs, asked.out / "networks", params.seed)
+    beginning = Beginning(prepared, inputs, pool.table, asked.out / "networks", params.seed)
     limits, every = Limits(max(asked.budgets), 1), pl.Series(range(len(pool))).to_numpy()
     runs = []
     for name in SHOWN:

@@ -35,6 +35,7 @@ NOT_RUN = {
     "python benchmarks/compositions.py",
     "python benchmarks/rediscovery.py",
     "python benchmarks/replay.py",
+    "python benchmarks/replay_published.py",
     "python benchmarks/scaling.py",
     "python benchmarks/seeds.py",
     "python benchmarks/uncertainty.py",

@@ -1,6 +1,7 @@
 """What a round proposes, verifies and measures."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -8,7 +9,7 @@ import pytest
 from world import BASELINE, BUDGET, acquired_of
 
 from lodestone.crystals.encoding import decode
-from lodestone.discovery.round import run_round
+from lodestone.discovery.round import choose_candidates, run_round
 from lodestone.schemas import Attempts, Candidates, Crystals, Verifications
 from lodestone.tables.files import validated
 
@@ -134,3 +135,19 @@ def test_the_choice_of_a_round_depends_on_its_name(start, world, params, first):
     """Else every round of a campaign that finds nothing would draw the same candidates."""
     other = run_round("round_1", start, world, params, world.label)
     assert set(other.candidates["decorated_prototype"]) != set(first.candidates["decorated_prototype"])
+
+
+def test_relatives_are_averaged_in_where_parameters_ask_for_them(start, world, params, first, tmp_path):
+    asked = params.model_copy(update={"discovery": params.discovery.model_copy(update={"relatives": True})})
+    few = choose_candidates("round_0", start, world, asked).candidates
+    assert few.equals(first.candidates)  # too few validation crystals to fit a share
+    held_out = pl.col("chemsys").str.contains("-", literal=True) & (pl.col("material_id").hash() % 2 == 0)
+    split = pl.when(held_out).then(pl.lit("validation")).otherwise(pl.lit("train")).alias("split")
+    known = replace(start, crystals=start.crystals.with_columns(split))
+    found = choose_candidates("round_0", known, world, asked).candidates.sort("material_id")
+    validated(found, Candidates, tmp_path)
+    before = first.candidates.sort("material_id")
+    assert found["material_id"].to_list() == before["material_id"].to_list()  # the same were proposed
+    moved = (found["energy_above_hull_pred"] - before["energy_above_hull_pred"]).abs()
+    assert moved.max() > 1e-3
+    assert found["formation_energy_per_atom_std"].is_finite().all()

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2, "batch_size": 16}
 POLICIES = ["ours", "random", "likeliest-substitution", "greedy", "composition", "structure", "uncalibrated", "static"]
+POLICIES.append("with-relatives")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,9 @@ def test_every_policy_has_figures_with_intervals_and_hit_rates_by_round(call):
 
 
 def test_seeds_take_the_trained_ensembles_in_turn(tmp_path):
-    beginnings = _Beginnings(SimpleNamespace(starts=2, out=tmp_path), pl.DataFrame(), None)
+    beginnings = _Beginnings(
+        SimpleNamespace(starts=2, out=tmp_path), pl.DataFrame(), SimpleNamespace(table=pl.DataFrame())
+    )
     beginnings.__dict__["_inputs"] = (None, None)  # nothing is trained before a policy asks for it
     assert [beginnings.of(seed).number for seed in range(4)] == [0, 1, 0, 1]
     assert beginnings.of(5) is beginnings.of(3)  # what it says is not computed twice

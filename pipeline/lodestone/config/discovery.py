@@ -47,6 +47,11 @@ class DiscoveryParams(Section):
         "each element in one usual state (strict); also in rarer ones, in two at once, and with bonds between anions "
         "(common)",
     )
+    relatives: bool = Field(
+        False,
+        description="average predictions with how far known crystals of the prototype with like elements lie from the "
+        "hull, by a share that is fitted on the validation crystals; for dense hulls",
+    )
     threshold: float = Field(description="keep candidates predicted within this of the hull, eV/atom (GNoME: 0.05)")
     stability_tolerance: float = Field(
         0.001,

@@ -15,6 +15,7 @@ from lodestone.crystals.encoding import decode
 from lodestone.curation.difference import Difference
 from lodestone.discovery.choice import choose
 from lodestone.discovery.proposals import Proposals, propose
+from lodestone.discovery.relatives import informed
 from lodestone.discovery.screening import screen
 from lodestone.discovery.state import Choice, RoundResult, RoundState, next_state
 from lodestone.discovery.verification import refuse_if_all_failed, verify
@@ -65,6 +66,9 @@ def choose_candidates(
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
     prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
+    if params.discovery.relatives and proposals.items:
+        crystals = [proposal for _, proposal in proposals.items]
+        prediction = informed(prediction, crystals, name, ensemble=ensemble, state=state, params=params)
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
     table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)

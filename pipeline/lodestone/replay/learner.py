@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-from lodestone.crystals.crystal import Crystal
 from lodestone.ensemble.predictor import Prediction
 from lodestone.models.weights import SavedView
 from lodestone.replay.networks import Outputs, Revealed, fine_tuned, outputs, pretrained
 from lodestone.replay.policies import Policy
 from lodestone.replay.prediction import predict
 from lodestone.replay.preparation import Inputs, Prepared
+from lodestone.replay.tables import ENERGY
 from lodestone.runtime.seeds import child_seed
 
 
@@ -26,12 +27,14 @@ class Beginning:
     Attributes:
         prepared: What they have learned.
         pool: The whole pool as the networks see it.
+        table: Its rows, with what is described of each crystal.
         folder: Where networks are kept.
         number: Of these networks, from which their seed derives.
     """
 
     prepared: Prepared
     pool: Inputs
+    table: pl.DataFrame
     folder: Path
     number: int
 
@@ -44,6 +47,11 @@ class Beginning:
     def outputs(self) -> dict[str, Outputs]:
         """What they say, by view."""
         return {name: outputs(saved, self.prepared, self.pool) for name, saved in self.networks.items()}
+
+    @cached_property
+    def relatives(self) -> np.ndarray:
+        """Energies of the pool by known relatives, shape ``(n,)``, eV/atom."""
+        return self.prepared.relatives.energies(self.table)
 
 
 class PoolLearner:
@@ -58,16 +66,18 @@ class PoolLearner:
 
     def __init__(self, policy: Policy, beginning: Beginning, kept: np.ndarray, seed: int) -> None:
         self.policy, self.prepared, self.seed = policy, beginning.prepared, seed
-        self._pool = beginning.pool.subset(kept)
+        self._pool, self._table = beginning.pool.subset(kept), beginning.table[kept.tolist()]
         self._networks: Mapping[str, SavedView] = beginning.networks
         self._outputs = {view: found.of(kept) for view, found in beginning.outputs.items()}
-        self._revealed: Sequence[Crystal] = ()
+        self._revealed = Revealed()
+        self._relatives = beginning.relatives[kept] if policy.relatives else None
 
     def predict(self, rows: np.ndarray) -> Prediction:
         """Predictions for some crystals of the thinned pool, by their rows."""
         crystals = [self._pool.crystals[row] for row in rows]
         chosen = {view: self._outputs[view].of(rows) for view in self.policy.views}
-        return predict(self.policy, chosen, self.prepared, crystals, self._revealed)
+        told = None if self._relatives is None else self._relatives[rows]
+        return predict(self.policy, chosen, self.prepared, crystals, self._revealed.relaxed, relatives=told)
 
     def learn(self, revealed: Revealed, round_number: int) -> None:
         """Fine-tune the networks of the last round on all that was revealed so far."""
@@ -79,4 +89,11 @@ class PoolLearner:
             for view, seed in own.items()
         }
         self._outputs = {view: outputs(saved, self.prepared, self._pool) for view, saved in self._networks.items()}
-        self._revealed = revealed.relaxed
+        self._revealed = revealed
+        if self.policy.relatives:
+            self._relatives = self.prepared.relatives.including(self._rows(revealed)).energies(self._table)
+
+    def _rows(self, revealed: Revealed) -> pl.DataFrame:
+        """Rows of revealed crystals with their energies; they keep the prototype that they started from."""
+        labels = pl.DataFrame({"material_id": revealed.names, ENERGY: revealed.energies})
+        return labels.join(self._table, on="material_id", maintain_order="left")

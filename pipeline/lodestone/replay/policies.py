@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lodestone.config.params import Params
 from lodestone.errors import LodestoneError
 
 OURS, RANDOM, LIKELIEST, GREEDY = "ours", "random", "likeliest-substitution", "greedy"
 UNCALIBRATED, STATIC = "uncalibrated", "static"
+RELATIVES = {True: "without-relatives", False: "with-relatives"}  # what ours is not
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Policy:
         views: The views that are trained for it.
         calibrated: Whether the spread of members is calibrated, and widened out of distribution.
         learns: Whether the networks learn what earlier rounds have revealed.
+        relatives: Whether predictions are averaged with what known relatives tell.
     """
 
     acquisition: str
@@ -28,23 +30,26 @@ class Policy:
     views: tuple[str, ...] = ()
     calibrated: bool = True
     learns: bool = True
+    relatives: bool = False
 
 
 def policies_of(params: Params) -> dict[str, Policy]:
     """All that can be replayed, by name.
 
-    ``ours`` is what a campaign with these parameters does; the others take away one thing each.
+    ``ours`` is what a campaign with these parameters does; the others change one thing each.
     """
     aggregation, acquisition, views = params.ensemble.aggregation, params.discovery.acquisition, params.views
     alone = {view: Policy(acquisition, view, (view,)) for view in views} if len(views) > 1 else {}
+    ours = Policy(acquisition, aggregation, views, relatives=params.discovery.relatives)
     return {
-        OURS: Policy(acquisition, aggregation, views),
+        OURS: ours,
         RANDOM: Policy("random"),
         LIKELIEST: Policy("likeliest_substitution"),
-        GREEDY: Policy("lowest_energy", aggregation, views),
+        GREEDY: replace(ours, acquisition="lowest_energy"),
         **alone,
-        UNCALIBRATED: Policy(acquisition, aggregation, views, calibrated=False),
-        STATIC: Policy(acquisition, aggregation, views, learns=False),
+        UNCALIBRATED: replace(ours, calibrated=False),
+        STATIC: replace(ours, learns=False),
+        RELATIVES[ours.relatives]: replace(ours, relatives=not ours.relatives),
     }
 
 

@@ -11,6 +11,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.ensemble.calibration import Calibration
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, system_of
 from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction
+from lodestone.ensemble.relatives import with_relatives
 from lodestone.models.registry import latent_view
 from lodestone.replay.networks import Outputs
 from lodestone.replay.policies import Policy
@@ -23,8 +24,10 @@ def predict(
     prepared: Prepared,
     pool: Sequence[Crystal],
     revealed: Sequence[Crystal],
+    *,
+    relatives: np.ndarray | None = None,
 ) -> Prediction:
-    """Combine the views and calibrate their errors on the validation crystals.
+    """Combine the views, and what relatives tell, and calibrate their errors on the validation crystals.
 
     Args:
         policy: Whose views, aggregation and calibration.
@@ -32,6 +35,7 @@ def predict(
         prepared: Validation crystals, and what was learned from.
         pool: The crystals in question.
         revealed: Pool crystals that were learned from, too.
+        relatives: Energies of the crystals in question by their relatives, shape ``(n,)``; for a policy that asks them.
     """
     if policy.aggregation is None:
         raise ValueError("a policy without an aggregation predicts nothing")
@@ -47,7 +51,19 @@ def predict(
             true - average.mean, average.spread, prepared.validation_formulas, reasons["validation"]
         )
     members = {view: outputs[view].pool for view in policy.views}
-    return EnsemblePredictor(aggregation, calibration).predict(members, reasons["pool"])
+    predictor = EnsemblePredictor(aggregation, calibration)
+    predicted = predictor.predict(members, reasons["pool"])
+    if relatives is None:
+        return predicted
+    return with_relatives(
+        predicted,
+        relatives,
+        validation=predictor.predict(validation, reasons["validation"]),
+        validation_estimated=prepared.validation_relatives,
+        true=true,
+        groups=prepared.validation_formulas,
+        calibrated=policy.calibrated,
+    )
 
 
 def _reasons(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.crystals.splits import split_by_hash
 from lodestone.ensemble.calibration import ENOUGH
+from lodestone.ensemble.relatives import Relatives
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
@@ -70,19 +72,33 @@ class Prepared:
 
     Attributes:
         views: By name.
+        known: All known crystals, with their part in ``split``.
         train: Crystals that are learned from.
         sample: Some of them, to whose latent vectors others are compared.
         validation: Crystals on which predictions are weighed and calibrated, unrelaxed as candidates are.
+        validated: Their rows among the known crystals.
         validation_energies: Their labels, shape ``(n,)``, eV/atom.
         validation_formulas: Their formulas; crystals of one formula err alike.
     """
 
     views: Mapping[str, PreparedView]
+    known: pl.DataFrame
     train: Sequence[Crystal]
     sample: Inputs
     validation: Inputs
+    validated: pl.DataFrame
     validation_energies: np.ndarray
     validation_formulas: Sequence[str]
+
+    @cached_property
+    def validation_relatives(self) -> np.ndarray:
+        """Energies of the validation crystals by relatives that are learned from, shape ``(n,)``, eV/atom."""
+        return Relatives.of(self.known.filter(pl.col("split") == "train")).energies(self.validated)
+
+    @cached_property
+    def relatives(self) -> Relatives:
+        """All known crystals as relatives of the pool."""
+        return Relatives.of(self.known)
 
 
 def prepare(known: pl.DataFrame, params: Params, views: Sequence[str], *, seen: int) -> Prepared:
@@ -115,12 +131,14 @@ def prepare(known: pl.DataFrame, params: Params, views: Sequence[str], *, seen: 
     is_unrelaxed = structures[0] is not parts["validation"].crystals[calibrated[0]]
     return Prepared(
         views=prepared,
+        known=dealt,
         train=parts["train"].crystals,
         sample=Inputs(
             [parts["train"].crystals[row] for row in rows],
             {view: one.data.train.dataset.subset(torch.from_numpy(rows)) for view, one in prepared.items()},
         ),
         validation=Inputs.of(structures, chosen, unrelaxed=is_unrelaxed),
+        validated=validation[calibrated.tolist()],
         validation_energies=parts["validation"].energies[calibrated],
         validation_formulas=validation["formula_pretty"][calibrated.tolist()].to_list(),
     )

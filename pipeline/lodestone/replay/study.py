@@ -107,7 +107,7 @@ class _Beginnings:
         """Those of a seed; where the last seed had the same, what they say is not computed again."""
         number = seed % self._study.starts
         if self._last is None or self._last.number != number:
-            self._last = Beginning(*self._inputs, self._study.out / "networks", number)
+            self._last = Beginning(*self._inputs, self._pool.table, self._study.out / "networks", number)
         return self._last
 
     @cached_property
