@@ -1,6 +1,7 @@
 """The command: light, clear about faults, and honest about whether there was anything to do."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,8 +45,16 @@ def call(*arguments: str) -> int:
     return ended.value.code
 
 
+@pytest.fixture(scope="module")
+def dvc(tmp_path_factory):
+    """What `dvc init` leaves, to be copied: to call it takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("dvc")
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], cwd=folder, check=True)
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path, monkeypatch, dvc):
     """A DVC project of one stage beside the real parameters."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
@@ -59,7 +68,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(PIPELINE))
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "campaign.json").write_text('{"n_discoveries": 7, "test_mae": {"ensemble": 0.123456}}')
-    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True)
+    shutil.copytree(dvc, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
