@@ -11,7 +11,7 @@ from lodestone.errors import LodestoneError
 from lodestone.schemas import Predictions
 from lodestone.tables.files import read_table, write_json, write_table
 from lodestone.tables.layout import METRICS, Layout
-from lodestone.tracking.promotions import decisions, promote, rollback
+from lodestone.tracking.promotions import APPLIED, DECISIONS, OUTCOME, decisions, promote, rollback
 from lodestone.tracking.registry import MODEL, by_alias, champion
 from lodestone.tracking.store import publish
 
@@ -139,6 +139,19 @@ def test_a_champion_that_has_lost_its_files_stays_the_champion(published, params
     assert aliases(registry) == {"candidate": 3, "champion": 3}
     assert champion(published)["lodestone.round"] == "round_0"
     assert decisions(published) == before
+
+
+def test_a_champion_of_before_decisions_were_recorded_stays_in_another_format(published, params, registry):
+    for name in (DECISIONS, OUTCOME, APPLIED):
+        registry.delete_model_version_tag(MODEL, "1", name)
+    experiment = registry.get_experiment_by_name("lodestone").experiment_id
+    for run in registry.search_runs([experiment]):
+        registry.delete_tag(run.info.run_id, "lodestone.format")
+    receipt = publish(published, params)
+    assert receipt["created"]
+    assert receipt["decision"]["outcome"] == "first"
+    assert aliases(registry) == {"candidate": 3, "champion": 3}
+    assert len(registry.search_runs([experiment])) == 7
 
 
 def test_better_by_validation_alone_is_no_reason(published, params, registry):

@@ -148,6 +148,8 @@ def _judgment(
 ) -> Judgment:
     if champion is None:
         return Judgment(FIRST, ("there was no champion to compare it with",))
+    if champion.version == version.version:
+        return Judgment(FIRST, ("it was the champion before decisions were recorded",))
     remedy = f"`lodestone promote {version.version}` makes this one the champion"
     own, theirs = (one.tags.get("lodestone.labels", "unknown") for one in (version, champion))
     if own != theirs:

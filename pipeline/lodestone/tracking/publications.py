@@ -19,6 +19,8 @@ _BATCH_OF_PARAMS = 100
 _PARENT = "mlflow.parentRunId"
 _NOTE = "mlflow.note.content"
 _DIGEST = "lodestone.digest"
+_FORMAT = "lodestone.format"
+_VERSION = "2"  # of what is written; a campaign written otherwise is written again
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Publication:
     def is_whole(self, client: MlflowClient, record: CampaignRecord) -> bool:
         """Whether the store has it with all its files; its parent run is finished last."""
         parent = self.runs.get(self.parent)
-        if parent is None or parent.info.status != "FINISHED":
+        if parent is None or parent.info.status != "FINISHED" or parent.data.tags.get(_FORMAT) != _VERSION:
             return False
         versions = {version.run_id: version for version in versions_of(client, self.run_ids)}
         for run in (record.parent, *record.children):
@@ -67,6 +69,7 @@ def write(client: MlflowClient, experiment: str, record: CampaignRecord, commit:
     """Write a campaign anew."""
     tags = {
         _DIGEST: record.digest,
+        _FORMAT: _VERSION,
         "lodestone.snapshot": record.snapshot,
         "lodestone.labels": record.labels,
         **commit,
