@@ -55,6 +55,7 @@ BY_ITSELF = {
     "lodestone labels import jobs",
     "lodestone audit --against TABLE.parquet",  # tests/audit
     # tests/prediction, tests/pretraining
+    "lodestone predict crystal.cif",
     "lodestone predict crystal.cif --model .",
     "lodestone predict folder --hull FILE --json --out answers.parquet",
     "lodestone pretrain TABLE --out FOLDER",

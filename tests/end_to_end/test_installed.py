@@ -1,5 +1,6 @@
 """The wheel alone, without a clone: a folder is made, and campaigns run in it, one of them in a folder of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -74,6 +75,17 @@ def test_the_wheel_runs_campaigns_without_a_clone(installed, tmp_path):
     module = installed / "lodestone" / "snapshot" / "take.py"  # as an update of the package would
     module.write_text(module.read_text() + "# changed\n")
     assert "Running stage 'snapshot'" in run(FIRST_STAGES, folder, installed)
+
+
+def test_the_wheel_predicts_a_crystal_without_a_campaign(installed, tmp_path):
+    (tmp_path / "POSCAR").write_text(
+        "rock salt\n5.69\n0 0.5 0.5\n0.5 0 0.5\n0.5 0.5 0\nNa Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+    )
+    answered = json.loads(run(("predict", "POSCAR", "MgO", "--json"), tmp_path, installed))
+    assert [row["formula_pretty"] for row in answered["predictions"]] == ["NaCl", "MgO"]
+    assert answered["model"]["label_method"] == "dft-pbe"
+    assert all(-4 < row["formation_energy_per_atom_pred"] < -1 for row in answered["predictions"])
+    assert [path.name for path in tmp_path.iterdir()] == ["POSCAR"]  # nothing is left behind
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from(source, tmp_path):

@@ -56,7 +56,7 @@ def _lines(
     yield ""
     yield (
         f"Mean absolute errors on {errors[0].n:,} test crystals, in meV/atom. Their chemical systems are held out "
-        "as a whole: no network has seen a crystal of the same elements. Brackets hold 95 % intervals, over chemical "
+        "as a whole: no network has seen a crystal of one of them. Brackets hold 95 % intervals, over chemical "
         "systems and, of coverages, by Wilson."
     )
     if errors[0].published:
