@@ -135,6 +135,7 @@ def test_a_disordered_structure_of_pymatgen_is_refused(salt):
     assert "partially occupied" in queries_of([salt]).unread[0].reason
 
 
+@pytest.mark.slow
 def test_cells_of_ten_thousand_atoms_are_refused_unless_allowed(tmp_path):
     large = rock_salt("Na", "Cl", 5.69)
     large.make_supercell((11, 11, 11))

@@ -38,6 +38,7 @@ def test_the_first_candidate_is_the_round_with_the_least_validation_error(publis
     assert (decision["outcome"], decision["candidate"]["round"], decision["champion"]) == ("first", "round_0", None)
 
 
+@pytest.mark.slow
 def test_a_better_candidate_is_promoted_and_a_worse_one_is_not(published, params, registry):
     next_campaign(published, params, 0.3)
     decision = publish(published, params)["decision"]
