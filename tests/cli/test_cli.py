@@ -85,6 +85,7 @@ def test_a_second_run_does_nothing_and_says_so(project, capfd):
         assert "0.1235" in told
 
 
+@pytest.mark.slow
 def test_what_waits_for_its_publication_is_published_by_the_next_run(project, monkeypatch):
     published = []
     monkeypatch.setattr("lodestone.cli.discover._publish", published.append)
@@ -109,6 +110,7 @@ def test_a_failing_stage_ends_in_its_message_and_a_code(project, capfd):
     assert not (project / "output.txt").exists()
 
 
+@pytest.mark.slow
 def test_a_stage_that_waits_ends_in_its_message_and_its_code(project, capfd):
     (project / "input.txt").write_text("waiting")
     assert call("discover") == 75
@@ -120,6 +122,7 @@ def test_a_stage_that_waits_ends_in_its_message_and_its_code(project, capfd):
     assert call("discover") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells children of their parent's end")
 @pytest.mark.parametrize("starter", [[sys.executable, "-m", "lodestone", "discover"], ["make", "discover"]])
 def test_killed_it_leaves_no_process_and_can_run_again(project, starter):
@@ -136,6 +139,7 @@ def test_killed_it_leaves_no_process_and_can_run_again(project, starter):
     assert (project / "output.txt").read_text() == "good"
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_everything_in_one_message(project):
     (project / "input.txt").write_text("slow")
     starter = [sys.executable, "-m", "lodestone", "discover"]

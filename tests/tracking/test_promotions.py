@@ -15,6 +15,8 @@ from lodestone.tracking.promotions import APPLIED, DECISIONS, OUTCOME, decisions
 from lodestone.tracking.registry import MODEL, by_alias, champion
 from lodestone.tracking.store import publish
 
+pytestmark = pytest.mark.slow
+
 
 def aliases(registry) -> dict[str, int]:
     every = ("candidate", "champion", "previous")

@@ -29,6 +29,8 @@ from lodestone.tables.files import read_table
 from lodestone.tables.layout import Layout
 from lodestone.tracking.model_files import PACKAGES, requirements
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOAD = """
