@@ -61,6 +61,8 @@ BY_ITSELF = {
     "lodestone pretrain TABLE --out FOLDER",
     "lodestone decisions --json",  # tests/tracking
     "lodestone rollback",
+    "lodestone lineage",  # tests/lineage
+    "lodestone lineage MATERIAL_ID",
 }
 
 

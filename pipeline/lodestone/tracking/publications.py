@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lodestone.tracking.evidence import EVIDENCE
 from lodestone.tracking.promotions import APPLIED, DECISIONS, OUTCOME
 from lodestone.tracking.records import CampaignRecord, DatasetRecord, Point, RunRecord
 from lodestone.tracking.registry import MODEL, is_stored, log_model, model_id_of, register, versions_of
@@ -65,8 +67,14 @@ def publications_of(client: MlflowClient, experiment: str, record: CampaignRecor
     return [Publication(runs=group, parent=record.parent.name) for group in by_parent.values()]
 
 
-def write(client: MlflowClient, experiment: str, record: CampaignRecord, commit: dict[str, str]) -> Publication:
-    """Write a campaign anew."""
+def write(
+    client: MlflowClient,
+    experiment: str,
+    record: CampaignRecord,
+    commit: dict[str, str],
+    evidence: Mapping[str, Any],
+) -> Publication:
+    """Write a campaign anew, with the evidence of what it was made of."""
     tags = {
         _DIGEST: record.digest,
         _FORMAT: _VERSION,
@@ -75,6 +83,7 @@ def write(client: MlflowClient, experiment: str, record: CampaignRecord, commit:
         **commit,
     }
     parent = _write_run(client, experiment, record.parent, tags)
+    client.log_dict(parent, dict(evidence), EVIDENCE)
     for child in record.children:
         run_id = _write_run(client, experiment, child, tags, {_PARENT: parent})
         client.set_terminated(run_id)

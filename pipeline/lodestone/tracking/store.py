@@ -16,6 +16,8 @@ from lodestone.runtime.seeds import child_seed
 from lodestone.tables.layout import UNPUBLISHED
 from lodestone.tracking.address import EXPERIMENT, artifact_location
 from lodestone.tracking.client import StoreError, connect
+from lodestone.tracking.evidence import evidence
+from lodestone.tracking.finished import FinishedCampaign
 from lodestone.tracking.projection import project
 from lodestone.tracking.promotions import decide, describe
 from lodestone.tracking.publications import Publication, move_aliases, publications_of, remove, write
@@ -57,7 +59,7 @@ def publish(root: str | Path, params: Params) -> dict[str, Any]:
         experiment = _experiment(client, root)
         every = publications_of(client, experiment, record)
         whole = next((publication for publication in every if publication.is_whole(client, record)), None)
-        current = whole or write(client, experiment, record, git_tags(root))
+        current = whole or write(client, experiment, record, git_tags(root), evidence(FinishedCampaign(root, params)))
         _tidy(client, [publication for publication in every if publication is not whole], current)
         decision = decide(client, record, params.promotion, child_seed(params.seed, "promotion"))
     (root / UNPUBLISHED).unlink(missing_ok=True)
