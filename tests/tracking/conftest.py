@@ -98,6 +98,11 @@ def params() -> Params:
 
 
 @pytest.fixture(scope="session")
+def shared_params() -> Params:
+    return tiny_params()
+
+
+@pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
     """An MLflow store without runs, made once: creating its tables takes seconds."""
     from lodestone.tracking.client import connect

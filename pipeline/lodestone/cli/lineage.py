@@ -1,4 +1,4 @@
-"""`lodestone lineage` and `lodestone reproduce`."""
+"""`lodestone lineage`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def add_to(commands: Any) -> None:
-    """Add the commands to a parser's commands."""
+    """Add the command to a parser's commands."""
     lineage = commands.add_parser("lineage", help="show where a registered ensemble or a crystal comes from")
     lineage.add_argument(
         "of",
@@ -40,4 +40,6 @@ def _crystal(material_id: str) -> dict[str, Any]:
     from lodestone.lineage.crystal import crystal_lineage
     from lodestone.tables.layout import Layout
 
-    return crystal_lineage(Layout(), round_names(load_params().rounds), material_id)
+    rounds = load_params().rounds
+    names = round_names(rounds)
+    return crystal_lineage(Layout(), [*names, rounds[names[-1]].next], material_id)  # the last find is known after it

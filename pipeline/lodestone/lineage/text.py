@@ -38,17 +38,17 @@ def model_text(lineage: Mapping[str, Any]) -> str:
 
 def crystal_text(lineage: Mapping[str, Any]) -> str:
     """The lineage of a crystal in lines."""
+    distances = lineage["hull_distances"]
     lines = [
         _line("crystal", _facts(lineage["crystal"])),
         _line("made from", _facts(lineage["made_from"]) if lineage["made_from"] else "a crystal of the snapshot"),
         *(_line("ancestor", _ancestor(one)) for one in lineage["ancestors"]),
         *(_line("predicted", _facts(one)) for one in lineage["predictions"]),
         *_verification(lineage["verification"]),
-        *(_line("above hull", f"{value:+.4f} eV/atom on that of {name}")
-          for name, value in lineage["hull_distances"].items()),
+        *(_line("above hull", f"{value:+.4f} eV/atom on that of {name}") for name, value in distances.items()),
         _line("snapshot", _facts(lineage["snapshot"])),
         _line("oracle", _facts(lineage["oracle"])),
-    ]  # fmt: skip
+    ]
     return "\n".join(lines)
 
 

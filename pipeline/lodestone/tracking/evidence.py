@@ -51,8 +51,17 @@ def package_versions() -> dict[str, str]:
 
 
 def _hull(campaign: FinishedCampaign, name: str) -> dict[str, Any]:
-    """How many crystals were known when a round began, how many are on their hull, and a hash of these."""
+    """How many crystals were known when a round began, how many are on the hull, and a hash of these.
+
+    Phases without structures are on the hull, too; `dvc.lock` has their hash.
+    """
     crystals = read_table(campaign.layout.round(name).crystals, Crystals)
     phases = crystals.filter(pl.col("energy_above_hull") <= 0).sort("material_id")
     text = phases.select("material_id", "formation_energy_per_atom").write_csv()
-    return {"known": len(crystals), "phases": len(phases), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    without = campaign.layout.phases
+    return {
+        "known": len(crystals),
+        "without_structures": len(read_table(without)) if without.is_file() else 0,
+        "phases": len(phases),
+        "sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }

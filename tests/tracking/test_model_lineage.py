@@ -17,7 +17,6 @@ from lodestone.tracking.lineage import model_lineage, names_model
 from lodestone.tracking.lock import stages_of
 from lodestone.tracking.promotions import promote
 from lodestone.tracking.store import publish
-from tracking.conftest import *  # noqa: F403
 
 LOCK = {
     "schema": "2.0",
@@ -33,20 +32,18 @@ LOCK = {
 
 
 @pytest.fixture(scope="module")
-def traced(tmp_path_factory, world, empty_store):
+def traced(tmp_path_factory, shared_campaign, shared_params, empty_store):
     """A campaign in a repository with a `dvc.lock`, published once."""
-    root = tmp_path_factory.mktemp("traced")
-    write_tiny_campaign(root, tiny_params(), world)  # noqa: F405
+    root = tmp_path_factory.mktemp("traced") / "campaign"
+    shutil.copytree(shared_campaign, root, ignore=shutil.ignore_patterns("mlruns", "mlflow.db"))
     (root / "dvc.lock").write_text(yaml.safe_dump(LOCK, sort_keys=False))
     (root / "params.yaml").write_text("seed: 1\n")
     for command in (["init", "--quiet"], ["add", "params.yaml"], ["commit", "--quiet", "--message", "all"]):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *command], cwd=root, check=True)
     (root / "params.yaml").write_text("seed: 2\n")
     shutil.copy(empty_store, root / "mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        publish(root, tiny_params())  # noqa: F405
-        promote(root, 2, "it is newer")
+    publish(root, shared_params)
+    promote(root, 2, "it is newer")
     return root
 
 
@@ -113,7 +110,7 @@ def test_what_was_not_recorded_is_said(traced, monkeypatch):
 
 @pytest.mark.slow
 def test_an_unknown_version_names_those_that_are_there(traced):
-    with pytest.raises(LodestoneError, match="(?s)no version or alias '7'.*: 1, 2"):
+    with pytest.raises(LodestoneError, match=r"(?s)no version or alias '7'.*: 1, 2"):
         model_lineage(traced, "models:/lodestone-ensemble/7")
 
 
