@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import TypeVar
 
 import numpy as np
@@ -26,13 +27,14 @@ from lodestone.reference.enumeration import Formula, formula_of
 from lodestone.reference.prototypes import all_prototypes
 from lodestone.reference.quotas import Quotas, most_of_element
 from lodestone.reference.start import StartVolumes
+from lodestone.runtime.parallel import process_all
 from lodestone.runtime.progress import track
 from lodestone.stability.hull import ConvexHull
 
 T = TypeVar("T")
 Decorations = Callable[[], Iterable[Decoration]]
 _COMPOSITION = "composition"
-_CHUNK = 10_000  # crystals predicted at once
+_CHUNK = 2_000  # crystals predicted at once
 _CROWDING = 3.0  # largest number of decorations of an element over that if all elements were used alike
 _ALL = "all"
 _SCHEMA = {
@@ -79,9 +81,11 @@ def screen(
     counts: Counter[Formula] = Counter(formula_of(prototypes[label], elements) for label, elements in decorations())
     chosen = _lowest_formulas(counts, ensemble, hull, most)
     kept = (item for item in decorations() if formula_of(prototypes[item[0]], item[1]) in chosen)
-    volumes, total = StartVolumes.fit(known), sum(counts[formula] for formula in chosen)
-    bar = track(_chunks(kept, _CHUNK), total=-(-total // _CHUNK), title="screening, 10,000 decorations each")
-    tables = [_judged(chunk, volumes, ensemble, hull) for chunk in bar]
+    judge = _Judge(StartVolumes.fit(known), ensemble, hull)
+    tasks = {f"{number:09d}": chunk for number, chunk in enumerate(_chunks(kept, _CHUNK))}
+    done = process_all(judge, tasks, preload=("lodestone.reference.screening",))
+    bar = track(done, total=len(tasks), title=f"screening, {_CHUNK:,} decorations each")
+    tables = [table for _, table in sorted(bar, key=itemgetter(0))]
     return Screened(pl.concat([pl.DataFrame(schema=_SCHEMA), *tables]), counts.total(), len(counts))
 
 
@@ -121,21 +125,29 @@ def _without_structure(formula: Formula) -> Crystal:
     return Crystal(np.eye(3) * len(numbers), np.array(numbers), np.zeros((len(numbers), 3)))
 
 
-def _judged(decorations: list[Decoration], volumes: StartVolumes, ensemble: Ensemble, hull: ConvexHull) -> pl.DataFrame:
-    pairs = [(item, start_crystal(item, volumes)) for item in decorations]
-    sound = [(item, crystal) for item, crystal in pairs if why_unsound(crystal) is None]
-    if not sound:
-        return pl.DataFrame(schema=_SCHEMA)
-    crystals = [crystal for _, crystal in sound]
-    floor = hull.hull_energies(atomic_fractions([crystal.atomic_numbers for crystal in crystals]))
-    distances = ensemble.predict(crystals, "unrelaxed").mean - floor
-    prototypes = all_prototypes()
-    rows = [
-        (label, "-".join(elements), _text(formula_of(prototypes[label], elements)), "-".join(sorted(elements)))
-        for (label, elements), _ in sound
-    ]
-    numbers = [(crystal.volume, float(d)) for crystal, d in zip(crystals, distances, strict=True)]
-    return pl.DataFrame([(*a, *b) for a, b in zip(rows, numbers, strict=True)], schema=_SCHEMA, orient="row")
+@dataclass(frozen=True)
+class _Judge:
+    """What a process needs to predict how far decorations lie from the hull."""
+
+    volumes: StartVolumes
+    ensemble: Ensemble
+    hull: ConvexHull
+
+    def __call__(self, decorations: list[Decoration]) -> pl.DataFrame:
+        pairs = [(item, start_crystal(item, self.volumes)) for item in decorations]
+        sound = [(item, crystal) for item, crystal in pairs if why_unsound(crystal) is None]
+        if not sound:
+            return pl.DataFrame(schema=_SCHEMA)
+        crystals = [crystal for _, crystal in sound]
+        floor = self.hull.hull_energies(atomic_fractions([crystal.atomic_numbers for crystal in crystals]))
+        distances = self.ensemble.predict(crystals, "unrelaxed").mean - floor
+        prototypes = all_prototypes()
+        rows = [
+            (label, "-".join(elements), _text(formula_of(prototypes[label], elements)), "-".join(sorted(elements)))
+            for (label, elements), _ in sound
+        ]
+        numbers = [(crystal.volume, float(d)) for crystal, d in zip(crystals, distances, strict=True)]
+        return pl.DataFrame([(*a, *b) for a, b in zip(rows, numbers, strict=True)], schema=_SCHEMA, orient="row")
 
 
 def start_crystal(item: Decoration, volumes: StartVolumes) -> Crystal:
