@@ -63,6 +63,7 @@ BY_ITSELF = {
     "lodestone rollback",
     "lodestone lineage",  # tests/lineage
     "lodestone lineage MATERIAL_ID",
+    "lodestone reproduce MODEL",
 }
 
 

@@ -23,6 +23,7 @@ from lodestone.cli import (
     publish,
     reference,
     replay,
+    reproduce,
     tables,
     ui,
 )
@@ -41,6 +42,7 @@ COMMANDS = (
     publish,
     ui,
     lineage,
+    reproduce,
     audit,
     gate,
     exchange,
