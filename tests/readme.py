@@ -34,6 +34,7 @@ NOT_RUN = {
     "lodestone reference --close --hours 8",
     "python benchmarks/compositions.py",
     "python benchmarks/rediscovery.py",
+    "python benchmarks/prediction_speed.py",
     "python benchmarks/replay.py",
     "python benchmarks/replay_published.py",
     "python benchmarks/scaling.py",
