@@ -65,9 +65,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if not ran:
         print("Everything is up to date: no parameter, input or code has changed since the last run.")
     _summarise()
-    if (
-        before and not arguments.targets and _unpublished(root) == before
-    ):  # left by an earlier run; DVC thinks that the stage is done
+    left_by_an_earlier_run = before is not None and _unpublished(root) == before
+    if left_by_an_earlier_run and not arguments.targets:  # DVC thinks that the stage is done
         _publish(root)
     return 0
 

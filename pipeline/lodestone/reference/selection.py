@@ -61,10 +61,11 @@ def select(judged: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> pl.Data
     is_open = is_pair & ~pl.col("chemsys").is_in(known["chemsys"].unique().implode())
     first = pl.int_range(pl.len()).over("chemsys") == 0
     near = ranked.filter((pl.col(_PREDICTED) <= limits.margin) | (is_open & first))
-    admitted = near.filter(pl.Series(list(_admitted(near, known, limits)), dtype=pl.Boolean))
-    chosen = admitted.sort(_turn(limits.turns), maintain_order=True).head(limits.batch)
-    starts = zip(decorations_of(chosen), chosen["volume"], strict=True)
+    placed = near.with_columns(_place(limits).alias("place"))
+    admitted = placed.filter(pl.Series(list(_admitted(placed, known, limits)), dtype=pl.Boolean))
+    chosen = admitted.sort(_turn(limits), maintain_order=True).head(limits.batch)
     decorations = decorations_of(chosen)
+    starts = zip(decorations, chosen["volume"], strict=True)
     return plan_of(decorations, [scale_of(item, volume) for item, volume in starts])
 
 
@@ -72,35 +73,33 @@ def _admitted(ranked: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> Iter
     """For each row in turn, whether it is within the limits, and new."""
     identities = {*known.select("formula_pretty", "decorated_prototype").iter_rows()}
     quotas, prototypes, n_elements = Quotas(), all_prototypes(), known["chemsys"].str.split("-").explode().n_unique()
-    kinds = ranked.select("formula", "chemsys").iter_rows()
-    for (formula, system), (label, elements) in zip(kinds, decorations_of(ranked), strict=True):
-        most = _quotas(formula, system, n_elements, limits)
+    kinds = ranked.select("formula", "chemsys", "place").iter_rows()
+    for (formula, system, place), (label, elements) in zip(kinds, decorations_of(ranked), strict=True):
+        most = _quotas(formula, system, place, n_elements=n_elements, limits=limits)
         admits = quotas.admit(most) and _identity(prototypes[label].decorate(elements)) not in identities
         if admits:
             quotas.take(most)
         yield admits
 
 
-def _quotas(formula: str, system: str, n_elements: int, limits: Limits) -> dict[Hashable, float]:
+def _quotas(formula: str, system: str, place: int, *, n_elements: int, limits: Limits) -> dict[Hashable, float]:
     elements = system.split("-")
-    place = _place(len(elements), limits)
     total = limits.batch * limits.turns[place] / sum(limits.turns)
     most = most_of_element(total, len(elements), n_elements, limits.crowding)
     by_element: dict[Hashable, float] = {(place, x): most for x in elements}
     return {("formula", formula): limits.per_formula, ("system", system): limits.per_system, **by_element}
 
 
-def _place(n_elements: int, limits: Limits) -> int:
-    """Which of the turns compounds of so many elements take."""
-    return min(max(n_elements - 2, 0), len(limits.turns) - 1)
-
-
-def _turn(turns: tuple[int, ...]) -> pl.Expr:
-    """When it is the turn of each row, ranked within its number of elements."""
+def _place(limits: Limits) -> pl.Expr:
+    """Which of the turns each row takes, by its number of elements."""
     n_elements = pl.col("chemsys").str.count_matches("-", literal=True).cast(pl.Int64) + 1
-    place = (n_elements - 2).clip(0, len(turns) - 1)
-    weight = place.replace_strict(dict(enumerate(turns)), return_dtype=pl.Int64)
-    return (pl.int_range(1, pl.len() + 1).over(place)) / weight
+    return (n_elements - 2).clip(0, len(limits.turns) - 1)
+
+
+def _turn(limits: Limits) -> pl.Expr:
+    """When it is the turn of each row, ranked within its place."""
+    weight = pl.col("place").replace_strict(dict(enumerate(limits.turns)), return_dtype=pl.Int64)
+    return (pl.int_range(1, pl.len() + 1).over("place")) / weight
 
 
 def scale_of(item: Decoration, volume: float) -> float:
