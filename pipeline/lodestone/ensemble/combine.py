@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
-from lodestone.ensemble.evaluate import Evaluation, evaluate_input_structures, fit_formulas, fit_out_of_distribution
+from lodestone.ensemble.evaluate import (
+    Evaluation,
+    Reasons,
+    evaluate_input_structures,
+    fit_formulas,
+    fit_out_of_distribution,
+)
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import EnsemblePredictor
 from lodestone.models.weights import SavedView
-from lodestone.substitution.unrelaxed import unrelaxed_held_out
+from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out
+
+FitSeen = Callable[[SavedView | None, pl.DataFrame, UnrelaxedStructures], tuple[OutOfDistribution, Reasons]]
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ def combine_views(
     *,
     strategy: str = "constant",
     group: str = "formula_pretty",
+    fit_seen: FitSeen = fit_out_of_distribution,
 ) -> Combination:
     """Combine, calibrate and evaluate the views of a round.
 
@@ -47,12 +56,13 @@ def combine_views(
         structures_seed: Of the unrelaxed structures; that by which the views were trained.
         strategy: A name in :data:`lodestone.config.registry.AGGREGATIONS`, or that of a view.
         group: Column whose equal values mark crystals that are held out together.
+        fit_seen: Describes the training crystals, and gives the reasons of the held-out ones.
 
     Raises:
         LodestoneError: If there are no validation crystals.
     """
     unrelaxed_structures = unrelaxed_held_out(crystals, structures_seed)
-    seen, out_of_distribution = fit_out_of_distribution(judge, crystals, unrelaxed_structures)
+    seen, out_of_distribution = fit_seen(judge, crystals, unrelaxed_structures)
     evaluations = evaluate_input_structures(
         members,
         crystals,

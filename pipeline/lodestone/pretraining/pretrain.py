@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import warnings
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from lodestone.crystals.encoding import decode
-from lodestone.ensemble.evaluate import evaluate_input_structures, fit_formulas
+from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, system_of
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.models.inference import latents, no_latents
@@ -20,7 +21,7 @@ from lodestone.models.weights import SavedView, load_view, save_view
 from lodestone.pretraining.data import read_training_table
 from lodestone.pretraining.settings import PretrainingSettings
 from lodestone.runtime.seeds import child_generator, child_seed
-from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out
+from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.files import read_json, read_table, write_atomically, write_json, write_table
 from lodestone.tables.layout import RoundLayout
 from lodestone.tables.subsets import HELD_OUT, subset
@@ -83,26 +84,20 @@ def _train(view: str, settings: PretrainingSettings, crystals: pl.DataFrame, wor
 
 def _combine(settings: PretrainingSettings, crystals: pl.DataFrame, work: RoundLayout) -> pl.DataFrame:
     """Weights, calibration and what is out of distribution, from the held-out crystals; returns their predictions."""
-    unrelaxed = unrelaxed_held_out(crystals, child_seed(settings.seed, "pretraining", "structure"))
     judge = latent_view(list(settings.views))
-    seen, reasons = _out_of_distribution(
-        load_view(work.models(judge)) if judge else None, crystals, unrelaxed, settings.seed
-    )
-    members = {view: read_table(work.member_predictions(view)) for view in settings.views}
-    group = "chemsys" if settings.split.by == "chemsys" else "formula_pretty"
-    evaluations = evaluate_input_structures(
-        members,
+    combination = combine_views(
+        {view: read_table(work.member_predictions(view)) for view in settings.views},
         crystals,
-        unrelaxed_structures=unrelaxed,
-        out_of_distribution=reasons,
+        load_view(work.models(judge)) if judge else None,
+        child_seed(settings.seed, "pretraining", "structure"),
         strategy=settings.ensemble.aggregation,
-        group=group,
+        group="chemsys" if settings.split.by == "chemsys" else "formula_pretty",
+        fit_seen=partial(_out_of_distribution, seed=settings.seed),
     )
-    predictors = {name: evaluation.predictor for name, evaluation in evaluations.items()}
-    save_predictors(predictors | fit_formulas(members, crystals, reasons["relaxed"], group), work.ensemble)
-    seen.save(work.out_of_distribution)
-    metrics = {name: evaluation.metrics for name, evaluation in evaluations.items()}
-    write_json(metrics, work.folder / "metrics.json")
+    save_predictors(combination.predictors, work.ensemble)
+    combination.seen.save(work.out_of_distribution)
+    evaluations = combination.evaluations
+    write_json({name: evaluation.metrics for name, evaluation in evaluations.items()}, work.folder / "metrics.json")
     table = pl.concat(evaluation.table for evaluation in evaluations.values())
     write_table(table, work.predictions, sort_by=["material_id", "input_structure"])
     return read_table(work.predictions)
