@@ -9,6 +9,8 @@ import pytest
 
 from lodestone.runtime.imports import without
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 HEAVY = ("torch", "torch_geometric", "pandas", "pymatgen", "mlflow", "scipy", "chgnet", "plotly", "sqlalchemy")
 

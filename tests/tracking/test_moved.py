@@ -13,6 +13,8 @@ from lodestone.tracking.address import bring_home, tracking_uri
 from lodestone.tracking.registry import champion
 from lodestone.tracking.store import publish
 
+pytestmark = pytest.mark.slow
+
 
 def as_a_new_process_would(folder):
     """Forget where the artifacts of the runs were, and which store was last used; MLflow keeps both."""

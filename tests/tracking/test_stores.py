@@ -23,6 +23,8 @@ from lodestone.tracking.registry import champion
 from lodestone.tracking.store import publish, publish_or_defer
 from waiting import wait_for
 
+pytestmark = pytest.mark.slow
+
 QUICK = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "1"}
 
 

@@ -11,6 +11,8 @@ from lodestone.tracking.address import tracking_uri
 from lodestone.tracking.registry import champion
 from lodestone.tracking.store import publish
 
+pytestmark = pytest.mark.slow
+
 ROCK_SALT = {
     "lattice": [5.6, 0, 0, 0, 5.6, 0, 0, 0, 5.6],
     "atomic_numbers": [11, 17],
