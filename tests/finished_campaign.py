@@ -12,6 +12,7 @@ from lodestone.crystals.compositions import N_ELEMENTS
 from lodestone.ensemble.calibration import Calibration
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, save_predictors
+from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.models.baseline import ElementBaseline
 from lodestone.models.registry import make_network
 from lodestone.models.weights import SavedView, save_view
@@ -57,5 +58,5 @@ def _write_ensemble(files: RoundLayout, params: Params) -> None:
         save_view(saved, files.models(view))
     rule = EnsemblePredictor(Aggregation("constant", tuple(WEIGHTS), {"weights": WEIGHTS}), Calibration.none())
     save_predictors(dict.fromkeys(INPUT_STRUCTURES, rule), files.ensemble)
-    seen = frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)
+    seen = SeenSystems.named(["Cl-Na"]), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)
     OutOfDistribution(*seen).save(files.out_of_distribution)

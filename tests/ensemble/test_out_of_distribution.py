@@ -1,10 +1,14 @@
 """What is unlike the training crystals, and why."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances
+from lodestone.ensemble.seen_systems import SeenSystems, hash_of
 from lodestone.errors import LodestoneError
 
 
@@ -78,9 +82,36 @@ def test_saved_and_loaded_alike_and_the_same_bytes_whatever_the_order(out_of_dis
     loaded = OutOfDistribution.load(tmp_path / "one")
     assert (loaded.systems, loaded.thresholds) == (out_of_distribution.systems, out_of_distribution.thresholds)
     assert np.array_equal(loaded.latents, out_of_distribution.latents)
-    shuffled = frozenset(sorted(out_of_distribution.systems, reverse=True))
-    OutOfDistribution(shuffled, out_of_distribution.latents, out_of_distribution.thresholds).save(tmp_path / "two")
+    names = ["Cl-K-Na", "Cl-O", "K-O", "Cl-K", "Na-O", "Cl-Na", "Cl-O"]
+    replace(out_of_distribution, systems=SeenSystems.named(names)).save(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_no_list_of_systems_can_be_read_from_a_file(out_of_distribution, tmp_path):
+    out_of_distribution.save(tmp_path / "one")
+    shapes = {name: tensor.shape for name, tensor in load_file(tmp_path / "one").items() if name != "latents"}
+    thresholds = {"threshold/relaxed": (1,), "threshold/unrelaxed": (1,)}
+    assert shapes == {"elements": (4,), "pairs": (6, 2), "system_hashes": (6,)} | thresholds
+
+
+def test_a_hash_is_the_same_on_every_machine():
+    assert hash_of((NA, CL)) == 0x96626793832cffd4
+
+
+def test_files_of_earlier_versions_are_read(out_of_distribution, tmp_path):
+    listed = np.array([[8, 11, 0], [8, 17, 0], [8, 19, 0], [11, 17, 0], [17, 19, 0], [11, 17, 19]], dtype=np.uint8)
+    limits = {f"threshold/{name}": np.array([value]) for name, value in out_of_distribution.thresholds.items()}
+    save_file({"systems": listed, "latents": out_of_distribution.latents, **limits}, tmp_path / "old")
+    OutOfDistribution.load(tmp_path / "old").save(tmp_path / "converted")
+    out_of_distribution.save(tmp_path / "new")
+    assert (tmp_path / "converted").read_bytes() == (tmp_path / "new").read_bytes()
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    limits = {f"threshold/{name}": np.ones(1) for name in ("relaxed", "unrelaxed")}
+    save_file({"latents": np.zeros((2, 4)), **limits}, tmp_path / "other")
+    with pytest.raises(LodestoneError, match=r"other cannot be read: 'elements'"):
+        OutOfDistribution.load(tmp_path / "other")
 
 
 def test_at_most_two_thousand_latent_vectors_are_kept():

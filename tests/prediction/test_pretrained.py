@@ -1,6 +1,7 @@
 """The ensemble that ships: small, complete, described, and on the scale that it says."""
 
 import pytest
+from safetensors.numpy import load_file
 
 import lodestone
 from lodestone.prediction.model import PRETRAINED
@@ -19,6 +20,12 @@ def test_it_is_small_and_holds_no_pickle():
     files = [path for path in PRETRAINED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= MOST_BYTES
     assert {path.suffix for path in files} == {".safetensors", ".json", ".md"}
+
+
+def test_it_lists_no_chemical_systems_of_what_it_learned_from(shipped):
+    assert "systems" not in load_file(PRETRAINED / "out_of_distribution.safetensors")
+    assert shipped.ensemble.seen.systems.why_new((26,)) == ""
+    assert shipped.ensemble.seen.systems.why_new((2, 26)) != ""
 
 
 def test_both_views_have_at_least_four_members(shipped):

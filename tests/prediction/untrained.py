@@ -10,6 +10,7 @@ from lodestone.crystals.compositions import N_ELEMENTS
 from lodestone.ensemble.calibration import Calibration
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor, save_predictors
+from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.models.baseline import ElementBaseline
 from lodestone.models.registry import make_network
 from lodestone.models.weights import SavedView, save_view
@@ -46,6 +47,6 @@ def write_ensemble(folder: Path, *, with_formulas: bool = True) -> None:
     formulas = {FORMULA: alone} if with_formulas else {}
     save_predictors(dict.fromkeys(INPUT_STRUCTURES, both) | formulas, files.ensemble)
     seen = OutOfDistribution(
-        frozenset({(11, 17)}), np.zeros((3, 8), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 1e9)
+        SeenSystems.named(["Cl-Na"]), np.zeros((3, 8), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 1e9)
     )
     seen.save(files.out_of_distribution)

@@ -45,6 +45,7 @@ def write_round(root: Path, name: str, params: Params, world: Path) -> None:
     from lodestone.ensemble.calibration import Calibration
     from lodestone.ensemble.out_of_distribution import OutOfDistribution
     from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, save_predictors
+    from lodestone.ensemble.seen_systems import SeenSystems
     from lodestone.models.baseline import ElementBaseline
     from lodestone.models.registry import make_network
     from lodestone.models.weights import SavedView, save_view
@@ -70,7 +71,7 @@ def write_round(root: Path, name: str, params: Params, world: Path) -> None:
     rule = EnsemblePredictor(Aggregation("constant", views, {"weights": weights}), Calibration.none())
     save_predictors(dict.fromkeys(INPUT_STRUCTURES, rule), files.ensemble)
     OutOfDistribution(
-        frozenset({(11, 17)}), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)
+        SeenSystems.named(["Cl-Na"]), np.zeros((3, 4), dtype=np.float32), dict.fromkeys(INPUT_STRUCTURES, 9.0)
     ).save(files.out_of_distribution)
     errors = {"ensemble": {"mae": VALIDATION_MAE[name], "rmse": 0.2, "n": 5}}
     write_json({"n_train": 9, "validation": errors, "test": errors}, root / METRICS / name / "ensemble.json")

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from lodestone.crystals.compositions import N_ELEMENTS
 from lodestone.crystals.crystal import Crystal
+from lodestone.ensemble.seen_systems import Elements, SeenSystems
 from lodestone.errors import LodestoneError
 from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_atomically
@@ -30,20 +30,18 @@ _NEIGHBOR = 5  # distance to the fifth nearest: a single twin does not make a cr
 _QUANTILE = 0.99
 _CHUNK = 2048  # rows of distances held at once
 
-Elements = tuple[int, ...]
-
 
 @dataclass(frozen=True)
 class OutOfDistribution:
     """What the training crystals were like.
 
     Attributes:
-        systems: Chemical systems as ascending atomic numbers; elements and pairs follow from them.
+        systems: Their elements, pairs of elements, and chemical systems.
         latents: Latent vectors of some training crystals, shape ``(k, width)``, float32.
         thresholds: Distance beyond which a crystal is far from them, by input structure.
     """
 
-    systems: frozenset[Elements]
+    systems: SeenSystems
     latents: np.ndarray
     thresholds: Mapping[str, float]
 
@@ -62,7 +60,7 @@ class OutOfDistribution:
         rows = np.unique(np.linspace(0, len(train) - 1, min(_KEPT, len(train))).round().astype(int))
         kept = np.ascontiguousarray(latents[rows], dtype=np.float32)
         thresholds = {structure: _threshold(vectors, kept) for structure, vectors in validation_latents.items()}
-        return cls(frozenset(system_of(crystal) for crystal in train), kept, thresholds)
+        return cls(SeenSystems.of(map(system_of, train)), kept, thresholds)
 
     def reasons(
         self, crystals: Sequence[Crystal], latents: np.ndarray | None, input_structure: str = "relaxed"
@@ -74,21 +72,11 @@ class OutOfDistribution:
             latents: Their latent vectors, shape ``(n, width)``; ``None`` compares chemistry only.
             input_structure: ``relaxed`` or ``unrelaxed``.
         """
-        elements = {z for system in self.systems for z in system}
-        pairs = {pair for system in self.systems for pair in combinations(system, 2)}
-
-        def chemistry(system: Elements) -> str:
-            if not elements.issuperset(system):
-                return "element"
-            if not pairs.issuperset(combinations(system, 2)):
-                return "pair"
-            return "" if system in self.systems else "system"
-
         far = [False] * len(crystals)
         if latents is not None:
             far = (neighbor_distances(latents, self.latents) > self.thresholds[input_structure]).tolist()
         named = [
-            (chemistry(system_of(crystal)), "latent" if is_far else "")
+            (self.systems.why_new(system_of(crystal)), "latent" if is_far else "")
             for crystal, is_far in zip(crystals, far, strict=True)
         ]
         return [",".join(filter(None, reasons)) for reasons in named]
@@ -97,10 +85,8 @@ class OutOfDistribution:
         """Write safetensors: equal training sets give equal bytes."""
         from safetensors.numpy import save_file
 
-        widest = max((len(system) for system in self.systems), default=0)
-        padded = [(*system, *[0] * (widest - len(system))) for system in sorted(self.systems)]
         tensors = {
-            "systems": np.array(padded, dtype=np.uint8).reshape(len(padded), widest),
+            **self.systems.tensors(),
             "latents": self.latents,
             **{f"threshold/{input_structure}": np.array([value]) for input_structure, value in self.thresholds.items()},
         }
@@ -108,7 +94,7 @@ class OutOfDistribution:
 
     @classmethod
     def load(cls, path: Path) -> OutOfDistribution:
-        """Read what :meth:`save` wrote.
+        """Read what :meth:`save` wrote, now or in an earlier version.
 
         Raises:
             LodestoneError: If the file is missing or damaged.
@@ -118,12 +104,11 @@ class OutOfDistribution:
 
         try:
             tensors = load_file(path)
-            systems = frozenset(tuple(int(z) for z in row if z) for row in tensors["systems"])
             thresholds = {
                 input_structure: float(tensors[f"threshold/{input_structure}"][0])
                 for input_structure in INPUT_STRUCTURES
             }
-            return cls(systems, tensors["latents"], thresholds)
+            return cls(SeenSystems.from_tensors(tensors), tensors["latents"], thresholds)
         except (OSError, SafetensorError, KeyError) as error:
             raise LodestoneError(f"{path} cannot be read: {error}", "make it again: `dvc repro`") from error
 

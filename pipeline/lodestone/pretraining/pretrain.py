@@ -15,6 +15,7 @@ from lodestone.crystals.encoding import decode
 from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, system_of
 from lodestone.ensemble.predictor import save_predictors
+from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.models.inference import latents, no_latents
 from lodestone.models.registry import latent_view
 from lodestone.models.weights import SavedView, load_view, save_view
@@ -114,7 +115,7 @@ def _out_of_distribution(
         for name, group in groups.items()
     }
     centers = _centers(latents(saved, train) if saved else no_latents(len(train)), seed)
-    empty = OutOfDistribution(frozenset(map(system_of, train)), centers, {})
+    empty = OutOfDistribution(SeenSystems.of(map(system_of, train)), centers, {})
     watched = {name: points[name][(group.table["split"] == "validation").to_numpy()] for name, group in groups.items()}
     seen = replace(empty, thresholds={name: _threshold(vectors, centers) for name, vectors in watched.items()})
     return seen, {name: seen.reasons(group.crystals, points[name], name) for name, group in groups.items()}

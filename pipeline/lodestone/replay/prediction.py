@@ -12,6 +12,7 @@ from lodestone.ensemble.calibration import Calibration
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, system_of
 from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.relatives import with_relatives
+from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.models.registry import latent_view
 from lodestone.replay.networks import Outputs
 from lodestone.replay.policies import Policy
@@ -85,6 +86,6 @@ def _reasons(
         )
     }
     seen = OutOfDistribution.fit(prepared.sample.crystals, vectors["sample"], {"unrelaxed": vectors["validation"]})
-    systems = frozenset(system_of(crystal) for crystal in (*prepared.train, *revealed))
+    systems = SeenSystems.of(system_of(crystal) for crystal in (*prepared.train, *revealed))
     seen = replace(seen, systems=systems)
     return {name: seen.reasons(found, vectors[name], "unrelaxed") for name, found in crystals.items()}
