@@ -95,7 +95,7 @@ def test_no_list_of_systems_can_be_read_from_a_file(out_of_distribution, tmp_pat
 
 
 def test_a_hash_is_the_same_on_every_machine():
-    assert hash_of((NA, CL)) == 0x96626793832cffd4
+    assert hash_of((NA, CL)) == 0x96626793832CFFD4
 
 
 def test_files_of_earlier_versions_are_read(out_of_distribution, tmp_path):
