@@ -20,12 +20,20 @@ def main() -> None:
     """Read the known crystals of the round, write networks, learning curves and predictions."""
     view, name = sys.argv[1:]
     params, files = load_params(), Layout().round(name)
-    previous = read_json(files.warm_start / "origin.json")["round"]
-    start = None if previous is None else files.warm_start / view
+    start = files.warm_start / view
+    trained_elsewhere = read_json(files.warm_start / "origin.json")["round"] is None
     crystals = read_table(files.crystals, Crystals)
     with process_group() as ranks:
         seed, shared = (child_seed(params.seed, name, one) for one in (view, "structure"))
-        trained = train_view(view, params.view(view), crystals, start, seed, structures_seed=shared)  # as for all views
+        trained = train_view(
+            view,
+            params.view(view),
+            crystals,
+            start if start.is_dir() else None,
+            seed,
+            structures_seed=shared,  # as for all views
+            other_labels=trained_elsewhere,
+        )
         if ranks.writes:
             save_view(trained.saved, files.models(view))
             predictions = files.member_predictions(view)

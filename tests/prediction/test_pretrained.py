@@ -4,7 +4,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import lodestone
-from lodestone.prediction.model import PRETRAINED
+from lodestone.prediction.shipped import PRETRAINED
 from lodestone.prediction.scale import Scale
 from lodestone.tables.files import read_json
 

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 
+from lodestone.crystals.compositions import N_ELEMENTS, atomic_fractions
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.ensemble import load_ensemble
@@ -20,7 +21,9 @@ from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
 from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
+from lodestone.training.data import LabelledCrystals
 from lodestone.training.train import train_view
+from lodestone.training.warm_start import to_other_labels
 
 pytestmark = pytest.mark.slow
 
@@ -171,3 +174,20 @@ def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):
 def test_a_missing_warm_start_is_named(known, tiny, tmp_path):
     with pytest.raises(LodestoneError, match=r"nowhere/config\.json cannot be read"):
         train_view("composition", tiny["composition"], known, tmp_path / "nowhere", seed=1)
+
+
+def test_a_warm_start_with_other_labels_is_moved_by_a_sum_over_elements(trained, known):
+    """Labels that differ by 0.3 eV per oxygen atom, and so on, are matched before the first step."""
+    saved, rows = trained["structure"].saved, known.filter(pl.col("split") == "train")
+    crystals = decode(rows)
+    shifts = np.linspace(-0.5, 0.5, N_ELEMENTS)
+    known_to_it = predict_members(saved, crystals).mean(axis=0)
+    fractions = atomic_fractions([crystal.atomic_numbers for crystal in crystals])
+    moved = to_other_labels(saved, LabelledCrystals(crystals, known_to_it + fractions @ shifts))
+    before, after = (
+        np.abs(predict_members(one, crystals).mean(axis=0) - known_to_it - fractions @ shifts).mean()
+        for one in (saved, moved)
+    )
+    assert after < 0.1 * before
+    assert moved.baseline.scale == saved.baseline.scale
+    assert moved.members is saved.members

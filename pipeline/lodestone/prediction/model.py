@@ -23,6 +23,7 @@ from lodestone.prediction.hulls import (
 )
 from lodestone.prediction.inputs import Queries, Query, Unread, queries_of
 from lodestone.prediction.phases import KnownPhases
+from lodestone.prediction.shipped import PRETRAINED
 from lodestone.prediction.scale import Scale, refuse_other_scale
 from lodestone.prediction.table import prediction_table
 from lodestone.tables.layout import Layout, RoundLayout
@@ -30,7 +31,6 @@ from lodestone.tables.layout import Layout, RoundLayout
 if TYPE_CHECKING:
     from lodestone.stability.entries import Hull
 
-PRETRAINED = Path(__file__).with_name("pretrained")
 REGISTERED = "models:/"
 OWN_HULL = "hull.parquet"
 

@@ -28,6 +28,7 @@ from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
 from lodestone.training.shared import share
 from lodestone.training.tasks import FitResult, FitTask
+from lodestone.training.warm_start import to_other_labels
 
 _MODULES = ("torch._dynamo", "pymatgen.core")  # imported on first use by optimizers and element features
 
@@ -58,6 +59,7 @@ def train_view(
     seed: int,
     *,
     structures_seed: int | None = None,
+    other_labels: bool = False,
 ) -> TrainedView:
     """Fit every member, on all cores, and predict validation and test crystals and their unrelaxed structures.
 
@@ -65,13 +67,15 @@ def train_view(
         view: See :func:`fit_view`, as for the next four.
         params: Parameters of the view.
         crystals: Known crystals.
-        warm_start: Networks of the previous round.
+        warm_start: Networks of the previous round, or others.
         seed: Seed of this view in this round.
         structures_seed: Seed of the unrelaxed structures that are predicted, the same for all views of a round; by
             default that of the view.
+        other_labels: The networks of the warm start learned labels of another kind; what these differ by from element
+            to element is fitted first.
     """
     held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
-    fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out)
+    fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out, other_labels=other_labels)
     predictions = _predictions(fitted.saved, crystals, held_out)
     fitted.clean_up()
     return TrainedView(
@@ -144,6 +148,7 @@ def _fit_view(
     seed: int,
     *,
     held_out: UnrelaxedStructures | None,
+    other_labels: bool = False,
 ) -> _Fitted:
     splits = {split: _labelled(crystals, split) for split in ("train", "validation")}
     if isinstance(params, GeometryParams) and params.unrelaxed > 0:
@@ -152,6 +157,8 @@ def _fit_view(
             splits["validation"], unrelaxed_structures=_validation_structures(crystals, held_out)
         )
     start = _start(warm_start, view, params)
+    if start and other_labels:
+        start = to_other_labels(start, splits["train"])
     baseline = start.baseline.including(splits["train"].fractions()) if start else _baseline(splits["train"])
     data = TrainingData.prepare(view, params, splits["train"], splits["validation"], baseline)
     return _fit(data, params, baseline, start.members if start else None, seed)
@@ -209,7 +216,8 @@ def _start(folder: Path | None, view: str, params: ViewParams) -> SavedView | No
     if (saved.view, len(saved.members)) != (view, params.members):
         raise LodestoneError(
             f"{folder} holds {len(saved.members)} {saved.view} networks, not the {params.members} of {view} asked for",
-            "members must stay the same through a campaign: `dvc repro` from round_0",
+            "members must stay the same through a campaign: `dvc repro` from round_0; with networks that were trained "
+            "elsewhere, take as many as they are",
         )
     for number, weights in enumerate(saved.members):
         check_weights(weights, view, params, folder / f"member_{number}.safetensors")
