@@ -4,8 +4,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import lodestone
-from lodestone.prediction.shipped import PRETRAINED
 from lodestone.prediction.scale import Scale
+from lodestone.prediction.shipped import PRETRAINED
 from lodestone.tables.files import read_json
 
 MOST_BYTES = 6_000_000

@@ -23,8 +23,8 @@ from lodestone.prediction.hulls import (
 )
 from lodestone.prediction.inputs import Queries, Query, Unread, queries_of
 from lodestone.prediction.phases import KnownPhases
-from lodestone.prediction.shipped import PRETRAINED
 from lodestone.prediction.scale import Scale, refuse_other_scale
+from lodestone.prediction.shipped import PRETRAINED
 from lodestone.prediction.table import prediction_table
 from lodestone.tables.layout import Layout, RoundLayout
 
