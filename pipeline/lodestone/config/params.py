@@ -46,8 +46,8 @@ class Params(Section):
     promotion: PromotionParams = PromotionParams()
     warm_start: str = Field(
         "none",
-        description="none, shipped (the ensemble of the package), or a folder that `lodestone pretrain` wrote: networks "
-        "that the first round fine-tunes",
+        description="none, shipped (the ensemble of the package), or a folder that `lodestone pretrain` wrote: "
+        "networks that the first round fine-tunes",
     )
     views: tuple[Name, ...] = Field(
         min_length=1, description="representations of a crystal, each with networks and a section of its own"
