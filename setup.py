@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-TEMPLATE = ("params.yaml", "dvc.yaml", "stages/*.py", "reference/crystals.parquet")
+TEMPLATE = ("params.yaml", "dvc.yaml", "stages/*.py", "reference/crystals.parquet", "snapshot.version")
 
 
 class BuildWithTemplate(build_py):

@@ -65,6 +65,7 @@ BY_ITSELF = {
     "lodestone lineage",  # tests/lineage
     "lodestone lineage MATERIAL_ID",
     "lodestone reproduce MODEL",
+    "lodestone refresh",  # tests/snapshot
 }
 
 

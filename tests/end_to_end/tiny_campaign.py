@@ -30,6 +30,7 @@ NEEDED = (
     "stages",
     "reference",
     "requirements.lock",
+    "snapshot.version",
 )
 WRITTEN = ("data", "metrics", "reports", "timings", "mlruns", "mlflow.db")  # by the stages
 DISCOVER = (sys.executable, "-m", "lodestone", "discover")

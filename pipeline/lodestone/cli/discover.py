@@ -28,6 +28,7 @@ from lodestone.runtime.processes import (
     release_locks_of_the_dead,
     set_aside_half_written,
 )
+from lodestone.snapshot.version import ensure_version_file
 from lodestone.stage import WAITING_VARIABLE
 from lodestone.tables.layout import METRICS, REFERENCE_FILE, REPORTS, UNPUBLISHED
 from lodestone.workspace.versions import refresh_versions
@@ -51,7 +52,9 @@ def _run(arguments: argparse.Namespace) -> int:
     check_writable(root)
     refresh_versions(root)
     enter_campaign(arguments.params)
-    _refuse_missing_source(load_params().snapshot.path)
+    snapshot = load_params().snapshot
+    _refuse_missing_source(snapshot.path)
+    ensure_version_file(snapshot)
     _clear_away(root)
     before = _unpublished(root)
     code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])

@@ -22,6 +22,7 @@ from lodestone.cli import (
     pretrain,
     publish,
     reference,
+    refresh,
     replay,
     reproduce,
     tables,
@@ -34,6 +35,7 @@ from lodestone.stage import TRACEBACK_VARIABLE, guarded
 # Each module adds its parsers; this is their order in the help.
 COMMANDS = (
     discover,
+    refresh,
     predict,
     candidates,
     labels,

@@ -65,6 +65,15 @@ class SnapshotParams(Section):
     )
     filters: Filters = Filters()
 
+    def current_version(self) -> str | None:
+        """The version that the source has now, for `lodestone refresh`; a source on the network asks its server.
+
+        Returns:
+            One line that stays the same as long as the crystals do; ``None`` where what `path` names is the source, and
+            its hash the version.
+        """
+        return None
+
     @model_validator(mode="before")
     @classmethod
     def _reads_every_key(cls, content: Any) -> Any:

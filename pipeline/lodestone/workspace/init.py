@@ -40,7 +40,7 @@ def init_folder(folder: Path) -> list[Path]:
 
 
 def _contents(template: Path) -> dict[Path, bytes]:
-    as_they_are = [Path("params.yaml"), REFERENCE_FILE]
+    as_they_are = [Path("params.yaml"), Path("snapshot.version"), REFERENCE_FILE]
     as_they_are += [path.relative_to(template) for path in sorted((template / "stages").glob("*.py"))]
     return {path: (template / path).read_bytes() for path in as_they_are} | {
         Path("dvc.yaml"): for_installed_code((template / "dvc.yaml").read_text()).encode(),

@@ -53,6 +53,18 @@ def open_documents(params: MaterialsProjectParams) -> Source:
     return _source(params, download, version, download.facts or {})
 
 
+def current_version(params: MaterialsProjectParams) -> str:
+    """Version of the database that a snapshot would be of now; a pinned one needs neither network nor key.
+
+    Raises:
+        LodestoneError: No key, or an API that cannot be reached or fails.
+    """
+    if params.database_version:
+        return params.database_version
+    with MaterialsProjectApi() as api:
+        return api.database_version()
+
+
 def chemical_systems(filters: Filters) -> list[str] | None:
     """The systems to query, subsystems included; ``None`` if there would be too many to list."""
     parents = [system.split("-") for system in filters.chemical_systems or ()] or [list(filters.elements or ())]

@@ -28,6 +28,10 @@ LONGEST_DELAY = 5.0  # seconds between two pages, even if the server asks for mo
 PASSING = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
+class RefusedError(LodestoneError):
+    """The endpoint understands a query and cannot answer it."""
+
+
 @dataclass
 class Endpoint:
     """An OPTIMADE endpoint.
@@ -68,6 +72,20 @@ class Endpoint:
         total = _number(first.meta.get("data_returned"))
         title = self.address.split("//")[-1].split("/")[0].split("@")[-1]
         yield from track(self._follow(first, total), len(first.data) if total is None else total, title)
+
+    def newest(self, query: str) -> tuple[str | None, int | None]:
+        """When the structure that matches a filter was modified last, and how many match; ``None`` if it is not told.
+
+        Raises:
+            LodestoneError: If the endpoint fails, or refuses the query.
+        """
+        fields = ["last_modified"]
+        try:
+            page = self._page("structures", query, response_fields=fields, page_limit=1, sort="-last_modified")
+        except RefusedError:  # the standard leaves sorting to the server
+            page = self._page("structures", query, response_fields=["id"], page_limit=1)
+        dates = [(structure.get("attributes") or {}).get("last_modified") for structure in self._checked(page)]
+        return next((date for date in dates if isinstance(date, str)), None), _number(page.meta.get("data_returned"))
 
     def _follow(self, page: Any, total: int | None) -> Iterator[dict[str, Any]]:
         received, visited = 0, set()
@@ -158,7 +176,7 @@ class Endpoint:
             return TransientError(fault, retry_after(answer.headers.get("Retry-After")) if answer is not None else None)
         if detail is not None and status != HTTPStatus.NOT_FOUND:
             remedy = "the endpoint cannot answer this: simplify snapshot.filters, or use another provider"
-            return LodestoneError(f"{self._title} refuses the query: HTTP {status} {detail}", remedy)
+            return RefusedError(f"{self._title} refuses the query: HTTP {status} {detail}", remedy)
         return self._no_optimade(message)
 
     def _no_optimade(self, why: str) -> LodestoneError:

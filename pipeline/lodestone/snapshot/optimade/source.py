@@ -46,10 +46,7 @@ def open_endpoint(params: OptimadeParams) -> Source:
         LodestoneError: If the provider is unknown, cannot be reached, is not an OPTIMADE server, refuses the query,
             returns less than it announced, or has none of the energies.
     """
-    provider = find_provider(params)
-    endpoint = Endpoint(provider.address)
-    properties = endpoint.properties()
-    provider = provider if provider.energies else discovered(provider, properties)
+    provider, endpoint = _reached(params)
     query = optimade_filter(params.filters, provider)
     fields = [*FIELDS, *sorted({path[0] for path in provider.energies.values()})]
     documents = _Modified(endpoint.structures(query, fields, provider.page_size))
@@ -69,6 +66,34 @@ def open_endpoint(params: OptimadeParams) -> Source:
     }
     outline = make_outline(table, provider.name)
     return Source(outline, parts.structures, provider.label_method, provider.correction_scheme, facts)
+
+
+def current_version(params: OptimadeParams) -> str:
+    """Newest modification and number of the structures that the filters allow, which stand for a version.
+
+    OPTIMADE has no version of a database. A server that cannot sort tells the number only, which misses changes of
+    structures that were there before.
+
+    Raises:
+        LodestoneError: As in :func:`open_endpoint`, or if the server tells neither.
+    """
+    provider, endpoint = _reached(params)
+    newest, number = endpoint.newest(optimade_filter(params.filters, provider))
+    known = [f"last modified {newest}" if newest else "", f"{number} structures" if number is not None else ""]
+    if not any(known):
+        raise LodestoneError(
+            f"{provider.name} tells neither when its structures were modified nor how many there are",
+            "take its snapshot anew by `lodestone discover --force snapshot`",
+        )
+    return ", ".join(filter(None, known))
+
+
+def _reached(params: OptimadeParams) -> tuple[Provider, Endpoint]:
+    """The provider with the fields of its energies, and its endpoint."""
+    provider = find_provider(params)
+    endpoint = Endpoint(provider.address)
+    properties = endpoint.properties()
+    return provider if provider.energies else discovered(provider, properties), endpoint
 
 
 class _Modified:

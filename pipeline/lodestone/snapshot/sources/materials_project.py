@@ -21,6 +21,12 @@ class MaterialsProjectParams(SnapshotParams):
     thermo_type: ThermoType = Field("GGA_GGA+U", description="functionals, and with them the hull")
     database_version: str | None = Field(None, description="refuse to download any other version of the database")
 
+    def current_version(self) -> str:
+        """Version of the database: the pinned one, or the one that the API serves now."""
+        from lodestone.snapshot.materials_project.source import current_version
+
+        return current_version(self)
+
 
 @SOURCES.register("materials_project", settings=MaterialsProjectParams)
 def open_materials_project(params: MaterialsProjectParams) -> Source:

@@ -25,6 +25,12 @@ class OptimadeParams(SnapshotParams):
     correction_scheme: str | None = Field(None, description="their correction scheme, if the provider is not listed")
     thermo_type: ThermoType = Field("GGA_GGA+U", description="of provider: materials_project")
 
+    def current_version(self) -> str:
+        """Newest modification and number of the structures that the filters allow."""
+        from lodestone.snapshot.optimade.source import current_version
+
+        return current_version(self)
+
 
 @SOURCES.register("optimade", settings=OptimadeParams)
 def open_optimade(params: OptimadeParams) -> Source:
