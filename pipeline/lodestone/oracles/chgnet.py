@@ -42,7 +42,7 @@ class CHGNetOracle(Oracle):
 
     settings: CHGNetSettings
     packages = ("ase", "chgnet", "numpy", "pymatgen", "torch")
-    modules = ("ase.filters", "ase.optimize", "chgnet.model.dynamics")
+    modules = ("ase.filters", "ase.optimize", "lodestone.oracles.chgnet_calculator")
     caveat = (
         "Energies are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, not DFT calculations and "
         "not measurements; they already include the MP2020 corrections."
@@ -147,7 +147,8 @@ def _calculator(device: str) -> Any:
     """The model, loaded once per process, on one thread so that labels do not depend on the number of cores."""
     import torch
     from chgnet.model import CHGNet
-    from chgnet.model.dynamics import CHGNetCalculator
+
+    from lodestone.oracles.chgnet_calculator import OneDerivativeCalculator
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(device):
@@ -158,4 +159,4 @@ def _calculator(device: str) -> Any:
     if device == "cpu":
         torch.set_num_threads(1)
     model = CHGNet.load(model_name="0.3.0", use_device=device, verbose=False)
-    return CHGNetCalculator(model, use_device=device)
+    return OneDerivativeCalculator(model, device)
