@@ -63,7 +63,7 @@ def report(ours: list[Label], others: list[Label], seconds: float, longer: float
     return "\n".join(
         [
             *lines,
-            f"ratio {longer / seconds:.2f}; same status {same} of {len(ours)}; energies of {len(both)} crystals apart by "
+            f"ratio {longer / seconds:.2f}; same status {same} of {len(ours)}; energies of {len(both)} apart by "
             f"{np.median(apart):.1f} (median) and {apart.max():.1f} µeV/atom (largest)",
         ]
     )
