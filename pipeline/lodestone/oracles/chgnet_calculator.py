@@ -7,7 +7,7 @@ the last bit, forces and stresses up to rounding; a relaxation takes three fifth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from ase.calculators.calculator import Calculator, all_changes
@@ -27,25 +27,26 @@ class OneDerivativeCalculator(Calculator):
         device: Where it runs.
     """
 
-    implemented_properties = ("energy", "free_energy", "forces", "stress")
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
 
     def __init__(self, model: CHGNet, device: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._model, self._device = model.to(device).eval().requires_grad_(requires_grad=False), device
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("forces",), system_changes: Any = tuple(all_changes)
     ) -> None:
         """What ASE calls: the energy alone if nothing else is asked for, else all properties."""
-        super().calculate(atoms, properties, system_changes)
-        graph = self._model.graph_converter(AseAtomsAdaptor.get_structure(self.atoms)).to(self._device)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
+        current: Any = self.atoms  # a copy
+        graph = self._model.graph_converter(AseAtomsAdaptor.get_structure(current)).to(self._device)
         batch = BatchedGraph.from_graphs(
             [graph],
             bond_basis_expansion=self._model.bond_basis_expansion,
             angle_basis_expansion=self._model.angle_basis_expansion,
             compute_stress=True,
         )
-        n, per_atom = len(self.atoms), self._model._compute(batch)["e"]
+        n, per_atom = len(current), self._model._compute(batch)["e"]
         energy = float((per_atom.detach() + self._model.composition_model([graph])).cpu().numpy()[0] * n)
         self.results = {"energy": energy, "free_energy": energy}
         if not set(properties) <= {"energy", "free_energy"}:
