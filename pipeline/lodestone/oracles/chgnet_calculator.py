@@ -7,7 +7,7 @@ the last bit, forces and stresses up to rounding; a relaxation takes three fifth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from ase.calculators.calculator import Calculator, all_changes
@@ -27,7 +27,7 @@ class OneDerivativeCalculator(Calculator):
         device: Where it runs.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012  # as ASE declares it
 
     def __init__(self, model: CHGNet, device: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
