@@ -46,7 +46,11 @@ def test_an_entry_without_structure_is_a_formula():
     assert (query.name, query.formula, query.is_formula) == ("mine", "Na2O", True)
 
 
-@pytest.mark.parametrize("text", ["Xx2O3", "nacl", "Na Cl", "NaCl.cif", "()", "Na0", "", "NaCl9999"])
+WRONG = ["Xx2O3", "nacl", "Na Cl", "NaCl.cif", "()", "Na0", "", "NaCl9999", "Na1" + 12 * "0" + "Cl"]
+ENDLESS = ["Na" + 5000 * "1" + "x", 3000 * "Na", 300 * "(" + "Na" + 300 * ")"]  # to search, or to recurse
+
+
+@pytest.mark.parametrize("text", [*WRONG, *ENDLESS], ids=lambda text: text[:9])
 def test_what_is_no_formula_is_refused(text):
     with pytest.raises(LodestoneError):
         formula_query(text)

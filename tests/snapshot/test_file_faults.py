@@ -58,6 +58,7 @@ def test_the_files_that_the_faults_are_made_of_are_sound(tmp_path):
         (FULL.replace(OPERATIONS, "").replace("P 1", "F m -3 m"), "no symmetry operations"),
         (FULL.replace("  5  '-y, x, z'\n", "").replace("'y, -x, z'", "'y, -x, x'"), "do not form a group"),
         (FULL.replace("'-x, -y, -z'", "'-x, -y, q'"), "do not form a group"),
+        (FULL.replace("  2  '-x, -y, -z'\n", 5000 * "  2  '-x, -y, -z'\n"), "5,191 symmetry operations"),
         ("# Müller\n".encode("latin-1") + FULL.encode(), "no UTF-8 text (byte 3)"),
         (FULL.encode("utf-16"), "no UTF-8 text"),
         (FULL.encode("utf-16-le"), "no UTF-8 text"),

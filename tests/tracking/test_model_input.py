@@ -53,11 +53,11 @@ WRONG = {
     "one array lacks": ({"lattice": [1], "atomic_numbers": [1]}, "it has lattice, atomic_numbers"),
     "no structure": (
         {"structure": ["not a structure"]},
-        "row 0 is no crystal: the text cannot be read as a POSCAR, and it is no CIF",
+        "row 0 is no crystal: the text is no CIF, and cannot be read as a POSCAR",
     ),
     "a broken CIF": (
         {"structure": ["data_x\n_cell_length_a 3"]},
-        "row 0 is no crystal: the text cannot be read as a CIF",
+        "row 0 is no crystal: CIF has no atoms",
     ),
     "an empty text": ({"structure": [""]}, "row 0 is no crystal"),
     "broken JSON": ({"structure": ["{"]}, "row 0 is no crystal"),
@@ -69,14 +69,14 @@ WRONG = {
     ),
     "NaN": (
         {"structure": [ROCK_SALT | {"lattice": [float("nan")] * 9}]},
-        "row 0 cannot be predicted: its lattice or positions",
+        "row 0 is no crystal: lattice or positions are not finite",
     ),
     "an unknown element": (
         {"structure": [ROCK_SALT | {"atomic_numbers": [11, 300]}]},
-        "an atomic number is no known element",
+        "row 0 is no crystal: '300' is no known element",
     ),
-    "positions of other length": ({"structure": [ROCK_SALT | {"frac_coords": [0.0] * 3}]}, "2 atoms and 1 positions"),
-    "half a position": ({"structure": [ROCK_SALT | {"frac_coords": [0.0] * 4}]}, "row 0 is no crystal: cannot reshape"),
+    "positions of other length": ({"structure": [ROCK_SALT | {"frac_coords": [0.0] * 3}]}, "2 species, 1 positions"),
+    "half a position": ({"structure": [ROCK_SALT | {"frac_coords": [0.0] * 4}]}, "2 species, 1.33333 positions"),
 }
 
 

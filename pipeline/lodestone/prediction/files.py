@@ -23,6 +23,7 @@ from lodestone.prediction.inputs import (
 )
 from lodestone.snapshot.files.collection import opened_collection
 from lodestone.snapshot.files.file import FORMATS, read_structures
+from lodestone.snapshot.files.objects import is_cif
 from lodestone.snapshot.files.structure_files import is_structure_file, name_of, parse_structure_file
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
@@ -170,7 +171,7 @@ def _sniffed(content: bytes, name: str) -> Queries:
         return _formulas(words)
     if text.startswith(("{", "[")):
         return _through_file(content, name, _json_suffix(text))
-    if any(line.startswith("data_") for line in lines):
+    if is_cif(text):
         return _renamed(_parsed("stdin.cif", content), name)
     if len(lines) > 1 and lines[0].strip().isdigit() and "Lattice=" in lines[1]:
         return _through_file(content, name, ".extxyz")

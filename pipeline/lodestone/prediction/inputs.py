@@ -16,10 +16,12 @@ from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.encoding import chemical_system, reduced_formula
 from lodestone.crystals.soundness import why_unsound
 from lodestone.errors import LodestoneError
+from lodestone.snapshot.files.objects import crystal_of
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
 MOST_SITES = 2000
-_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d+\.?\d*)+")
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?|[()\[\]]|\d++\.?\d*+)++")  # never goes back: digits could be split in many ways
+_LONGEST = 200  # characters of a formula
 _MOST_ATOMS = 1000  # of a formula
 _VOLUME = 20.0  # Å3/atom, of a formula's cell, which nothing reads
 
@@ -79,23 +81,25 @@ def formula_query(text: str) -> Query:
     from pymatgen.core import Composition
 
     remedy = "a formula is made of element symbols, numbers and brackets, e.g. NaCl or Ca3(PO4)2"
-    if not _FORMULA.fullmatch(text):
+    if not is_formula(text):
         raise LodestoneError(f"{text[:60]!r} is neither a file nor a formula", remedy)
     try:
         amounts, _ = Composition(text).get_integer_formula_and_factor()
         counts = {symbol: int(n) for symbol, n in Composition(amounts).get_el_amt_dict().items()}
-        numbers = np.repeat([ATOMIC_NUMBERS[symbol] for symbol in counts], list(counts.values()))
+        kinds = [ATOMIC_NUMBERS[symbol] for symbol in counts]
     except Exception as error:  # pymatgen raises many types for an invalid formula
         raise LodestoneError(f"{text[:60]!r} is no formula: {str(error)[:80] or 'it has no atoms'}", remedy) from error
-    if not 0 < len(numbers) <= _MOST_ATOMS:
-        raise LodestoneError(f"{text[:60]!r} has {len(numbers)} atoms in a formula unit", f"at most {_MOST_ATOMS}")
+    total = sum(counts.values())
+    if not 0 < total <= _MOST_ATOMS:
+        raise LodestoneError(f"{text[:60]!r} has {total} atoms in a formula unit", f"at most {_MOST_ATOMS}")
+    numbers = np.repeat(kinds, list(counts.values()))
     cell = np.eye(3) * (_VOLUME * len(numbers)) ** (1 / 3)
     return Query(text, text, Crystal(cell, numbers, np.zeros((len(numbers), 3))), is_formula=True)
 
 
 def is_formula(text: str) -> bool:
     """Whether text can only be meant as a formula."""
-    return bool(_FORMULA.fullmatch(text))
+    return len(text) <= _LONGEST and bool(_FORMULA.fullmatch(text))
 
 
 def queries_of(objects: Any) -> Queries:
@@ -136,15 +140,12 @@ def _query_of(value: Any, place: int) -> Queries:
 
 def _crystal_of(value: Any) -> Crystal | None:
     """The crystal of an object, or ``None`` where it has a composition only."""
-    if isinstance(value, Crystal):
-        return value
-    if hasattr(value, "get_atomic_numbers"):
-        if not all(value.pbc):
-            raise UnreadableStructureError("the atoms are not periodic in all three directions")
-        return Crystal.from_ase(value)
     structure = getattr(value, "structure", value)
-    if hasattr(structure, "lattice") and hasattr(structure, "frac_coords"):
-        return Crystal.from_pymatgen(structure)
+    has_places = isinstance(structure, Crystal) or any(
+        hasattr(structure, name) for name in ("get_atomic_numbers", "frac_coords")
+    )
+    if has_places:
+        return crystal_of(structure)
     if hasattr(value, "composition") or hasattr(value, "fractional_composition"):
         return None
     raise UnreadableStructureError(f"a {type(value).__name__} is neither a crystal nor a formula")

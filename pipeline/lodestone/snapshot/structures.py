@@ -109,7 +109,8 @@ def _element(site: Mapping[str, Any]) -> str:
 
 
 def _symbol(number: Any) -> str:
-    return SYMBOLS[number] if type(number) is int and 0 < number < len(SYMBOLS) else str(number)
+    whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+    return SYMBOLS[number] if whole and 0 < number < len(SYMBOLS) else str(number)
 
 
 def _atomic_number(symbol: Any) -> int:

@@ -31,6 +31,8 @@ CARD = "README.md"
 _CODE = (
     *("__init__.py", "errors.py", "config", "crystals", "ensemble", "models", "runtime", "schemas", "stability"),
     *("substitution", "tables", "training"),
+    *(f"snapshot/{name}.py" for name in ("__init__", "structures")),
+    *(f"snapshot/files/{name}.py" for name in ("__init__", "cif", "objects", "structure_files")),
     *(f"tracking/{name}.py" for name in ("__init__", "model_input", "pyfunc")),
 )
 # Packages that this code imports.

@@ -1,4 +1,4 @@
-"""What a registered model is asked about: a table of structures in any of the usual forms, or one sentence of fault."""
+"""What a registered model is asked about: a table of structures in any usual form, or one sentence of fault."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.soundness import why_unsound
 from lodestone.errors import LodestoneError
 from lodestone.schemas import INPUT_STRUCTURES
+from lodestone.snapshot.files.objects import crystal_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 HULL = "hull.parquet"  # of the phases of its hull, in a registered model
 STRUCTURE = "structure"
 ARRAYS = ("lattice", "atomic_numbers", "frac_coords")
-_CIF = ("data_", "_cell_length_a")
 
 
 class RequestError(ValueError):
@@ -37,7 +37,7 @@ def crystals_of(rows: pd.DataFrame) -> list[Crystal]:
     """
     read: Callable[..., Crystal]
     if STRUCTURE in rows:
-        read, columns = _from_any, [rows[STRUCTURE]]
+        read, columns = crystal_of, [rows[STRUCTURE]]
     elif all(name in rows for name in ARRAYS):
         read, columns = _from_arrays, [rows[name] for name in ARRAYS]
     else:
@@ -76,46 +76,6 @@ def _from_arrays(lattice: Any, atomic_numbers: Any, frac_coords: Any) -> Crystal
     if numbers.size and not 0 < numbers.min() <= numbers.max() < 255:
         raise RequestError("an atomic number is no known element")
     return Crystal(np.asarray(lattice, dtype=float), numbers, np.asarray(frac_coords, dtype=float))
-
-
-def _from_any(content: Any) -> Crystal:
-    from ase import Atoms
-    from pymatgen.core import Structure
-
-    if isinstance(content, Crystal):
-        return content
-    if isinstance(content, Atoms):
-        return Crystal.from_ase(content)
-    if isinstance(content, Structure):
-        return Crystal.from_pymatgen(content)
-    if isinstance(content, Mapping):
-        arrays = all(name in content for name in ARRAYS)
-        return _from_arrays(*(content[name] for name in ARRAYS)) if arrays else _from_pymatgen(dict(content))
-    if isinstance(content, str):
-        return _from_text(content)
-    raise RequestError(f"{type(content).__name__} is neither text nor a structure")
-
-
-def _from_pymatgen(content: dict[str, Any]) -> Crystal:
-    from pymatgen.core import Structure
-
-    return Crystal.from_pymatgen(Structure.from_dict(content))
-
-
-def _from_text(text: str) -> Crystal:
-    import json
-
-    from pymatgen.core import Structure
-
-    if text.lstrip().startswith("{"):
-        return _from_any(json.loads(text))
-    kind = "cif" if any(mark in text for mark in _CIF) else "poscar"
-    try:
-        structure = Structure.from_str(text, fmt=kind)  # type: ignore[arg-type]
-    except Exception as error:
-        what = "as a CIF" if kind == "cif" else "as a POSCAR, and it is no CIF"
-        raise RequestError(f"the text cannot be read {what} ({_one_line(error)})") from None
-    return Crystal.from_pymatgen(structure)
 
 
 def _one_line(error: Exception) -> str:

@@ -26,6 +26,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?(\(\d+\))?", re.ASCI
 _TYPE = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*[+-]|[+-]\d+)?", re.ASCII)
 _LABEL = re.compile(r"([A-Z][a-z]?)(\d\w*|[^A-Za-z].*)?", re.ASCII)
 _FULL = 1e-8
+_MOST_OPERATIONS = 1000  # a space group has 192 in its conventional cell
 _NEAR = 0.1  # of 1/24; thirds and sixths are written with at least four digits
 
 
@@ -108,6 +109,8 @@ def _check_symmetry(data: Mapping[str, Any]) -> None:
 
     listed = [_column(data, name) for name in _OPERATIONS if name in data]
     for operations in listed:
+        if len(operations) > _MOST_OPERATIONS:
+            raise UnreadableStructureError(f"CIF has {len(operations):,} symmetry operations")
         matrices = np.array([SymmOp.from_xyz_str(operation).affine_matrix for operation in operations])
         if not _is_group(matrices):
             raise UnreadableStructureError("the symmetry operations of the CIF do not form a group: is one missing?")
