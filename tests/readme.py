@@ -31,6 +31,7 @@ NOT_RUN = {
     "make bench",
     "make bench-peers",
     "lodestone replay",
+    "lodestone serve",
     "lodestone reference --close --hours 8",
     "python benchmarks/compositions.py",
     "python benchmarks/rediscovery.py",

@@ -43,21 +43,21 @@ def table(tmp_path, salt):
 
 
 def test_a_file_gives_the_phases_of_the_system_and_its_subsystems(table):
-    phases = file_phases(table, ["Cl-Na"], DFT)
+    phases = file_phases(table, DFT).within(["Cl-Na"])
     assert phases.table["material_id"].to_list() == ["known-1", "known-2"]
     assert phases.scale == DFT
 
 
 def test_a_file_that_is_silent_about_its_energies_is_refused(table):
     with pytest.raises(LodestoneError, match="--hull-scale"):
-        file_phases(table, ["Cl-Na"], Scale())
+        file_phases(table, Scale())
 
 
 def test_a_damaged_or_missing_file_is_named(tmp_path):
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     for name, reason in (("bad.parquet", "no readable parquet"), ("none.parquet", "does not exist")):
         with pytest.raises(LodestoneError, match=reason):
-            file_phases(tmp_path / name, ["Cl-Na"], DFT)
+            file_phases(tmp_path / name, DFT)
 
 
 def test_where_the_hull_knows_nothing_the_elements_remain(table, model):
@@ -71,7 +71,7 @@ def test_a_file_states_its_own_scale(table, tmp_path):
     stated = tmp_path / "stated.parquet"
     labels = {"label_method": pl.lit("dft-pbe"), "correction_scheme": pl.lit("MP2020")}
     pl.read_parquet(table).with_columns(**labels).write_parquet(stated)
-    assert file_phases(stated, ["Cl-Na"], Scale()).scale == Scale("dft-pbe", "MP2020")
+    assert file_phases(stated, Scale()).scale == Scale("dft-pbe", "MP2020")
 
 
 def test_entries_in_json_become_phases(tmp_path, salt):
@@ -80,7 +80,7 @@ def test_entries_in_json_become_phases(tmp_path, salt):
     entries = [ComputedStructureEntry(crystal, energy, entry_id=name) for name, (crystal, energy) in energies.items()]
     path = tmp_path / "entries.json"
     path.write_text(json.dumps([entry.as_dict() for entry in entries], default=str))
-    phases = file_phases(path, ["Cl-Na"], Scale("own-method"))
+    phases = file_phases(path, Scale("own-method"))
     expected = PhaseDiagram(entries).get_form_energy_per_atom(entries[0])
     found = dict(phases.table.select("material_id", "formation_energy_per_atom").iter_rows())
     assert found["a"] == pytest.approx(expected, abs=1e-8)
@@ -122,7 +122,7 @@ def test_scales_are_never_mixed_silently():
 
 
 def test_what_is_known(table, salt):
-    phases = file_phases(table, ["Cl-Na"], DFT)
+    phases = file_phases(table, DFT)
     other = Structure(Lattice.cubic(3.5), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     queries = queries_of([salt.get_primitive_structure(), other, "NaCl", rock_salt("Na", "Br", 6.0)]).good
     found = known_statuses(queries, [query.formula for query in queries], phases)

@@ -25,6 +25,7 @@ from lodestone.cli import (
     refresh,
     replay,
     reproduce,
+    serve,
     tables,
     ui,
 )
@@ -37,6 +38,7 @@ COMMANDS = (
     discover,
     refresh,
     predict,
+    serve,
     candidates,
     labels,
     check,

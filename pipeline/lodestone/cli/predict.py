@@ -29,6 +29,13 @@ def add_to(commands: Any) -> None:
         metavar="FILE",
         help="CIF, POSCAR, extended XYZ; a folder or zip of them; a parquet or JSON-lines table; a formula; - is stdin",
     )
+    add_model_and_hull(parser)
+    _add_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def add_model_and_hull(parser: argparse.ArgumentParser) -> None:
+    """Add which model predicts, and against which hull."""
     parser.add_argument(
         "--model",
         metavar="MODEL",
@@ -41,17 +48,15 @@ def add_to(commands: Any) -> None:
         help="snapshot (a campaign's own phases, its default), a file of phases with formation energies, "
         "materials_project (key in MP_API_KEY), or optimade (no key)",
     )
-    _add_options(parser)
-    parser.set_defaults(run=_run)
-
-
-def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hull-scale", metavar="METHOD/SCHEME", help="what the energies of the file are, e.g. dft-pbe/MP-2019-legacy"
     )
     parser.add_argument(
         "--across-scales", action="store_true", help="measure against a hull of other energies than the model predicts"
     )
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unrelaxed", action="store_true", help="the structures are unrelaxed; predict what they relax to"
     )

@@ -20,6 +20,8 @@ from lodestone.config.load import load_params
 from lodestone.errors import LodestoneError
 from lodestone.runtime.processes import die_with_parent, heed_ctrl_c
 
+# MLflow by itself answers to any name that begins like a private address, 10.evil.example too.
+_OUR_NAMES = "localhost,localhost:*,127.0.0.1,127.0.0.1:*"
 _PATIENCE = 120  # s that the server may take to start
 
 
@@ -80,7 +82,8 @@ def _open_when_up(address: str, page: str) -> None:
 
 def serve(command: list[str]) -> int:
     """Run the server until it or this process ends, and leave none of its processes on the port."""
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}  # no background jobs
+    defaults = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_SERVER_ALLOWED_HOSTS": _OUR_NAMES}
+    environment = defaults | os.environ  # no background jobs
     end_with_us = partial(die_with_parent, signal.SIGTERM)
     server = subprocess.Popen(command, env=environment, start_new_session=True, preexec_fn=end_with_us)
     signal.signal(signal.SIGTERM, _interrupt)

@@ -47,12 +47,11 @@ def snapshot_phases(campaign: Layout | None, scale: Scale) -> KnownPhases:
     return _of_table(read_table(last), f"the phases that the campaign knew at {last.parent.name}", scale)
 
 
-def file_phases(path: Path, systems: Sequence[str], scale: Scale) -> KnownPhases:
-    """The phases of a file that compete in some chemical systems.
+def file_phases(path: Path, scale: Scale) -> KnownPhases:
+    """The phases of a file.
 
     Args:
         path: A parquet table with formulas and formation energies, or anything that `snapshot.source: file` reads.
-        systems: Elements joined by ``-``.
         scale: What the user says its energies are; where nothing is said, the file itself must tell.
 
     Raises:
@@ -61,10 +60,10 @@ def file_phases(path: Path, systems: Sequence[str], scale: Scale) -> KnownPhases
     if not path.exists():
         raise LodestoneError(f"{path} does not exist", "--hull takes snapshot, materials_project, optimade, or a file")
     if path.suffix.lower() == ".parquet" and "formation_energy_per_atom" in _schema(path):
-        return _parquet_phases(path, scale).within(systems)
+        return _parquet_phases(path, scale)
     _refuse_unknown(path, scale)
     labels = {"label_method": scale.label_method, "correction_scheme": scale.correction_scheme or "none"}
-    return _taken(FileParams(source="file", path=path, **labels, filters=Filters()), str(path), scale).within(systems)
+    return _taken(FileParams(source="file", path=path, **labels, filters=Filters()), str(path), scale)
 
 
 def database_phases(name: str, systems: Sequence[str]) -> KnownPhases:

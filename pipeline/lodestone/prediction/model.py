@@ -113,25 +113,42 @@ class StabilityModel:
         Raises:
             LodestoneError: If they cannot be read, or are on another scale.
         """
+        systems = [query.chemsys for query in queries]
+        if isinstance(hull, str) and hull in (MATERIALS_PROJECT, OPTIMADE):
+            return self._on_our_scale(database_phases(hull, systems), across_scales=across_scales).within(systems)
+        phases = self.every_phase(hull, hull_scale, across_scales=across_scales)
+        return phases.within(systems) if phases else None
+
+    def every_phase(
+        self, hull: Any, hull_scale: str | None = None, *, across_scales: bool = False
+    ) -> KnownPhases | None:
+        """All phases of the hull that :meth:`predict` takes, whatever is asked later; ``None`` where there is none.
+
+        Raises:
+            LodestoneError: If they cannot be read, are on another scale, or are those of a database.
+        """
         if hull is None and self.campaign is None and not self._own_hull.is_file():
             return None
-        phases = self._phases(SNAPSHOT if hull is None else hull, queries, Scale.parse(hull_scale or ""))
+        phases = self._every_phase(SNAPSHOT if hull is None else hull, Scale.parse(hull_scale or ""))
+        return self._on_our_scale(phases, across_scales=across_scales)
+
+    def _on_our_scale(self, phases: KnownPhases, *, across_scales: bool) -> KnownPhases:
         if not across_scales:
             refuse_other_scale(self.scale, phases.scale, phases.name)
         return phases
 
-    def _phases(self, hull: Any, queries: Sequence[Query], scale: Scale) -> KnownPhases:
-        systems = [query.chemsys for query in queries]
+    def _every_phase(self, hull: Any, scale: Scale) -> KnownPhases:
         if not isinstance(hull, str | Path):
             given = entry_phases(hull)
-            return (replace(given, scale=scale) if scale.label_method else given).within(systems)
+            return replace(given, scale=scale) if scale.label_method else given
         if hull == SNAPSHOT and self.campaign is None and self._own_hull.is_file():
-            return replace(file_phases(self._own_hull, systems, self.scale), name="that the model was registered with")
+            return replace(file_phases(self._own_hull, self.scale), name="that the model was registered with")
         if hull == SNAPSHOT:
-            return snapshot_phases(self.campaign, self.scale).within(systems)
+            return snapshot_phases(self.campaign, self.scale)
         if hull in (MATERIALS_PROJECT, OPTIMADE):
-            return database_phases(str(hull), systems).within(systems)
-        return file_phases(Path(hull), systems, scale)
+            problem = f"{hull} can only be asked about crystals that are known beforehand"
+            raise LodestoneError(problem, "make a snapshot of it once, and name its file")
+        return file_phases(Path(hull), scale)
 
 
 def load(model: str | Path | None = None) -> StabilityModel:
