@@ -1,7 +1,4 @@
-"""The server: a model and its hull, read once, behind one port.
-
-Starlette and uvicorn are those that MLflow brings.
-"""
+"""The server: a model and its hull, read once, behind one port."""
 
 from __future__ import annotations
 
