@@ -25,6 +25,7 @@ from lodestone.cli import (
     refresh,
     replay,
     reproduce,
+    retrain,
     serve,
     tables,
     ui,
@@ -37,6 +38,7 @@ from lodestone.stage import TRACEBACK_VARIABLE, guarded
 COMMANDS = (
     discover,
     refresh,
+    retrain,
     predict,
     serve,
     candidates,
