@@ -38,7 +38,9 @@ def _verdict(found: Findings) -> str:
         return f"Not judged yet: {found.deferred}. `lodestone publish` does it later; until then the champion stays."
     head, *_ = describe(dict(found.decision)).splitlines()
     reasons = "\n".join(f"- {reason}" for reason in found.decision["reasons"])
-    return f"**{head}**\n\n{reasons}"
+    size = found.decision.get("test_set") or {}
+    on = "\n\nMeasured on {n} test structures of {n_systems} chemical systems that both have predicted." if size else ""
+    return f"**{head}**\n\n{reasons}{on.format(**size)}"
 
 
 def _source(found: Findings) -> str:
@@ -61,7 +63,8 @@ def _rounds(before: Side, after: Side) -> str:
     head = ("round", *(f"{title}, {side}" for title in CURVES.values() for side in ("before", "now")))
     n = max(len(before.rounds), len(after.rounds))
     rows = [[str(k), *(_number(_at(side, k, name)) for name in CURVES for side in (before, after))] for k in range(n)]
-    return "\n\n".join([_table(head, rows), *(_figure(name, before, after) for name in CURVES)])
+    figures = (_figure(name, before, after) for name in CURVES)
+    return "\n\n".join([_table(head, rows), *filter(None, figures)])
 
 
 def _figure(name: str, before: Side, after: Side) -> str:
