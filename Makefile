@@ -29,7 +29,7 @@ repoint = old=$$(cat $(1)/.installed 2>/dev/null || true); if test -n "$$old" -a
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install shell discover test test-fast check bench bench-peers reference reference-close gate fetch bundle ui docs format lock clean distclean
+.PHONY: help install shell discover test test-fast check retrain bench bench-peers reference reference-close gate fetch bundle ui docs format lock clean distclean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ shell: $(VENV)/.installed ## Open a shell in which python, lodestone and dvc are
 
 discover: $(VENV)/.installed ## Run the campaign of params.yaml to its report: reports/campaign.html
 	@$(BIN)/python -m lodestone discover
+
+retrain: $(VENV)/.installed ## Take what is new in the source, run the campaign, and open a pull request (OPTIONS=--no-request)
+	@$(BIN)/python -m lodestone retrain $(OPTIONS)
 
 test: $(VENV)/.installed ## Run all tests, on two cores; those that run small campaigns take the longest
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

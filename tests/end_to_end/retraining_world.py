@@ -1,4 +1,4 @@
-"""A world for retrainings: a campaign in a bare repository, a DVC remote, a data file of its own, and a gh that listens.
+"""A world for retrainings: a bare repository, a DVC remote, a data file of its own, and a gh that keeps what it hears.
 
 The campaign has one round, one view, and the toy oracle, so that a run takes its time for starting processes and not
 for science. Its energies are those of the reference set, called those of the toy, which the promotion of an ensemble

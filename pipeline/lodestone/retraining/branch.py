@@ -65,8 +65,8 @@ def push_branch(commit: str, message: str, folder: Path, remote: str = "origin")
         return name, True
     if read(["git", "ls-remote", "--heads", remote, name], folder, remedy=_PUSH):
         return name, False
-    made = _commit(commit, message, folder)
-    read(["git", "push", "--quiet", remote, f"{made}:refs/heads/{name}"], folder, remedy=_PUSH)
+    new = _commit(commit, message, folder)
+    read(["git", "push", "--quiet", remote, f"{new}:refs/heads/{name}"], folder, remedy=_PUSH)
     return name, True
 
 

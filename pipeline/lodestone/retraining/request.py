@@ -13,42 +13,43 @@ CURVES = {"test_mae_ensemble": "Test MAE, eV/atom", "hit_rate_model": "Hit rate 
 _NOTHING = "–"
 
 
-def title_of(found: Findings) -> str:
+def title_of(findings: Findings) -> str:
     """One line: what became of the candidate."""
-    outcome = found.decision["outcome"] if found.decision else "not judged yet"
+    outcome = findings.decision["outcome"] if findings.decision else "not judged yet"
     return f"Retraining: {outcome}"
 
 
-def body_of(found: Findings) -> str:
+def body_of(findings: Findings) -> str:
     """The text, in the Markdown of GitHub."""
+    changes = _changes(findings.before.summary, findings.after.summary)
     sections = (
-        ("Verdict", _verdict(found)),
-        ("Source", _source(found)),
-        ("Figures", _table(("figure", "before", "now", "change"), _changes(found.before.summary, found.after.summary))),
-        ("Rounds", _rounds(found.before, found.after)),
-        ("Accuracy gate", _accuracy(found)),
-        ("What ran", f"Since {found.commit[:12]}, these stages have other inputs: {', '.join(found.stages)}."),
+        ("Verdict", _verdict(findings)),
+        ("Source", _source(findings)),
+        ("Figures", _table(("figure", "before", "now", "change"), changes)),
+        ("Rounds", _rounds(findings.before, findings.after)),
+        ("Accuracy gate", _accuracy(findings)),
+        ("What ran", f"Since {findings.commit[:12]}, these stages have other inputs: {', '.join(findings.stages)}."),
     )
-    parts = [f"# {title_of(found)}", *(f"## {name}\n\n{text}" for name, text in sections if text)]
+    parts = [f"# {title_of(findings)}", *(f"## {name}\n\n{text}" for name, text in sections if text)]
     return "\n\n".join([*parts, f"The whole report is `{REPORTS / 'campaign.html'}`."]) + "\n"
 
 
-def _verdict(found: Findings) -> str:
-    if found.decision is None:
-        return f"Not judged yet: {found.deferred}. `lodestone publish` does it later; until then the champion stays."
-    head, *_ = describe(dict(found.decision)).splitlines()
-    reasons = "\n".join(f"- {reason}" for reason in found.decision["reasons"])
-    size = found.decision.get("test_set") or {}
+def _verdict(findings: Findings) -> str:
+    if findings.decision is None:
+        return f"Not judged yet: {findings.deferred}. `lodestone publish` does it later; until then the champion stays."
+    head, *_ = describe(dict(findings.decision)).splitlines()
+    reasons = "\n".join(f"- {reason}" for reason in findings.decision["reasons"])
+    size = findings.decision.get("test_set") or {}
     on = "\n\nMeasured on {n} test structures of {n_systems} chemical systems that both have predicted." if size else ""
     return f"**{head}**\n\n{reasons}{on.format(**size)}"
 
 
-def _source(found: Findings) -> str:
-    refreshed = found.refreshed
+def _source(findings: Findings) -> str:
+    refreshed = findings.refreshed
     line = f"`{refreshed.source}`: {refreshed.now}"
     line += f", it was {refreshed.before or 'not asked before'}" if refreshed.changed else ", as before"
-    page = f"\n\nThe page `{DRIFT_PAGE}` has each crystal." if "\n" in found.drift else ""
-    return f"{line}\n\n```\n{found.drift}\n```{page}"
+    page = f"\n\nThe page `{DRIFT_PAGE}` has each crystal." if "\n" in findings.drift else ""
+    return f"{line}\n\n```\n{findings.drift}\n```{page}"
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Sequence[str]]:
@@ -79,9 +80,9 @@ def _figure(name: str, before: Side, after: Side) -> str:
     return "\n".join(["```mermaid", "xychart-beta", f'  title "{title}"', axis, *lines, "```"])
 
 
-def _accuracy(found: Findings) -> str:
+def _accuracy(findings: Findings) -> str:
     rows = []
-    for one in found.accuracy:
+    for one in findings.accuracy:
         bounds = f"{_number(one.low)} to {_number(one.high)}"
         rows.append((one.name, _number(one.value), bounds, "ok" if one.holds else "**OUTSIDE**"))
     return _table(("figure", "now", "bounds", ""), rows) if rows else ""

@@ -53,8 +53,8 @@ def retrain(params: Params, folder: Path, *, wait: bool = False, request: bool =
 
 
 def _put_forward(commit: str, refreshed: Refreshed, params: Params, folder: Path, *, request: bool) -> None:
-    found = findings(commit, refreshed, params, folder)
-    title, body = title_of(found), body_of(found)
+    comparison = findings(commit, refreshed, params, folder)
+    title, body = title_of(comparison), body_of(comparison)
     write_atomically(folder / BODY, lambda path: path.write_text(body, encoding="utf-8"))
     _tell(body)
     keep(folder)
