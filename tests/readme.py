@@ -28,6 +28,7 @@ NOT_RUN = {
     "make shell",
     "make ui",
     "make reference",
+    "make retrain",
     "make bench",
     "make bench-peers",
     "lodestone replay",

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -151,6 +152,14 @@ def test_workflows_pin_actions_and_ask_for_little(path):
         assert not runs_ours or not [event for event in content[True] if event.startswith("pull_request")]
     checkouts = [s for job in content["jobs"].values() for s in job["steps"] if "/checkout@" in s.get("uses", "")]
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_workflows_pass_actionlint():
+    program = shutil.which("actionlint")
+    if program is None:
+        pytest.skip("actionlint is not installed; it is no package of the lock file")
+    outcome = subprocess.run([program, *WORKFLOWS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stdout
 
 
 def test_one_action_has_one_pin():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lodestone.errors import LodestoneError
-from lodestone.retraining.commands import DVC, stream
 from lodestone.runtime.processes import (
     DAMAGED_LOCK_FILE,
     DVC_LOCK_FILE,
@@ -13,31 +15,29 @@ from lodestone.runtime.processes import (
     release_locks_of_the_dead,
     set_aside_half_written,
 )
+from lodestone.runtime.redaction import public_address
 
+if TYPE_CHECKING:
+    from dvc.repo import Repo
 
-def has_storage(folder: Path) -> bool:
-    """Whether DVC has a default remote."""
-    from dvc.config import Config
-    from dvc.exceptions import DvcException
-
-    try:
-        return bool(Config(str(folder / ".dvc")).get("core", {}).get("remote"))
-    except DvcException as error:
-        raise LodestoneError(f"DVC is not set up in {folder.resolve()}: {error}", "run `dvc init` there") from error
+_LONGEST = 300  # characters of what DVC said
 
 
 def restore(folder: Path) -> None:
     """Get the results that `dvc.lock` names, and DVC's cache of earlier runs, as far as the storage has them.
 
+    Each file is checked against its hash; one that does not fit is as if it were missing, and is computed again.
+
     Raises:
-        LodestoneError: If the storage cannot be reached.
+        LodestoneError: If DVC is not set up, or the storage cannot be reached.
     """
     release_locks_of_the_dead(folder / DVC_LOCKS)
     set_aside_half_written(folder / DVC_LOCK_FILE, folder / DAMAGED_LOCK_FILE)
-    if not has_storage(folder):
-        print("No DVC remote is set up: results come from this machine only.")
-    elif stream([*DVC, "pull", "--quiet", "--allow-missing", "--run-cache", "--force"], folder):
-        raise LodestoneError("the results of earlier runs cannot be fetched", "heed the message of DVC above")
+    with _storage(folder) as repo:
+        if repo is None:
+            print("No DVC remote is set up: earlier results are those of this machine only.")
+        else:
+            repo.pull(run_cache=True, force=True, allow_missing=True)
 
 
 def keep(folder: Path) -> None:
@@ -46,8 +46,31 @@ def keep(folder: Path) -> None:
     Raises:
         LodestoneError: If the storage cannot be written.
     """
-    if has_storage(folder) and stream([*DVC, "push", "--quiet", "--run-cache"], folder):
-        raise LodestoneError("the results cannot be brought to the DVC remote", "heed the message of DVC above")
+    with _storage(folder) as repo:
+        if repo is not None:
+            repo.push(run_cache=True)
+
+
+@contextmanager
+def _storage(folder: Path) -> Iterator[Repo | None]:
+    """The repository of a folder, if it has a default remote, which is then verified."""
+    from dvc.config import Config
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    if not (folder / ".dvc").is_dir():
+        raise LodestoneError(f"{folder.resolve()} is not under DVC", "run in the root of the campaign's repository")
+    try:
+        name = Config(str(folder / ".dvc")).get("core", {}).get("remote")
+        if not name:
+            yield None
+            return
+        remote: dict[str, Any] = {name: {"verify": True}}
+        with Repo(str(folder), config={"remote": remote, "core": {"analytics": False}}) as repo:
+            yield repo
+    except (DvcException, OSError) as error:
+        detail = public_address(" ".join(str(error).split())[:_LONGEST])
+        raise LodestoneError(f"the DVC remote cannot be used: {detail}", "check .dvc/config and the network") from error
 
 
 def outputs_of(commit: str, paths: tuple[Path, ...], folder: Path, target: Path) -> None:
