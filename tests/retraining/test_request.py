@@ -48,6 +48,15 @@ def test_the_verdict_comes_first_with_its_reasons():
     assert "Measured on 340 test structures of 120 chemical systems" in body
 
 
+def test_a_champion_that_cannot_be_compared_stays_and_the_reason_is_told():
+    reason = "it learned labels of toy, the champion (version 3) those of chgnet-0.3.0"
+    decision = DECISION | {"outcome": "incomparable", "reasons": [reason], "test_set": None}
+    body = body_of(replace(FOUND, decision=decision))
+    assert body.startswith("# Retraining: incomparable\n")
+    assert f"cannot be compared; the champion stays**\n\n- {reason}\n" in body
+    assert "Measured on" not in body
+
+
 def test_figures_before_and_now_stand_side_by_side():
     found = rows(body_of(FOUND))
     assert found["test_mae"] == ["0.25", "0.2", "-0.05"]

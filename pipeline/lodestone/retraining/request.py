@@ -55,8 +55,8 @@ def _source(findings: Findings) -> str:
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
-        both = isinstance(old, int | float) and isinstance(new, int | float)
-        yield name, _number(old), _number(new), f"{new - old:+.4g}" if both and new != old else ""
+        change = "" if old is None or new is None or old == new else f"{new - old:+.4g}"
+        yield name, _number(old), _number(new), change
 
 
 def _rounds(before: Side, after: Side) -> str:
