@@ -116,3 +116,34 @@ def test_outputs_of_a_commit_are_those_of_its_lock_file(finished, tmp_path):
     outputs_of(before, (RESULT, Path("never.txt")), finished, tmp_path)
     assert (tmp_path / RESULT).read_text() == "first\n"
     assert not (tmp_path / "never.txt").exists()
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    """Address of a bucket of an S3 server on this machine."""
+    pytest.importorskip("dvc_s3", reason="dvc-s3 is not installed; it is no package of the lock file")
+    server = pytest.importorskip("moto.server", reason="moto is not installed; it is no package of the lock file")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    running.start()
+    address = "http://{}:{}".format(*running.get_host_and_port())
+    import boto3
+
+    boto3.client("s3", endpoint_url=address).create_bucket(Bucket="campaign")
+    yield address
+    running.stop()
+
+
+def test_results_come_back_from_s3(finished, clone, bucket):
+    restore(clone)
+    dvc(clone, "remote", "modify", "--local", "storage", "url", "s3://campaign/results")
+    dvc(clone, "remote", "modify", "--local", "storage", "endpointurl", bucket)
+    keep(clone)
+    other = clone.with_name("other")
+    run(clone.parent, "git", "clone", "-q", str(finished), str(other))
+    (other / ".dvc" / "config.local").write_text((clone / ".dvc" / "config.local").read_text())
+    restore(other)
+    assert (other / RESULT).read_text() == "first\n"
