@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 from lodestone.config.load import load_params
+from lodestone.runtime.processes import die_with_parent
 
 
 def add_to(commands: Any) -> None:
@@ -29,4 +32,6 @@ def add_to(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     from lodestone.retraining.retrain import retrain
 
+    if "MAKELEVEL" in os.environ:  # started by make: end when make is killed
+        die_with_parent(signal.SIGTERM)
     return retrain(load_params(), Path(), wait=arguments.wait, request=not arguments.no_request)

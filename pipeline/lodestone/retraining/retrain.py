@@ -48,7 +48,9 @@ def retrain(params: Params, folder: Path, *, wait: bool = False, request: bool =
         if has_changed(commit, folder):
             _put_forward(commit, refreshed, params, folder, request=request)
         else:
-            _tell(f"Nothing is new ({refreshed.source}: {refreshed.now}): nothing was run, and no request is made.")
+            _tell(
+                f"Nothing is new ({refreshed.source}: {refreshed.now}): dvc.lock is as it was, and no request is made."
+            )
         return 0
 
 

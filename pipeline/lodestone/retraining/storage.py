@@ -85,10 +85,14 @@ def outputs_of(commit: str, paths: tuple[Path, ...], folder: Path, target: Path)
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
 
+    try:
+        files = DVCFileSystem(str(folder), rev=commit)
+    except (DvcException, OSError):  # the commit has no campaign
+        return
     for path in paths:
         copy = target / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
-            DVCFileSystem(str(folder), rev=commit, subrepos=False).get_file(path.as_posix(), str(copy))
+            files.get_file(path.as_posix(), str(copy))
         except (DvcException, OSError):
             copy.unlink(missing_ok=True)
