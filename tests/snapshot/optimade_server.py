@@ -98,7 +98,9 @@ def _database(name: str, documents: list[dict], logs: Path) -> Any:
     )
     app = create_app(config, logger_tag=name)
     # Straight into the database, as a provider's own scripts would do it: faulty documents get in, too.
-    app.state.entry_collections["structures"].collection.insert_many([dict(found) for found in documents])
+    collection = app.state.entry_collections["structures"].collection
+    collection.delete_many({})  # of an earlier server of this process, which shares the database in memory
+    collection.insert_many([dict(found) for found in documents])
     return app
 
 

@@ -40,7 +40,7 @@ class Limits:
     per_formula: int = 1
     per_system: int = 2
     crowding: float = 3.0
-    turns: tuple[int, ...] = (5, 4, 1)
+    turns: tuple[int, ...] = (3, 6, 1)
 
 
 def select(judged: pl.DataFrame, known: pl.DataFrame, limits: Limits) -> pl.DataFrame:
