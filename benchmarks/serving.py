@@ -42,8 +42,9 @@ def main() -> None:
     with serving(*words) as port:
         ask_all(port, bodies[: arguments.clients], arguments.clients)  # the first answers warm the networks up
         print("| clients | requests | lost | wrong | p50, ms | p99, ms | per second |\n|" + " --- |" * 7)
-        for clients in (1, arguments.clients):
-            print(_row(clients, ask_all(port, bodies, clients), names, expected), flush=True)
+        for clients, asked in ((1, len(bodies) // 10), (arguments.clients, len(bodies))):
+            answers = ask_all(port, bodies[:asked], clients)
+            print(_row(clients, answers, names[:asked], expected[:asked]), flush=True)
 
 
 def _row(clients: int, answers: list[Answer], names: list[str], energies: list[float]) -> str:

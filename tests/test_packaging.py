@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -104,6 +105,27 @@ def test_make_refuses_a_missing_or_old_python(python, tmp_path):
     assert told.returncode != 0
     assert "Python 3.11 or newer" in told.stderr
     assert not (tmp_path / "env").exists()
+
+
+@pytest.mark.slow
+def test_a_package_whose_hash_does_not_fit_is_not_installed(tmp_path):
+    """By the Makefile, from a folder of wheels in place of the index."""
+    with zipfile.ZipFile(tmp_path / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+    (tmp_path / "requirements.lock").write_text(f"tiny==1.0 \\\n    --hash=sha256:{64 * '0'}\n")
+    for name in ("requirements-cuda.lock", "pyproject.toml"):
+        (tmp_path / name).touch()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PIP_"))}
+    command = ["make", "-f", str(ROOT / "Makefile"), "install", "VENV=env", f"PYTHON={sys.executable}"]
+    environment = kept | {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    for words in ("DO NOT MATCH THE HASHES", "tiny==1.0", f"Expected sha256 {64 * '0'}"):
+        assert words in told.stderr
+    assert not (tmp_path / "env" / ".installed").exists()
 
 
 def test_installation_compiles_what_compiles(tmp_path, monkeypatch):

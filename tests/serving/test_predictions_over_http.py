@@ -9,6 +9,7 @@ from ase.build import bulk
 
 import lodestone
 from lodestone.crystals.crystal import Crystal
+from lodestone.errors import LodestoneError
 from lodestone.serving import app as module
 from lodestone.serving.app import answer_together
 from lodestone.serving.batches import Batches
@@ -134,6 +135,12 @@ def test_a_body_that_does_not_come_is_given_up():
     request = Request({"type": "http", "headers": []}, receive)
     with pytest.raises(Fault, match=r"did not come within 0\.01 s"):
         asyncio.run(body_of(request, Limits(seconds=0.01)))
+
+
+def test_a_database_is_no_hull_of_a_server(model):
+    for name in ("optimade", "materials_project"):
+        with pytest.raises(LodestoneError, match="make a snapshot of it once"):
+            model.every_phase(name)
 
 
 def test_other_places_and_methods_get_a_sentence(client):

@@ -23,7 +23,11 @@ from test_tracking import ROCK_SALT
 
 import lodestone
 from lodestone.crystals.compositions import atomic_fractions
+from lodestone.prediction.model import load
 from lodestone.schemas import Crystals
+from lodestone.serving.access import Access
+from lodestone.serving.app import make_app
+from lodestone.serving.questions import Limits
 from lodestone.stability.hull import ConvexHull
 from lodestone.tables.files import read_table
 from lodestone.tables.layout import Layout
@@ -83,16 +87,19 @@ def test_nothing_in_a_model_is_a_pickle(model_folder):
 
 def test_its_requirements_are_those_of_the_lock_and_all_that_its_code_imports(model_folder):
     pins = dict(line.split("==") for line in (model_folder / "requirements.txt").read_text().splitlines())
-    locked = dict(re.findall(r"^(\S+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-    assert {canonicalize_name(name): pin for name, pin in pins.items()}.items() <= {
-        canonicalize_name(name): pin.partition("+")[0] for name, pin in locked.items()
-    }.items()
+    assert {canonicalize_name(name): pin for name, pin in pins.items()}.items() <= locked().items()
     assert requirements() == [f"{name}=={pins[name]}" for name in PACKAGES]
     owners = packages_distributions()
     imported = {top for path in (model_folder / "code").rglob("*.py") for top in _imports(path)}
     packages = {canonicalize_name(owner) for top in imported - {"lodestone"} for owner in owners.get(top, [])}
     declared = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
     assert packages & declared <= set(PACKAGES)
+
+
+def locked() -> dict[str, str]:
+    """Versions in the lock file; each has hashes of files of the index, so every name there is somebody's."""
+    found = re.findall(r"^(\S+)==([^\s;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    return {canonicalize_name(name): pin.partition("+")[0] for name, pin in found}
 
 
 def _imports(path: Path) -> set[str]:
@@ -173,6 +180,20 @@ def test_a_right_request_is_answered(server, request_):
     assert "energy_above_hull_pred" in answer.json()["predictions"][0]
 
 
+def test_lodestone_serve_answers_the_same(published, model, monkeypatch):
+    monkeypatch.chdir(published)
+    champion = load("models:/lodestone-ensemble@champion")
+    client = TestClient(make_app(champion, champion.every_phase(None), Access(), Limits()), base_url="http://localhost")
+    answer = client.post("/predict", json={"crystals": [ROCK_SALT]})
+    assert answer.status_code == 200, answer.text
+    (row,) = answer.json()["predictions"]
+    expected = model.predict(pd.DataFrame([ROCK_SALT])).iloc[0]
+    for end in ("pred", "std", "lower", "upper"):
+        name = f"formation_energy_per_atom_{end}"
+        assert row[name] == pytest.approx(expected[name], abs=1e-6)
+    assert answer.json()["hull"] is not None
+
+
 JSON = {"content-type": "application/json"}
 WRONG = {
     "no JSON": ("nothing", JSON, "valid JSON"),
@@ -203,16 +224,37 @@ def test_a_wrong_request_gets_a_sentence_and_no_traceback(server, case):
         assert secret not in answer.text
 
 
-@pytest.mark.slow
-def test_the_context_of_an_image_is_whole(model_folder, tmp_path):
-    """`mlflow models build-docker` builds what this command writes; there is no daemon here to build it with."""
+@pytest.fixture(scope="module")
+def image(model_folder, tmp_path_factory) -> Path:
+    """What `mlflow models build-docker` would build; there is no daemon here to build it with."""
+    folder = tmp_path_factory.mktemp("context")
     command = [sys.executable, "-m", "mlflow", "models", "generate-dockerfile", "-m", str(model_folder), "-d", "image"]
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    outcome = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    outcome = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert outcome.returncode == 0, outcome.stderr
-    dockerfile = (tmp_path / "image" / "Dockerfile").read_text()
+    return folder / "image"
+
+
+def test_the_context_of_an_image_is_whole(model_folder, image):
+    dockerfile = (image / "Dockerfile").read_text()
     (copied,) = re.findall(r"^COPY (\S+) /opt/ml/model", dockerfile, re.MULTILINE)
-    inside = tmp_path / "image" / copied
+    inside = image / copied
     names = yaml.safe_load((inside / "MLmodel").read_text())["flavors"]["python_function"]
     for part in (names["data"], names["code"], "requirements.txt"):
         assert (inside / part).exists()
+    assert f"FROM python:{names['python_version']}-slim" in dockerfile
+    files = {path.relative_to(model_folder) for path in model_folder.rglob("*") if path.is_file()}
+    assert {path.relative_to(inside) for path in inside.rglob("*") if path.is_file()} == files
+    assert all((inside / path).read_bytes() == (model_folder / path).read_bytes() for path in files)
+
+
+def test_what_an_image_installs_is_locked_and_fits_together(model_folder, image):
+    dockerfile = (image / "Dockerfile").read_text()
+    wanted = [*re.findall(r"pip install (.+)", dockerfile), *(model_folder / "requirements.txt").read_text().split()]
+    assert len(wanted) > 10
+    assert all(locked()[canonicalize_name(Requirement(pin).name)] == pin.partition("==")[2] for pin in wanted)
+    # Where the lock is installed, nothing has to be fetched for these, nor for what they need in turn.
+    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--disable-pip-version-check", *wanted]
+    outcome = subprocess.run(pip, capture_output=True, text=True, check=False)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "Would install" not in outcome.stdout
