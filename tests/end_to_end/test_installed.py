@@ -15,7 +15,7 @@ from tiny_campaign import FOREIGN, ROOT, SETTINGS, shrink, tracked_files
 pytestmark = pytest.mark.end_to_end
 
 BUILT_FROM = ("LICENSE", "MANIFEST.in", "README.md", "pyproject.toml", "setup.py", "params.yaml", "dvc.yaml")
-BUILT_FROM += ("pipeline", "reference", "stages")
+BUILT_FROM += ("pipeline", "reference", "snapshot.version", "stages")
 FIRST_STAGES = ("discover", "validate")
 
 
@@ -93,4 +93,5 @@ def test_the_sdist_holds_what_the_wheel_is_built_from(source, tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=source, check=True, capture_output=True)
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"setup.py", "params.yaml", "dvc.yaml", "stages/train.py", "reference/crystals.parquet"} <= names
+    assert {"setup.py", "params.yaml", "dvc.yaml", "snapshot.version", "stages/train.py"} <= names
+    assert "reference/crystals.parquet" in names

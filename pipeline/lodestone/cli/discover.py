@@ -41,6 +41,9 @@ def add_to(commands: Any) -> None:
     parser = commands.add_parser("discover", help=f"run the campaign of {PARAMS_FILE} to its report")
     parser.add_argument("targets", nargs="*", metavar="STAGE", help="only these stages and what they need")
     parser.add_argument("--force", action="store_true", help="run stages even if nothing changed")
+    parser.add_argument(
+        "--pull", action="store_true", help="take stages that another machine has finished from the DVC remote"
+    )
     add_params(parser)
     parser.set_defaults(run=_run)
 
@@ -57,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     ensure_version_file(snapshot)
     _clear_away(root)
     before = _unpublished(root)
-    code, ran = _repro([*arguments.targets, *(["--force"] if arguments.force else [])])
+    code, ran = _repro([*arguments.targets, *(f"--{name}" for name in ("force", "pull") if getattr(arguments, name))])
     if code:
         print(
             "\nThe campaign stopped; what is finished is kept. Heed the message above, then run again to go on.",

@@ -39,9 +39,9 @@ def retrain(params: Params, folder: Path, *, wait: bool = False, request: bool =
     """
     with alone(folder, wait=wait):
         commit = start_of(folder)
-        restore(folder)
+        pull = ["--pull"] if restore(folder) else []
         refreshed = refresh(params.snapshot, folder)
-        code = stream([*LODESTONE, "discover"], folder)
+        code = stream([*LODESTONE, "discover", *pull], folder)
         if code:
             _keep_what_there_is(folder)
             return code

@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 _LONGEST = 300  # characters of what DVC said
 
 
-def restore(folder: Path) -> None:
+def restore(folder: Path) -> bool:
     """Get the results that `dvc.lock` names, and DVC's cache of earlier runs, as far as the storage has them.
 
     Each file is checked against its hash; one that does not fit is as if it were missing, and is computed again.
+
+    Returns:
+        Whether there is a storage.
 
     Raises:
         LodestoneError: If DVC is not set up, or the storage cannot be reached.
@@ -38,6 +41,7 @@ def restore(folder: Path) -> None:
             print("No DVC remote is set up: earlier results are those of this machine only.")
         else:
             repo.pull(run_cache=True, force=True, allow_missing=True)
+        return repo is not None
 
 
 def keep(folder: Path) -> None:
