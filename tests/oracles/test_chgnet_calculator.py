@@ -6,7 +6,7 @@ from chgnet.model import CHGNet
 from chgnet.model.dynamics import CHGNetCalculator
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.oracles.chgnet_calculator import OneDerivativeCalculator
+from lodestone.oracles.calculators.chgnet import OneDerivativeCalculator
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Converting a tensor")]  # of the package
 

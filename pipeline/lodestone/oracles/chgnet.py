@@ -42,7 +42,7 @@ class CHGNetOracle(Oracle):
 
     settings: CHGNetSettings
     packages = ("ase", "chgnet", "numpy", "pymatgen", "torch")
-    modules = ("ase.filters", "ase.optimize", "lodestone.oracles.chgnet_calculator")
+    modules = ("ase.filters", "ase.optimize", "lodestone.oracles.calculators.chgnet")
     caveat = (
         "Energies are predictions of CHGNet 0.3.0, a machine-learned interatomic potential, not DFT calculations and "
         "not measurements; they already include the MP2020 corrections."
@@ -148,7 +148,7 @@ def _calculator(device: str) -> Any:
     import torch
     from chgnet.model import CHGNet
 
-    from lodestone.oracles.chgnet_calculator import OneDerivativeCalculator
+    from lodestone.oracles.calculators.chgnet import OneDerivativeCalculator
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(device):
