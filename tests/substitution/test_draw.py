@@ -105,3 +105,28 @@ def test_urgent_systems_come_first_and_change_no_draw():
 def test_systems_that_no_substitution_reaches_change_nothing():
     impossible = next(z for z in ALL.tolist() if not substitution_probabilities()[z].any())
     assert draw(urgent=[np.array([impossible, 2])]) == draw()
+
+
+def test_partial_substitutions_may_replace_what_stays_too():
+    drawn, table = draw([np.array([NA, CL])], least=0.001, partial=True), substitution_probabilities()
+    assert len({one.replacement for one in drawn}) == len(drawn)
+    assert all(one.probability == pytest.approx(np.prod([table[n, o] for o, n in one.replacement])) for one in drawn)
+    olds = {tuple(old for old, _ in one.replacement) for one in drawn}
+    assert olds == {(NA,), (CL,), (NA, CL), (CL, NA), (NA, NA), (CL, CL)}
+    assert all(len({new for _, new in one.replacement}) == len(one.replacement) for one in drawn)
+    split = {one.replacement for one in drawn if [old for old, _ in one.replacement] == [NA, NA]}
+    assert {(other, one) for one, other in split} == split
+
+
+def test_a_partial_substitution_leads_into_a_system_with_the_element_it_leaves():
+    inside = [np.array(sorted([NA, K, CL])), np.array(sorted([MG, OX, K]))]
+    drawn = draw(SALTS[:2], least=0.001, partial=True, urgent=inside)
+    new = [set(SALTS[one.parent].tolist()) - {old for old, _ in one.replacement[1:]} for one in drawn]
+    systems = [frozenset(kept | {z for _, z in one.replacement}) for kept, one in zip(new, drawn, strict=True)]
+    urgent = [any(system <= set(one.tolist()) for one in inside) for system in systems]
+    assert urgent == sorted(urgent, reverse=True)
+    assert 0 < sum(urgent) < len(urgent)
+    usual = draw(SALTS[:2], least=0.001, partial=True)
+    assert sorted(usual, key=lambda one: (one.parent, one.replacement)) == sorted(
+        drawn, key=lambda one: (one.parent, one.replacement)
+    )

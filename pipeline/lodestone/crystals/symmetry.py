@@ -44,7 +44,7 @@ def symmetry_of(crystal: Crystal, symprec: float = SYMPREC) -> Symmetry:
         crystal: Any cell of the crystal, primitive or not.
         symprec: Tolerance in Å; lowered tenfold, twice, where moyopy fails; then P1 is assumed.
     """
-    data = _dataset(crystal, symprec)
+    data = dataset_of(crystal, symprec)
     if data is not None:
         return _symmetry(data, crystal)
     sizes = zip(*np.unique(crystal.atomic_numbers, return_counts=True), strict=True)
@@ -61,7 +61,7 @@ def orbits_of(crystal: Crystal, symprec: float = ORBIT_SYMPREC) -> np.ndarray:
     Returns:
         Shape ``(n,)``, starting at 0; atoms of one orbit are equivalent.
     """
-    data = _dataset(crystal, symprec)
+    data = dataset_of(crystal, symprec)
     return np.arange(len(crystal)) if data is None else np.unique(data.orbits, return_inverse=True)[1]
 
 
@@ -76,7 +76,8 @@ def orbits_by_element(decorated: str) -> dict[int, str]:
     return {ATOMIC_NUMBERS[symbol]: f"{head[len(symbol) :]}={orbits}" for symbol, head, orbits in split}
 
 
-def _dataset(crystal: Crystal, symprec: float) -> Any:
+def dataset_of(crystal: Crystal, symprec: float) -> Any:
+    """What moyopy says of a crystal, at the tolerance or, where it fails, at a finer one; ``None`` if it always fails."""
     import moyopy
 
     # It warns about every cell whose symmetry is higher than its lattice's.

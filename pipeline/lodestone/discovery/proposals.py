@@ -84,12 +84,14 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         seed: Root seed.
     """
     elements = frozenset(state.references["element"])
+    charges = _checked_rule(params.charge_balance, elements, filters)
     known = Known(
         crystals=state.crystals,
         elements=elements,
         max_sites=params.max_sites,
         max_elements=params.max_elements,
         incomplete=state.incomplete_systems(),
+        charge_rule=charges,
     )
     rules = Rules(
         known=frozenset(state.crystals["decorated_prototype"]),
@@ -98,7 +100,7 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         filters=filters,
         max_sites=params.max_sites,
         max_elements=params.max_elements,
-        charge_rule=_checked_rule(params.charge_balance, elements, filters),
+        charge_rule=charges,
     )
     generators: dict[str, Generator] = {
         section.name: GENERATORS.make(section.name, section) for section in params.generators

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -41,7 +41,8 @@ class Substitution:
 
     Attributes:
         parent: Index of the crystal.
-        replacement: Pairs of atomic numbers, old and new.
+        replacement: Pairs of atomic numbers, old and new. Where it is partial, the first one leaves some atoms of its
+            old element, and a second one of the same element takes these.
         probability: Product of the conditional probabilities of the replacements.
     """
 
@@ -58,6 +59,7 @@ def draw_substitutions(
     least: float = LEAST_PROBABILITY,
     at_first: int = 10_000,
     urgent: Sequence[np.ndarray] = (),
+    partial: bool = False,
 ) -> Iterator[Substitution]:
     """All substitutions of one or two elements, in an order drawn with their probabilities as weights.
 
@@ -71,12 +73,13 @@ def draw_substitutions(
         at_first: Length of the first head that is kept.
         urgent: Chemical systems, atomic numbers each; substitutions that lead to one of them, or to a part of one, come
             first.
+        partial: Whether the first replacement of each takes only some atoms of its element.
     """
     systems = _membership(urgent)
     noise, read, length = rng.bit_generator.state, 0, at_first
     while True:
         rng.bit_generator.state = noise
-        head = _head(parents, allowed, rng, least=least, length=length, systems=systems)
+        head = _head(parents, allowed, rng, least=least, length=length, systems=systems, partial=partial)
         for idea in head[read:]:
             pairs = zip(idea["old"].tolist(), idea["new"].tolist(), strict=True)
             replacement = tuple((old, new) for old, new in pairs if old)
@@ -94,14 +97,15 @@ def _head(
     least: float,
     length: int,
     systems: np.ndarray,
+    partial: bool,
 ) -> np.ndarray:
     """The first ideas of the order."""
     kept, waiting, n_waiting, number = np.empty(0, _IDEA), [], 0, 0
     for parent, present in enumerate(parents):
-        ideas = _of_parent(present, allowed, least)
+        ideas = _of_parent(present, allowed, least, partial)
         ideas["parent"], ideas["number"] = parent, number + np.arange(len(ideas))
         ideas["key"] = -(np.log(ideas["probability"]) + rng.gumbel(size=len(ideas)))
-        ideas["later"] = ~_leads_into(systems, present, ideas)
+        ideas["later"] = ~_leads_into(systems, present, ideas, partial)
         number += len(ideas)
         waiting.append(ideas)
         n_waiting += len(ideas)
@@ -124,21 +128,23 @@ def _membership(systems: Sequence[np.ndarray]) -> np.ndarray:
     return member
 
 
-def _leads_into(systems: np.ndarray, present: np.ndarray, ideas: np.ndarray) -> np.ndarray:
+def _leads_into(systems: np.ndarray, present: np.ndarray, ideas: np.ndarray, partial: bool) -> np.ndarray:
     """Which ideas lead into one of the systems or a part of it: they replace every element that is foreign there."""
     inside = np.zeros(len(ideas), dtype=bool)
+    gone = ideas["old"][:, 1:] if partial else ideas["old"]
     foreign = (~systems[:, present]).sum(axis=1)
     near = foreign <= MOST_REPLACED
     for member, count in zip(systems[near], foreign[near], strict=True):
-        inside |= member[ideas["new"]].all(axis=1) & ((~member[ideas["old"]]).sum(axis=1) == count)
+        inside |= member[ideas["new"]].all(axis=1) & ((~member[gone]).sum(axis=1) == count)
     return inside
 
 
-def _of_parent(present: np.ndarray, allowed: np.ndarray, least: float) -> np.ndarray:
+def _of_parent(present: np.ndarray, allowed: np.ndarray, least: float, partial: bool) -> np.ndarray:
     """All ideas of one crystal: single replacements, then pairs of them."""
     new = np.setdiff1d(allowed, present)
     singles = {int(old): _single(int(old), new, least) for old in present}
-    pairs = [_pairs(singles[int(a)], singles[int(b)], least) for a, b in combinations(present, 2)]
+    ways = product(present, repeat=2) if partial else combinations(present, 2)
+    pairs = [_pairs(singles[int(a)], singles[int(b)], least) for a, b in ways]
     return np.concatenate([np.empty(0, _IDEA), *singles.values(), *pairs])
 
 

@@ -11,7 +11,9 @@ import numpy as np
 import polars as pl
 
 from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.symmetry import symmetry_of
+from lodestone.substitution.charges import ChargeRule
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Known:
         max_sites: Maximum number of sites in the cell.
         max_elements: Maximum number of elements in a candidate.
         incomplete: Chemical systems, as ``Cl-Na``, whose hull lacks phases; propose in them and their subsystems first.
+        charge_rule: Rule by which compounds with anions must be neutral; ``None`` if they need not be.
     """
 
     crystals: pl.DataFrame
@@ -61,6 +64,11 @@ class Known:
     max_sites: int
     max_elements: int
     incomplete: frozenset[str] = frozenset()
+    charge_rule: ChargeRule | None = None
+
+    def incomplete_numbers(self) -> list[np.ndarray]:
+        """The systems of :attr:`incomplete` as atomic numbers, in the order of their names."""
+        return [np.array([ATOMIC_NUMBERS[x] for x in name.split("-")]) for name in sorted(self.incomplete)]
 
 
 class Generator(Protocol):

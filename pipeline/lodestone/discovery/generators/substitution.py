@@ -49,14 +49,14 @@ class SubstitutionGenerator:
 
         See :class:`Generator`.
         """
-        parents = self._parents(known)
+        parents = parents_among(known, self.settings.max_parent_energy_above_hull, known.max_elements)
         names, labels = known.crystals["material_id"].to_list(), known.crystals["decorated_prototype"].to_list()
         crystals = decode(known.crystals)
         volumes = AtomicVolumes.fit(crystals)
         elements = [np.unique(crystals[row].atomic_numbers) for row in parents]
         allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in known.elements))
         least = self.settings.min_substitution_probability
-        urgent = [np.array([ATOMIC_NUMBERS[x] for x in name.split("-")]) for name in sorted(known.incomplete)]
+        urgent = known.incomplete_numbers()
         drawn = draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit, urgent=urgent)
         for substitution in drawn:
             row = parents[substitution.parent]
@@ -64,15 +64,21 @@ class SubstitutionGenerator:
             label = relabel(labels[row], substitution.replacement)
             yield Proposal(child, label, substitution.probability, _provenance(names[row], substitution))
 
-    def _parents(self, known: Known) -> list[int]:
-        """Rows of the crystals near the hull and within the limits."""
-        highest = self.settings.max_parent_energy_above_hull
-        chosen = known.crystals.with_row_index("row").filter(
-            (pl.col("energy_above_hull") <= highest)
-            & (pl.col("nsites") <= known.max_sites)
-            & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, known.max_elements - 1)
-        )
-        return chosen["row"].to_list()
+
+def parents_among(known: Known, highest: float, most_elements: int) -> list[int]:
+    """Rows of the compounds near the hull and within the limits.
+
+    Args:
+        known: What a generator starts from.
+        highest: Largest energy above hull of a parent, eV/atom.
+        most_elements: Maximum number of its elements.
+    """
+    chosen = known.crystals.with_row_index("row").filter(
+        (pl.col("energy_above_hull") <= highest)
+        & (pl.col("nsites") <= known.max_sites)
+        & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, most_elements - 1)
+    )
+    return chosen["row"].to_list()
 
 
 def relabel(decorated_prototype: str, replacement: Replacement) -> str:
