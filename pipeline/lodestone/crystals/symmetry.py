@@ -77,7 +77,7 @@ def orbits_by_element(decorated: str) -> dict[int, str]:
 
 
 def dataset_of(crystal: Crystal, symprec: float) -> Any:
-    """What moyopy says of a crystal, at the tolerance or, where it fails, at a finer one; ``None`` if it always fails."""
+    """What moyopy says of a crystal, at the tolerance or, where it fails, at a finer one; ``None`` if all fail."""
     import moyopy
 
     # It warns about every cell whose symmetry is higher than its lattice's.
