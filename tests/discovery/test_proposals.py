@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from lodestone.config.discovery import ElementPolicy
+from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Filters
 from lodestone.crystals.crystal import Crystal
 from lodestone.discovery.generators.base import Proposal
@@ -46,7 +48,7 @@ def test_each_reason_is_counted_apart():
     ]
     rules = Rules(**RULES | {"known": {known.label}, "tried": {tried.label}})
     kept = collect({"toy": iter(proposals)}, rules, 10)
-    assert kept.dropped == {"known": 2, "tried": 1, "repeated": 1, "outside": 3, "unbalanced": 1}
+    assert kept.dropped == {"known": 2, "tried": 1, "repeated": 1, "outside": 3, "excluded": 0, "unbalanced": 1}
     assert [proposal.label for _, proposal in kept.items] == [salt(CS, CL).label, salt(NA, BR).label]
 
 
@@ -59,6 +61,30 @@ def test_the_filters_of_the_snapshot_bind_every_generator(filters):
     kept = collect({"toy": iter(proposals)}, Rules(**RULES | {"filters": Filters(**filters)}), 10)
     assert [proposal.label for _, proposal in kept.items] == [salt(NA, BR).label]
     assert kept.dropped["outside"] == 2
+
+
+def test_excluded_elements_bind_every_generator():
+    kept = collect({"toy": iter([salt(NA, BR), salt(K, CL), salt(MG, CL)])}, Rules(**RULES | {"excluded": {"Cl"}}), 10)
+    assert [proposal.label for _, proposal in kept.items] == [salt(NA, BR).label]
+    assert kept.dropped == {"known": 0, "tried": 0, "repeated": 0, "outside": 0, "excluded": 2, "unbalanced": 0}
+
+
+@pytest.mark.parametrize("name", ["substitution", "partial_substitution"])
+def test_a_round_proposes_only_elements_that_the_policy_lets_it_use(start, params, name):
+    """Known crystals of other elements are parents all the same, where these elements are replaced."""
+    sections = (GENERATORS.settings(name, {"name": name}),)
+    policy = ElementPolicy(excluded=("Cl", "Ti"), toxic=False)
+    changes = {"generators": sections, "max_proposals": 60}
+    free = params.discovery.model_copy(update=changes)
+    kept, as_before = (
+        propose("round_0", start, section, Filters(), params.seed)
+        for section in (free.model_copy(update={"elements": policy}), free)
+    )
+    assert len(kept.items) == len(as_before.items) == 60
+    assert all({"Cl", "Ti"}.isdisjoint(proposal.crystal.species) for _, proposal in kept.items)
+    assert any(not {"Cl", "Ti"}.isdisjoint(proposal.crystal.species) for _, proposal in as_before.items)
+    assert kept.dropped["excluded"] > 0 == as_before.dropped["excluded"]
+    assert kept.dropped["outside"] == 0
 
 
 def test_charge_balance_can_be_left_to_the_oracle():

@@ -84,7 +84,7 @@ def test_candidates_are_new_and_no_two_alike(proposals, known):
     assert len(set(labels)) == len(labels)
     assert not set(labels) & set(known["decorated_prototype"])
     assert proposals.dropped["known"] > proposals.dropped["repeated"] > 0
-    assert set(proposals.dropped) == {"known", "tried", "repeated", "outside", "unbalanced"}
+    assert set(proposals.dropped) == {"known", "tried", "repeated", "outside", "excluded", "unbalanced"}
 
 
 def test_ideas_are_counted_by_the_reason_they_are_dropped(known, substitute):

@@ -289,7 +289,8 @@ def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
     done = verified.filter(pl.col("status") == "ok")
     error = (done["formation_energy_per_atom_pred"] - done["formation_energy_per_atom"]).abs().mean()
     return {
-        "n_proposed": 2000, "n_known": 120, "n_tried": 10, "n_repeated": 20, "n_outside": 5, "n_unbalanced": 700,
+        "n_proposed": 2000, "n_known": 120, "n_tried": 10, "n_repeated": 20, "n_outside": 5,
+        "n_excluded": 40, "n_unbalanced": 700,
         "n_screened": 90, "n_verified": verified.height, "n_ok": done.height,
         "n_stable_start": 60, "n_stable_end": 60 + total, "n_discovered": int(verified["is_stable"].sum()),
         "n_discovered_total": total, "rejected": {},

@@ -8,13 +8,33 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
 
 from lodestone.config.registry import ACQUISITIONS, GENERATORS
-from lodestone.config.sections import Count, Positive, Section
+from lodestone.config.sections import Count, Element, Positive, Section
 
 
 class GeneratorParams(Section):
     """Who proposes; each generator adds settings of its own."""
 
     name: str = Field(description="a generator of the registry, e.g. substitution")
+
+
+class ElementPolicy(Section):
+    """Elements that candidates may have; known crystals of others stay on the hull. By default, all may be used."""
+
+    allowed: tuple[Element, ...] | None = Field(None, min_length=1, description="only these; null: all")
+    excluded: tuple[Element, ...] = Field((), description="none of these")
+    radioactive: bool = Field(True, description="whether elements without a stable isotope may be used")
+    toxic: bool = Field(True, description="whether As, Be, Cd, Hg, Pb and Tl may be used")
+    min_abundance: float = Field(
+        0.0,
+        ge=0,
+        description="least share in the Earth's crust, mg/kg: 0.01 leaves out gold, bismuth, most platinum metals",
+    )
+    max_supply_concentration: float | None = Field(
+        None,
+        ge=0,
+        description="largest Herfindahl-Hirschman index of production by country; 10,000 is one country, more than "
+        "2,500 highly concentrated; elements without an index may be used",
+    )
 
 
 def _by_the_generator(content: Any) -> Any:
@@ -41,6 +61,7 @@ class DiscoveryParams(Section):
     max_proposals: Count = Field(description="candidates screened per round, drawn with the named seed")
     max_sites: Count = Field(description="largest cell proposed")
     max_elements: int = Field(ge=2, description="most elements in a candidate")
+    elements: ElementPolicy = ElementPolicy()
     charge_balance: Annotated[Literal["strict", "common", "off"], BeforeValidator(_named)] = Field(
         "common",
         description="candidates with anions must be neutral by the oxidation states that crystals are reported with: "

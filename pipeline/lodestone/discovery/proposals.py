@@ -12,12 +12,13 @@ from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Filters
 from lodestone.crystals.chemistry import is_allowed
 from lodestone.crystals.soundness import why_unsound
+from lodestone.discovery.element_policy import excluded_elements
 from lodestone.discovery.generators.base import Generator, Known, Proposal
 from lodestone.discovery.state import RoundState
 from lodestone.runtime.seeds import child_generator
 from lodestone.substitution.charges import COMMON, ChargeRule, charge_rule, check_states, is_neutral
 
-DROPPED = ("known", "tried", "repeated", "outside", "unbalanced")
+DROPPED = ("known", "tried", "repeated", "outside", "excluded", "unbalanced")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Rules:
         max_sites: Maximum number of sites in the cell.
         max_elements: Maximum number of elements; pure elements are never proposed.
         charge_rule: Rule by which compounds with anions must be neutral; ``None`` if they need not be.
+        excluded: Elements that the policy of the campaign keeps out.
     """
 
     known: Set[str]
@@ -41,6 +43,7 @@ class Rules:
     max_sites: int
     max_elements: int
     charge_rule: ChargeRule | None = COMMON
+    excluded: Set[str] = frozenset()
 
     def objection(self, proposal: Proposal, seen: Set[str]) -> str | None:
         """The first word of :data:`DROPPED` that applies to a proposal, given the labels proposed before."""
@@ -49,6 +52,8 @@ class Rules:
                 return word
         if not self._is_inside(proposal):
             return "outside"
+        if not self.excluded.isdisjoint(proposal.crystal.species):
+            return "excluded"
         if self.charge_rule and not is_neutral(proposal.crystal.atomic_numbers, self.charge_rule):
             return "unbalanced"
         return None
@@ -84,10 +89,11 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         seed: Root seed.
     """
     elements = frozenset(state.references["element"])
-    charges = _checked_rule(params.charge_balance, elements, filters)
+    excluded = excluded_elements(elements, params.elements)
+    charges = _checked_rule(params.charge_balance, elements - excluded, filters)
     known = Known(
         crystals=state.crystals,
-        elements=elements,
+        elements=elements - excluded,
         max_sites=params.max_sites,
         max_elements=params.max_elements,
         incomplete=state.incomplete_systems(),
@@ -101,6 +107,7 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         max_sites=params.max_sites,
         max_elements=params.max_elements,
         charge_rule=charges,
+        excluded=excluded,
     )
     generators: dict[str, Generator] = {
         section.name: GENERATORS.make(section.name, section) for section in params.generators

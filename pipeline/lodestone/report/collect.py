@@ -23,6 +23,7 @@ COUNTS = (
     "n_tried",
     "n_repeated",
     "n_outside",
+    "n_excluded",
     "n_unbalanced",
     "n_screened",
     "n_verified",

@@ -26,6 +26,7 @@ STEPS = (
     ("drawn", "Ideas of the generators"),
     ("new", "New: not known, tried or drawn before"),
     ("inside", "In the chemistry of the snapshot, not too large"),
+    ("permitted", "Of elements that the campaign may use"),
     ("proposed", "Charge balanced, or without anions (rule: {charge_balance})"),
     ("screened", "Kept by the screening"),
     ("verified", "Given to the oracle"),
@@ -195,12 +196,14 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
 
 def _funnel(data: RoundData) -> dict[str, int]:
     counts = data.counts
-    inside = counts["n_proposed"] + counts["n_unbalanced"]
+    permitted = counts["n_proposed"] + counts["n_unbalanced"]
+    inside = permitted + counts["n_excluded"]
     new = inside + counts["n_outside"]
     return {
         "drawn": new + counts["n_known"] + counts["n_tried"] + counts["n_repeated"],
         "new": new,
         "inside": inside,
+        "permitted": permitted,
         "proposed": counts["n_proposed"],
         "screened": counts["n_screened"],
         "verified": counts["n_verified"],

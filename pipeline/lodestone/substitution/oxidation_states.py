@@ -51,12 +51,26 @@ def electronegativities() -> Mapping[str, float]:
     Raises:
         LodestoneError: If smact is not installed as it should be.
     """
-    lines = (line.split() for line in _text(_ELEMENTS).splitlines() if not line.startswith("#"))
-    return {words[0]: float(words[_ELECTRONEGATIVITY]) for words in lines if words and _has_one(words)}
+    column = _ELECTRONEGATIVITY
+    return {symbol: float(words[column]) for symbol, words in element_table() if words[column] != "None"}
 
 
-def _has_one(words: list[str]) -> bool:
-    return words[_ELECTRONEGATIVITY] != "None"
+def element_table() -> list[tuple[str, list[str]]]:
+    """Symbol and columns of each element in smact's table of elements.
+
+    Raises:
+        LodestoneError: If smact is not installed as it should be.
+    """
+    return [(words[0], words) for words in map(str.split, smact_lines(_ELEMENTS))]
+
+
+def smact_lines(name: str) -> list[str]:
+    """Lines of a table of smact; empty ones and comments are left out.
+
+    Raises:
+        LodestoneError: If smact is not installed as it should be.
+    """
+    return [line for line in _text(name).splitlines() if line.strip() and not line.startswith("#")]
 
 
 def _text(name: str) -> str:
