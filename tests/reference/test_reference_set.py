@@ -38,8 +38,8 @@ def elements_of(table):
 
 
 def test_size(table):
-    assert len(table) >= 2500
-    assert len(elements_of(table)) >= 40
+    assert len(table) >= 12_000
+    assert len(elements_of(table)) >= 60
     assert table["aflow_prototype"].n_unique() >= 60
     assert table["prototype"].n_unique() >= 60
     assert FILE.stat().st_size <= 4_000_000
