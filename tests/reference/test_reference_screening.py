@@ -109,7 +109,7 @@ def test_the_lowest_come_first_and_limits_hold(shipped):
         (ROCK_SALT, "Na-Ti", 0.04), (CSCL, "Na-Ti", 0.02), (FLUORITE, "Na-Ti", -0.1), (ROCK_SALT, "K-Ti", 0.0)
     )
     order = [(FLUORITE, "Na-Ti"), (ROCK_SALT, "K-Ti"), (CSCL, "Na-Ti"), (ROCK_SALT, "Na-Ti")]
-    wide = {"margin": 0.1, "per_formula": 2, "per_system": 8}
+    wide = {"margin": 0.1, "per_formula": 2, "per_system": 8, "turns": (5, 4, 1)}
     assert chosen(table, known, **wide) == order
     assert chosen(table, known, **wide | {"batch": 2}) == order[:2]
     assert chosen(table, known, **wide | {"per_formula": 1}) == order[:3]
