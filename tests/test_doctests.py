@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lodestone.config import registry
+
 PACKAGE = Path(__file__).parents[1] / "pipeline" / "lodestone"
 BASES = {"config.registry", "oracles.base", "discovery.generators.base", "snapshot.source", "models.base"}
 EXAMPLES = {
@@ -13,6 +15,13 @@ EXAMPLES = {
     for path in PACKAGE.rglob("*.py")
     if ">>> " in path.read_text()
 }
+
+
+@pytest.fixture(autouse=True)
+def _registries_forget_what_examples_register(monkeypatch):
+    for found in vars(registry).values():
+        if isinstance(found, registry.Registry):
+            monkeypatch.setattr(found, "_entries", dict(found._entries))
 
 
 @pytest.mark.parametrize("module", sorted(EXAMPLES | BASES))
