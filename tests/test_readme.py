@@ -111,4 +111,4 @@ def test_what_the_readme_says_of_the_reference_set_is_true():
     empty = sum(pair not in systems for pair in pairs)
     assert f"{len(table):,} crystals of the reference set" in text
     assert f"and {len(elements)} elements" in text
-    assert f"{empty} of the {len(pairs)} pairs of elements" in text
+    assert f"{empty} of the {len(pairs):,} pairs of elements" in text
