@@ -81,7 +81,7 @@ def test_a_signal_ends_the_server_without_a_traceback(folder, number):
         server.send_signal(number)
         _, err = server.communicate()
     assert "Traceback" not in err
-    assert server.returncode in (0, -number)
+    assert server.returncode in (0, -number, 128 + number)  # the last if the server had not taken over yet
 
 
 def _free_port() -> int:

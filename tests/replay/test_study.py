@@ -54,7 +54,7 @@ def test_every_policy_has_figures_with_intervals_and_hit_rates_by_round(call):
     assert list(found["policies"]) == sorted(POLICIES)
     assert len(list((out / "networks").iterdir())) == 2  # both seeds start from one ensemble of each view
     n_stable, n_pool = found["n_stable"], found["n_pool"]
-    assert found["prevalence"] == n_stable / n_pool == pytest.approx(0.3, abs=0.03)
+    assert found["prevalence"] == n_stable / n_pool == pytest.approx(0.3, abs=0.05)  # of a small pool
     for policy in found["policies"].values():
         for name in ("acceleration", "share_of_ceiling", "area", "area_within_budget"):
             assert policy[name]["low"] <= policy[name]["mean"] <= policy[name]["high"]
