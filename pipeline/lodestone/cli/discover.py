@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +17,7 @@ from lodestone.cli.campaigns import add_params, enter_campaign
 from lodestone.config.load import PARAMS_FILE, load_params
 from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.disk import check_writable
+from lodestone.runtime.environment import command_variables
 from lodestone.runtime.kernels import pinned_kernels
 from lodestone.runtime.processes import (
     DAMAGED_LOCK_FILE,
@@ -122,8 +122,7 @@ def _repro(options: list[str]) -> tuple[int, bool]:
 
 
 def _run_dvc(options: list[str], variables: dict[str, str]) -> tuple[int, bool]:
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-    own = {"PATH": path, "PYTHONUNBUFFERED": "1", "DVC_NO_ANALYTICS": "1", RUN_VARIABLE: str(os.getpid())}
+    own = command_variables() | {"PYTHONUNBUFFERED": "1", RUN_VARIABLE: str(os.getpid())}
     own |= pinned_kernels() | variables
     # DVC runs stages in this shell. bash replaces itself with the stage; dash, Debian's /bin/sh, stays between the two,
     # and the stage would not notice when DVC ends.

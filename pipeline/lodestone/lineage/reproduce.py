@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.environment import command_variables
 from lodestone.runtime.kernels import pinned_kernels
 from lodestone.tracking.lock import LOCK_FILE, Stages, stages_of
 
@@ -116,8 +116,7 @@ def _pull(folder: Path) -> None:
 def _dvc(folder: Path, *arguments: str) -> int:
     """Run DVC with the code of the worktree in this environment; its messages go to stderr."""
     kept = {name: value for name, value in os.environ.items() if name not in _OF_THE_FIRST}
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-    own = {"PATH": path, "PYTHONPATH": str(folder.absolute() / "pipeline"), "DVC_NO_ANALYTICS": "1"}
+    own = command_variables() | {"PYTHONPATH": str(folder.absolute() / "pipeline")}
     own |= pinned_kernels()  # as `lodestone discover` does
     command = [sys.executable, "-m", "dvc", *arguments]
     return subprocess.run(command, cwd=folder, env=kept | own, stdout=_STDERR, check=False).returncode

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lodestone.retraining.commands import read, read_or_none
+from lodestone.retraining.commands import read, read_or_none, text_at
 from lodestone.snapshot.version import VERSION_FILE
 from lodestone.tracking.lock import LOCK_FILE
 
@@ -37,7 +37,7 @@ def start_of(folder: Path) -> str:
 
 def has_changed(commit: str, folder: Path) -> bool:
     """Whether a file that a request would hold differs from that of a commit."""
-    return any(_at(commit, path, folder) != _text(folder / path) for path in FILES)
+    return any(text_at(commit, path, folder) != _text(folder / path) for path in FILES)
 
 
 def branch_name(folder: Path) -> str:
@@ -100,10 +100,6 @@ def _commit(parent: str, message: str, folder: Path) -> str:
         read(["git", "add", "--force", "--", *there], folder, remedy=_REPOSITORY, variables=index)
         tree = read(["git", "write-tree"], folder, remedy=_REPOSITORY, variables=index)
     return read(["git", "commit-tree", tree, "-p", parent, "-m", message], folder, remedy=_REPOSITORY, variables=who)
-
-
-def _at(commit: str, path: Path, folder: Path) -> str | None:
-    return read_or_none(["git", "show", f"{commit}:./{path}"], folder)
 
 
 def _text(path: Path) -> str | None:

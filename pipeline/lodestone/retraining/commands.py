@@ -6,16 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lodestone.errors import LodestoneError
+from lodestone.runtime.environment import command_variables
 from lodestone.runtime.processes import die_with_parent
 from lodestone.runtime.redaction import public_address
 
 _LONGEST = 300  # characters of what a command said
-DVC = (sys.executable, "-m", "dvc")
 LODESTONE = (sys.executable, "-m", "lodestone")
 
 
@@ -42,15 +41,18 @@ def read_or_none(command: Sequence[str], folder: Path) -> str | None:
     return None if done.returncode else done.stdout
 
 
+def text_at(commit: str, path: Path, folder: Path) -> str | None:
+    """A file of a folder as a commit has it, or ``None`` if it has none."""
+    return read_or_none(["git", "show", f"{commit}:./{path}"], folder)
+
+
 def stream(command: Sequence[str], folder: Path) -> int:
     """Exit code of a command whose output everybody sees; it ends with this process."""
-    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
-    own = {"PATH": path, "DVC_NO_ANALYTICS": "1"}
     sys.stdout.flush()
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **own},
+        env=os.environ | command_variables(),
         check=False,
         preexec_fn=lambda: die_with_parent(signal.SIGTERM),
     ).returncode

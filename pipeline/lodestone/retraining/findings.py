@@ -16,7 +16,7 @@ from lodestone.errors import LodestoneError
 from lodestone.release.gate import BOUNDS_FILE, Verdict, figures, judge, read_bounds
 from lodestone.report.drift_page import render
 from lodestone.report.drift_text import drift_summary
-from lodestone.retraining.commands import read_or_none
+from lodestone.retraining.commands import text_at
 from lodestone.retraining.storage import outputs_of
 from lodestone.schemas import Snapshot
 from lodestone.snapshot.version import Refreshed
@@ -79,7 +79,7 @@ def findings(commit: str, refreshed: Refreshed, params: Params, folder: Path) ->
     with tempfile.TemporaryDirectory() as temporary:
         old = Path(temporary)
         outputs_of(commit, (Layout().snapshot, SUMMARY, ROUNDS), folder, old)
-        (old / LOCK_FILE).write_text(read_or_none(["git", "show", f"{commit}:./{LOCK_FILE}"], folder) or "stages: {}")
+        (old / LOCK_FILE).write_text(text_at(commit, Path(LOCK_FILE), folder) or "stages: {}")
         stages = (stages_of(old / LOCK_FILE), stages_of(folder / LOCK_FILE))
         decision, deferred = _judged(params, folder)
         return Findings(
