@@ -31,6 +31,7 @@ class FakeOracle(Oracle):
         journal: Gets one line per crystal asked about, before anything happens.
         faults: What happens to the crystal whose first atomic number this is, and the first how many times.
         together: Whether one process shall label all.
+        several: Crystals of one call of a worker process.
     """
 
     settings: FakeSettings
@@ -43,12 +44,18 @@ class FakeOracle(Oracle):
         *,
         faults: Mapping[int, tuple[str, int]] | None = None,
         together: bool = False,
+        several: int = 1,
         **settings: object,
     ) -> None:
         super().__init__(FakeSettings.model_validate(settings))
         self.journal = journal
         self.faults = faults or {}
         self.together = together
+        self.several = several
+
+    @property
+    def at_once(self) -> int:
+        return self.several
 
     @property
     def one_process(self) -> bool:

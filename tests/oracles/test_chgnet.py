@@ -10,9 +10,10 @@ from lodestone.config.load import load_params
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import label_one
-from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings, remembered
+from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
 from lodestone.oracles.external import ExternalOracle, ExternalParams
 from lodestone.oracles.registry import as_is, make_oracle
+from lodestone.oracles.relaxation import remembered
 from lodestone.oracles.store import label_key
 from lodestone.runtime.parallel import process_all
 
@@ -92,10 +93,10 @@ def test_parameters_reach_the_oracle():
     assert oracle.versions.keys() == {"ase", "chgnet", "numpy", "pymatgen", "torch"}
 
 
-@pytest.mark.parametrize(("named", "alone"), [("", False), ("auto", False), ("cpu", False), ("cuda", True)])
-def test_one_process_on_a_device_that_is_named(monkeypatch, named, alone):
+@pytest.mark.parametrize(("named", "several"), [("", False), ("auto", False), ("cpu", False), ("cuda", True)])
+def test_several_at_once_on_a_device_that_is_named(monkeypatch, named, several):
     monkeypatch.setenv("LODESTONE_DEVICE", named)
-    assert chgnet().one_process is alone
+    assert (chgnet().at_once > 1) is several
 
 
 def test_a_device_that_there_is_not(monkeypatch):
@@ -152,7 +153,7 @@ def test_forces_are_computed_once_for_each_state_and_are_nobody_elses():
 
 
 def test_remembered_forces_change_no_bit_of_a_label(salt, monkeypatch):
-    monkeypatch.setattr("lodestone.oracles.chgnet.remembered", lambda get_forces, _: get_forces)
+    monkeypatch.setattr("lodestone.oracles.relaxation.remembered", lambda get_forces, _: get_forces)
     plain = label_one(chgnet(), shaken_salt())
     assert (plain.energy_per_atom, plain.n_steps) == (salt.energy_per_atom, salt.n_steps)
     assert plain.crystal.digest() == salt.crystal.digest()

@@ -11,6 +11,8 @@ from lodestone.oracles.pool import label_all
 from lodestone.oracles.store import LabelStore
 from lodestone.runtime.parallel import Outcome
 
+CALLS = [{}, {"together": True}, {"several": 2}]
+
 
 @pytest.fixture
 def oracle(tmp_path):
@@ -88,21 +90,21 @@ def test_other_settings_are_asked_anew(tmp_path, store, monkeypatch):
         ("arithmetic", "failed: ArithmeticError: no energy"),
     ],
 )
-@pytest.mark.parametrize("together", [False, True])
-def test_an_unforeseen_fault_is_a_verdict_with_its_reason(tmp_path, store, monkeypatch, fault, status, together):
+@pytest.mark.parametrize("calls", CALLS)
+def test_an_unforeseen_fault_is_a_verdict_with_its_reason(tmp_path, store, monkeypatch, fault, status, calls):
     """It stops nobody, and as it would come again at each run, it is stored."""
     monkeypatch.setenv("LODESTONE_WORKERS", "1")
-    oracle = FakeOracle(tmp_path / "journal", faults={2: (fault, ALWAYS)}, together=together)
+    oracle = FakeOracle(tmp_path / "journal", faults={2: (fault, ALWAYS)}, **calls)
     assert statuses(oracle, store, 1, 2, 3) == ["ok", status, "ok"]
     n_asked = len(oracle.asked())
     assert statuses(oracle, store, 1, 2, 3) == ["ok", status, "ok"]
     assert len(oracle.asked()) == n_asked
 
 
-@pytest.mark.parametrize("together", [False, True])
-def test_memory_that_was_short_once_is_enough_alone(tmp_path, store, monkeypatch, together):
+@pytest.mark.parametrize("calls", CALLS)
+def test_memory_that_was_short_once_is_enough_alone(tmp_path, store, monkeypatch, calls):
     monkeypatch.setenv("LODESTONE_WORKERS", "1")
-    oracle = FakeOracle(tmp_path / "journal", faults={2: ("memory", 1)}, together=together)
+    oracle = FakeOracle(tmp_path / "journal", faults={2: ("memory", 1)}, **calls)
     assert statuses(oracle, store, 1, 2, 3) == ["ok"] * 3
     assert len(store) == 3
     assert oracle.asked().count(2) == 2
@@ -165,6 +167,23 @@ def test_an_oracle_may_label_all_in_one_process(tmp_path, store, monkeypatch):
     assert statuses(oracle, store, 3, 1, 2) == ["ok"] * 3
     assert [line.split()[2] for line in oracle.lines()] == ["3"] * 3  # crystals in the call
     assert len(store) == 3
+
+
+def test_an_oracle_may_label_several_in_each_call_of_a_process(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", "2")
+    oracle = FakeOracle(tmp_path / "journal", several=2)
+    assert statuses(oracle, store, 3, 1, 2, 5, 4) == ["ok"] * 5
+    assert sorted(line.split()[2] for line in oracle.lines()) == ["1", "2", "2", "2", "2"]  # crystals in the call
+    assert len({line.split()[1] for line in oracle.lines()}) == 2
+    assert len(store) == 5
+
+
+def test_a_killed_worker_costs_its_neighbors_another_try(tmp_path, store, monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    oracle = FakeOracle(tmp_path / "journal", faults={2: ("die", 1)}, several=3)
+    assert statuses(oracle, store, 1, 2, 3, 4, 5) == ["ok"] * 5
+    assert len(store) == 5
+    assert [oracle.asked().count(number) for number in (1, 2, 3, 4, 5)] == [2, 2, 1, 1, 1]
 
 
 class Careless(FakeOracle):

@@ -10,6 +10,7 @@ from typing import Any
 from lodestone.cli.arguments import energy, hours, positive, share
 from lodestone.tables.layout import REFERENCE_FILE
 
+_PIECE = 100  # relaxations after which the files are written
 _ENDS = {
     "closed": "its hull is closed",
     "exhausted": "nothing is left to try",
@@ -71,11 +72,13 @@ def _close(arguments: argparse.Namespace) -> None:
     from lodestone.oracles.store import LabelStore, default_path
     from lodestone.reference.build import ORACLE
     from lodestone.reference.closing import Ends, close
+    from lodestone.runtime.parallel import n_workers
 
     with LabelStore(arguments.store or default_path()) as store:
         label = partial(label_all, ORACLE, store=store, title="relaxing with CHGNet")
         ends = Ends(until=arguments.until, limit=arguments.limit, hours=arguments.hours)
-        ledger, why = close(arguments.out, ORACLE, label, _planner(arguments), ends=ends)
+        piece = max(_PIECE, ORACLE.at_once * n_workers())  # less would leave cores without work
+        ledger, why = close(arguments.out, ORACLE, label, _planner(arguments), ends=ends, piece=piece)
     print(f"{arguments.out}: {len(ledger.table)} crystals of {len(ledger.elements)} elements; {_ENDS[why]}")
 
 

@@ -76,8 +76,9 @@ class Oracle(ABC):
         packages: Distributions that determine its numbers; another version gives another label.
         modules: Modules it imports when it first labels; imported once for all worker processes.
         caveat: Sentences that the report prints about its labels.
-        one_process: Whether it labels all crystals in one call in the stage's own process, as suits a GPU or a cluster.
-            Otherwise each core labels one crystal at a time in a single-threaded process.
+        at_once: Crystals of one call, if each core makes calls of its own.
+        one_process: Whether it labels all crystals in one call in the stage's own process, as suits a cluster.
+            Otherwise each core labels ``at_once`` crystals at a time in a single-threaded process.
 
     Examples:
         >>> import numpy as np
@@ -107,7 +108,7 @@ class Oracle(ABC):
         """Label crystals.
 
         Args:
-            crystals: Any number; just one unless ``one_process``.
+            crystals: Any number; ``at_once`` at most, unless ``one_process``.
 
         Yields:
             Index of a crystal and its label, in any order, as soon as it is known. Missing ones count as failed.
@@ -140,6 +141,11 @@ class Oracle(ABC):
     def included_corrections(self) -> str | None:
         """Correction scheme that its energies follow, for the rules of `label.difference`; ``None``: not known."""
         return self.correction_scheme
+
+    @property
+    def at_once(self) -> int:
+        """Crystals of one call on each core; see the class."""
+        return 1
 
     @property
     def one_process(self) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -16,10 +16,12 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles import sanity
 from lodestone.oracles.base import Label, Oracle
+from lodestone.oracles.relaxation import relax_all
 
 if TYPE_CHECKING:
-    import numpy as np
-    from ase import Atoms
+    from lodestone.oracles.calculators.chgnet import OneDerivative
+
+WIDTH = 64  # crystals that a process relaxes at once on a GPU
 
 
 class CHGNetSettings(OracleParams):
@@ -37,7 +39,8 @@ class CHGNetOracle(Oracle):
     """Relaxes cell and positions with CHGNet, BFGS and the Frechet cell filter of ASE.
 
     Runs on the CPU, one crystal per core, unless ``LODESTONE_DEVICE`` names another device (``auto`` does not), so that
-    labels do not depend on whether a machine has a GPU.
+    labels do not depend on whether a machine has a GPU. There each core prepares many crystals, which are relaxed in
+    lockstep.
     """
 
     settings: CHGNetSettings
@@ -54,18 +57,21 @@ class CHGNetOracle(Oracle):
         return "MP2020"
 
     @property
-    def one_process(self) -> bool:
-        """On a GPU, which worker processes would compete for."""
-        return _device() != "cpu"
+    def at_once(self) -> int:
+        """Crystals of a call: on a GPU several times as many as are relaxed in lockstep."""
+        return 1 if _device() == "cpu" else 4 * WIDTH
 
     def static(self) -> StaticCHGNetOracle:
         """CHGNet's energies of crystals as they are."""
         return StaticCHGNetOracle(self.settings)
 
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
-        """Relax one crystal after the other; see :class:`lodestone.oracles.base.Oracle`."""
-        for index, crystal in enumerate(crystals):
-            yield index, _relax(crystal, self.settings)
+        """Relax crystals, on a GPU many at once; see :class:`lodestone.oracles.base.Oracle`."""
+        limits = self.settings.model_dump(include={"max_volume_change", "min_distance_ratio", "min_energy_per_atom"})
+        evaluate, fault = _network(_device()).evaluate, partial(sanity.fault, **limits)
+        width = 1 if _device() == "cpu" else WIDTH
+        fmax, max_steps = self.settings.fmax, self.settings.max_steps
+        yield from relax_all(crystals, evaluate, fault, fmax=fmax, max_steps=max_steps, width=width)
 
 
 class StaticCHGNetOracle(CHGNetOracle):
@@ -88,52 +94,10 @@ class StaticCHGNetOracle(CHGNetOracle):
             atoms = crystal.to_ase()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                energy = float(_calculator(_device()).get_potential_energy(atoms) / len(atoms))
+                [results] = _network(_device()).evaluate([atoms], derivatives=False)
+            energy = results["energy"] / len(atoms)
             reason = sanity.fault(crystal, crystal, energy, **limits)
             yield index, Label("ok", energy, crystal) if reason is None else Label(reason)
-
-
-def _relax(crystal: Crystal, settings: CHGNetSettings) -> Label:
-    from ase.filters import FrechetCellFilter
-    from ase.optimize import BFGS
-
-    atoms = crystal.to_ase()
-    atoms.calc = _calculator(_device())
-    limits = settings.model_dump(include={"max_volume_change", "min_distance_ratio", "min_energy_per_atom"})
-    converged = False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        cell = FrechetCellFilter(atoms)
-        cell.get_forces = remembered(cell.get_forces, atoms)  # type: ignore[method-assign]
-        optimizer = BFGS(cell, logfile=None)  # type: ignore[arg-type]  # a filter acts as Atoms
-        for done in optimizer.irun(fmax=settings.fmax, steps=settings.max_steps):
-            energy = float(atoms.get_potential_energy() / len(atoms))
-            current = Crystal.from_ase(atoms)
-            reason = sanity.fault(crystal, current, energy, **limits)
-            if reason is not None:
-                return Label(reason, n_steps=optimizer.nsteps)
-            converged = bool(done)
-    if not converged:
-        return Label("not_converged", n_steps=optimizer.nsteps)
-    return Label("ok", energy, current, optimizer.nsteps)
-
-
-def remembered(get_forces: Callable[..., np.ndarray], atoms: Atoms) -> Callable[..., np.ndarray]:
-    """The forces of the current atoms and cell, computed once.
-
-    The optimizer asks for them three times a step, and the filter takes logarithms of the cell each time: a tenth of a
-    relaxation of a small cell. The numbers are the same to the last bit.
-    """
-    known: dict[bytes, np.ndarray] = {}
-
-    def forces(**options: Any) -> np.ndarray:
-        state = atoms.positions.tobytes() + atoms.cell.array.tobytes()
-        if state not in known:
-            known.clear()
-            known[state] = get_forces(**options)
-        return known[state].copy()
-
-    return forces
 
 
 def _device() -> str:
@@ -143,12 +107,12 @@ def _device() -> str:
 
 
 @lru_cache(maxsize=1)
-def _calculator(device: str) -> Any:
+def _network(device: str) -> OneDerivative:
     """The model, loaded once per process, on one thread so that labels do not depend on the number of cores."""
     import torch
     from chgnet.model import CHGNet
 
-    from lodestone.oracles.calculators.chgnet import OneDerivativeCalculator
+    from lodestone.oracles.calculators.chgnet import OneDerivative
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(device):
@@ -159,4 +123,4 @@ def _calculator(device: str) -> Any:
     if device == "cpu":
         torch.set_num_threads(1)
     model = CHGNet.load(model_name="0.3.0", use_device=device, verbose=False)
-    return OneDerivativeCalculator(model, device)
+    return OneDerivative(model, device)

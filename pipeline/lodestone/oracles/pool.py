@@ -12,6 +12,7 @@ from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import TimeIsUp, label_one, labels_of, reason
 from lodestone.oracles.base import WORKER_DIED, Label, Oracle
 from lodestone.oracles.store import LabelStore, label_keys
+from lodestone.runtime.chunks import chunks
 from lodestone.runtime.parallel import WorkerDiedError, process_all, process_each
 from lodestone.runtime.progress import track
 
@@ -58,16 +59,25 @@ def _fresh(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[st
 
 
 def _on_all_cores(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tuple[str, Label]]:
-    """One crystal at a time on each core. A worker that dies leaves one crystal without a label."""
+    """A few crystals at a time on each core. A worker that dies leaves them without a label."""
     deaths = 0
-    for outcome in process_each(partial(label_one, oracle), crystals, _modules(oracle)):
+    tasks = {keys[0]: {key: crystals[key] for key in keys} for keys in chunks(crystals, oracle.at_once)}
+    for outcome in process_each(partial(_on_one_core, oracle), tasks, _modules(oracle)):
         if isinstance(outcome.error, WorkerDiedError):
             deaths += 1
             if deaths == _HOPELESS:
                 raise outcome.error
             continue
         deaths = 0
-        yield outcome.key, outcome.result()
+        yield from outcome.result()
+
+
+def _on_one_core(oracle: Oracle, crystals: Mapping[str, Crystal]) -> list[tuple[str, Label]]:
+    return (
+        [(key, label_one(oracle, x)) for key, x in crystals.items()]
+        if len(crystals) == 1
+        else [*_in_one_call(oracle, crystals)]
+    )
 
 
 def _alone(oracle: Oracle, crystal: Crystal) -> Label:

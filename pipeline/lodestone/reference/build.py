@@ -117,7 +117,8 @@ def write_reference(reference: Reference, path: Path) -> None:
         "rejected": reference.rejected,
         "versions": {**ORACLE.versions, "moyopy": version("moyopy")},
     }
-    write_table(reference.table, path, sort_by="material_id", metadata={"lodestone": json.dumps(facts, sort_keys=True)})
+    metadata = {"lodestone": json.dumps(facts, sort_keys=True)}
+    write_table(reference.table, path, sort_by="material_id", metadata=metadata, small=True)
 
 
 def labelled_rows(decorations: list[Decoration], scales: list[float], labels: list[Label], oracle: str) -> pl.DataFrame:
@@ -125,7 +126,7 @@ def labelled_rows(decorations: list[Decoration], scales: list[float], labels: li
     good = [(item, scale, label) for item, scale, label in zip(decorations, scales, labels, strict=True) if label.ok]
     described = describe([label.crystal.rounded(DECIMALS) for _, _, label in good if label.crystal is not None])
     table = described.with_columns(
-        pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good], dtype=pl.Float64),
+        pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good], dtype=pl.Float64).round(DECIMALS),
         pl.Series("aflow_prototype", [label for (label, _), _, _ in good], dtype=pl.String),
         pl.Series("decoration", ["-".join(elements) for (_, elements), _, _ in good], dtype=pl.String),
         pl.Series("start_scale", [scale for _, scale, _ in good], dtype=pl.Float64),
@@ -161,7 +162,7 @@ def with_formation_energy(table: pl.DataFrame) -> pl.DataFrame:
     """The table with formation energies relative to the lowest crystal of each element in it."""
     fractions = atomic_fractions(table["atomic_numbers"].to_list())
     energies = formation_energies(fractions, table["energy_per_atom"].to_numpy(), elemental_references(table))
-    return table.with_columns(pl.Series("formation_energy_per_atom", energies))
+    return table.with_columns(pl.Series("formation_energy_per_atom", energies).round(DECIMALS))
 
 
 def drop_implausible(table: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:

@@ -66,7 +66,7 @@ def write_ledger(ledger: Ledger, path: Path, oracle: Oracle) -> None:
 
 
 def _write(table: pl.DataFrame, path: Path, facts: dict[str, Any], sort_by: str | None = None) -> None:
-    write_table(table, path, sort_by=sort_by, metadata={"lodestone": json.dumps(facts, sort_keys=True)})
+    write_table(table, path, sort_by=sort_by, metadata={"lodestone": json.dumps(facts, sort_keys=True)}, small=True)
 
 
 def _identity(oracle: Oracle) -> dict[str, Any]:

@@ -6,11 +6,9 @@ The composition view judges all formulas, which is cheap; all views judge every 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
-from itertools import islice
 from operator import itemgetter
-from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -27,11 +25,11 @@ from lodestone.reference.enumeration import Formula, formula_of
 from lodestone.reference.prototypes import all_prototypes
 from lodestone.reference.quotas import Quotas, most_of_element
 from lodestone.reference.start import StartVolumes
+from lodestone.runtime.chunks import chunks
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.progress import track
 from lodestone.stability.hull import ConvexHull
 
-T = TypeVar("T")
 Decorations = Callable[[], Iterable[Decoration]]
 _COMPOSITION = "composition"
 _CHUNK = 2_000  # crystals predicted at once
@@ -82,7 +80,7 @@ def screen(
     chosen = _lowest_formulas(counts, ensemble, hull, most)
     kept = (item for item in decorations() if formula_of(prototypes[item[0]], item[1]) in chosen)
     judge = _Judge(StartVolumes.fit(known), ensemble, hull)
-    tasks = {f"{number:09d}": chunk for number, chunk in enumerate(_chunks(kept, _CHUNK))}
+    tasks = {f"{number:09d}": chunk for number, chunk in enumerate(chunks(kept, _CHUNK))}
     done = process_all(judge, tasks, preload=("lodestone.reference.screening",))
     bar = track(done, total=len(tasks), title=f"screening, {_CHUNK:,} decorations each")
     tables = [table for _, table in sorted(bar, key=itemgetter(0))]
@@ -100,7 +98,7 @@ def _lowest(
     formulas: list[Formula], counts: Counter[Formula], ensemble: Ensemble, hull: ConvexHull, most: int
 ) -> list[Formula]:
     """The lowest of some formulas that together have so many decorations."""
-    distances = np.concatenate([_by_composition(chunk, ensemble, hull) for chunk in _chunks(formulas, _CHUNK)])
+    distances = np.concatenate([_by_composition(chunk, ensemble, hull) for chunk in chunks(formulas, _CHUNK)])
     quotas, lowest, n_elements = Quotas(), [], len({symbol for formula in formulas for symbol, _ in formula})
     for formula in (formulas[row] for row in np.argsort(distances, kind="stable")):
         share = most_of_element(most, len(formula), n_elements, _CROWDING)
@@ -161,9 +159,3 @@ def start_crystal(item: Decoration, volumes: StartVolumes) -> Crystal:
 
 def _text(formula: Formula) -> str:
     return "".join(f"{symbol}{amount}" for symbol, amount in formula)
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

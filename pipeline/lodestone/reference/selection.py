@@ -17,6 +17,7 @@ from lodestone.reference.prototypes import all_prototypes
 from lodestone.reference.quotas import Quotas, most_of_element
 
 _PREDICTED = "energy_above_hull_pred"
+_DIGITS = 4  # of the factor on a volume
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _turn(limits: Limits) -> pl.Expr:
 def scale_of(item: Decoration, volume: float) -> float:
     """Factor on the guessed volume that gives a volume, so that a row of the file says where it started."""
     label, elements = item
-    return volume / estimated_volume(all_prototypes()[label].decorate(elements), elements)
+    return round(volume / estimated_volume(all_prototypes()[label].decorate(elements), elements), _DIGITS)
 
 
 def _identity(crystal: Crystal) -> tuple[str, str]:

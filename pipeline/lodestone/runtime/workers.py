@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 # Results then do not depend on the number of cores, and processes do not compete for cores (measured with CHGNet on two
 # cores: ten times slower if they do). Must be set before the server loads its libraries.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_NVIDIA = Path("/dev/nvidiactl")  # there if a driver is
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,16 @@ class Worker:
 
 
 def _context(preload: Sequence[str]) -> Any:
-    if sys.platform == "darwin":
+    if sys.platform == "darwin" or _may_use_cuda():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([name for name in preload if name != "__main__"])
     return context
+
+
+def _may_use_cuda() -> bool:
+    """Whether a worker may use CUDA: a process cannot that is forked from one where a library has asked for it."""
+    return _NVIDIA.exists() and os.environ.get("LODESTONE_DEVICE") != "cpu"
 
 
 def _serve(function: Callable[[Any], Any], connection: Connection, environment: Mapping[str, str]) -> None:

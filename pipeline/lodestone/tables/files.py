@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ def write_table(
     schema: type[DataFrameModel] | None = None,
     sort_by: str | list[str] | None = None,
     metadata: Mapping[str, str] | None = None,
+    *,
+    small: bool = False,
 ) -> None:
     """Validate, sort and write a parquet table; equal tables give equal bytes.
 
@@ -74,13 +77,15 @@ def write_table(
         schema: Contract that the table must satisfy.
         sort_by: Columns that fix the order of the rows.
         metadata: Text to store in the footer of the file.
+        small: Take a hundred times as long to write a file of crystals that is a third smaller.
     """
     if sort_by is not None:
         table = table.sort(sort_by, maintain_order=True)
     if schema is not None:
         table = validated(table, schema, path)
-    footer = dict(metadata) if metadata else None
-    write_atomically(path, lambda target: table.write_parquet(target, compression="zstd", metadata=footer))
+    level, page = (19, 8_000_000) if small else (None, None)
+    write = partial(table.write_parquet, compression="zstd", compression_level=level, data_page_size=page)
+    write_atomically(path, lambda target: write(target, metadata=dict(metadata) if metadata else None))
 
 
 def read_table(path: str | Path, schema: type[DataFrameModel] | None = None) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""CHGNet as a calculator of ASE that takes one derivative of the energy, not two.
+"""CHGNet as a calculator that takes one derivative of the energy, not two, of many crystals at once.
 
 `CHGNetCalculator` of the package, made for training too, walks back through the network once for the forces and once
 for the stress, and keeps what third derivatives would need; it also computes magnetic moments. Energies are the same to
@@ -7,6 +7,9 @@ the last bit, forces and stresses up to rounding; a relaxation takes three fifth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,11 +19,62 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 if TYPE_CHECKING:
     from ase import Atoms
+    from chgnet.graph import CrystalGraph
     from chgnet.model import CHGNet
 
 
+class OneDerivative:
+    """Energies (eV), forces (eV/Å) and stresses (eV/Å3) by CHGNet.
+
+    Args:
+        model: The network; its weights are frozen.
+        device: Where it runs.
+    """
+
+    def __init__(self, model: CHGNet, device: str) -> None:
+        model.eval().requires_grad_(requires_grad=False)
+        self._device, self._converter = device, model.graph_converter
+        # These stay on the CPU: a GPU would wait for dozens of small calls for each crystal.
+        parts = (model.bond_basis_expansion, model.angle_basis_expansion, model.composition_model)
+        self._bonds, self._angles, self._elements = (deepcopy(part).cpu() for part in parts)
+        self._model = model.to(device)
+
+    def evaluate(self, many: Sequence[Atoms], *, derivatives: bool = True) -> list[dict[str, Any]]:
+        """What ASE calls the results of each crystal, computed together.
+
+        Args:
+            many: Crystals; several at once are faster on a GPU, and no faster on a core.
+            derivatives: Whether forces and stresses are asked for.
+        """
+        sizes, graphs = [len(atoms) for atoms in many], [self._graph(atoms) for atoms in many]
+        batch = BatchedGraph.from_graphs(graphs, self._bonds, self._angles, compute_stress=True)
+        per_atom = self._model._compute(self._moved(batch))["e"].cpu()
+        energies = (per_atom.detach() + self._elements(graphs)).numpy()
+        results = [_energy(float(energy * n)) for energy, n in zip(energies, sizes, strict=True)]
+        if derivatives:
+            gradients = torch.autograd.grad(
+                (per_atom * torch.tensor(sizes)).sum(), [*batch.atom_positions, *batch.strains]
+            )
+            for row, (position, strain) in enumerate(zip(gradients[: len(many)], gradients[len(many) :], strict=True)):
+                results[row] |= {"forces": -position.numpy(), "stress": (strain / batch.volumes[row]).numpy()}
+        return results
+
+    def _graph(self, atoms: Atoms) -> CrystalGraph:
+        return self._converter(AseAtomsAdaptor.get_structure(atoms))
+
+    def _moved(self, batch: BatchedGraph) -> BatchedGraph:
+        """A batch on the device, what is derived for stays where it is."""
+        stay = ("atom_positions", "strains", "volumes")
+        moved = {x.name: getattr(batch, x.name).to(self._device) for x in fields(batch) if x.name not in stay}
+        return replace(batch, **moved)
+
+
+def _energy(energy: float) -> dict[str, Any]:
+    return {"energy": energy, "free_energy": energy}
+
+
 class OneDerivativeCalculator(Calculator):
-    """Energy (eV), forces (eV/Å) and stress (eV/Å3) of CHGNet.
+    """The same as a calculator of ASE.
 
     Args:
         model: The network; its weights are frozen.
@@ -31,7 +85,7 @@ class OneDerivativeCalculator(Calculator):
 
     def __init__(self, model: CHGNet, device: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._model, self._device = model.to(device).eval().requires_grad_(requires_grad=False), device
+        self._network = OneDerivative(model, device)
 
     def calculate(
         self, atoms: Atoms | None = None, properties: Any = ("forces",), system_changes: Any = tuple(all_changes)
@@ -39,17 +93,4 @@ class OneDerivativeCalculator(Calculator):
         """What ASE calls: the energy alone if nothing else is asked for, else all properties."""
         super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         current: Any = self.atoms  # a copy
-        graph = self._model.graph_converter(AseAtomsAdaptor.get_structure(current)).to(self._device)
-        batch = BatchedGraph.from_graphs(
-            [graph],
-            bond_basis_expansion=self._model.bond_basis_expansion,
-            angle_basis_expansion=self._model.angle_basis_expansion,
-            compute_stress=True,
-        )
-        n, per_atom = len(current), self._model._compute(batch)["e"]
-        energy = float((per_atom.detach() + self._model.composition_model([graph])).cpu().numpy()[0] * n)
-        self.results = {"energy": energy, "free_energy": energy}
-        if not set(properties) <= {"energy", "free_energy"}:
-            gradient, strain = torch.autograd.grad(per_atom.sum() * n, [*batch.atom_positions, *batch.strains])
-            stress = strain / batch.volumes[0].detach()
-            self.results |= {"forces": -gradient.cpu().numpy(), "stress": stress.cpu().numpy()}
+        [self.results] = self._network.evaluate([current], derivatives=not set(properties) <= {"energy", "free_energy"})
