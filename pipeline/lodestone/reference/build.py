@@ -30,6 +30,7 @@ from lodestone.tables.files import write_table
 REFERENCE_SEED = 2023
 PER_PROTOTYPE = {2: 17, 3: 28, 4: 16}
 FORMATION_ENERGY_RANGE = (-5.0, 2.0)
+LARGEST_VOLUME = 150.0  # Å3/atom, as validate.volume_per_atom
 CM3_PER_MOL = 1.66053907  # Å3 per atom
 SECOND_SCALE = 2.0
 DECIMALS = 5  # as the Materials Project publishes; what an optimizer leaves beyond is noise, and half of the file
@@ -123,7 +124,8 @@ def write_reference(reference: Reference, path: Path) -> None:
 
 def labelled_rows(decorations: list[Decoration], scales: list[float], labels: list[Label], oracle: str) -> pl.DataFrame:
     """Rows of the decorations whose label is ok, as in the file but for the formation energy."""
-    good = [(item, scale, label) for item, scale, label in zip(decorations, scales, labels, strict=True) if label.ok]
+    rows = zip(decorations, scales, labels, strict=True)
+    good = [(item, scale, label) for item, scale, label in rows if reason_of(label) == "ok"]
     described = describe([label.crystal.rounded(DECIMALS) for _, _, label in good if label.crystal is not None])
     table = described.with_columns(
         pl.Series("energy_per_atom", [label.energy_per_atom for _, _, label in good], dtype=pl.Float64).round(DECIMALS),
@@ -137,14 +139,21 @@ def labelled_rows(decorations: list[Decoration], scales: list[float], labels: li
 
 
 def reason_of(label: Label) -> str:
-    """Why a label is missing, without details."""
+    """Why there is no row of a label, without details; ``"ok"`` if there is one."""
+    if label.crystal is not None and not _is_compact(label.crystal):
+        return "implausible_volume"
     return label.status.split(":")[0]
+
+
+def _is_compact(crystal: Crystal) -> bool:
+    return crystal.volume / len(crystal) <= LARGEST_VOLUME
 
 
 def _assemble(decorations: list[Decoration], scales: list[float], labels: list[Label]) -> Reference:
     rows = labelled_rows(decorations, scales, labels, ORACLE.name)
     kept, late = drop_implausible(with_formation_energy(rows))
-    reasons = Counter(reason_of(label) for label in labels if not label.ok) + late
+    reasons = Counter(map(reason_of, labels)) + late
+    del reasons["ok"]
     return Reference(kept, dict(sorted(reasons.items())), len(decorations))
 
 
