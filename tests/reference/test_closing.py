@@ -1,6 +1,7 @@
 """The closing loop in a world of four elements: it closes, goes on after a kill, and always does the same."""
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import polars as pl
@@ -32,8 +33,8 @@ VOLUME = 15.0  # Å3/atom
 class Clairvoyant(Planner):
     """A planner whose networks are never wrong."""
 
-    def screen(self, ledger):
-        prototypes, items = all_prototypes(), list(self._untried(ledger))
+    def screen(self, ledger, decorations):
+        prototypes, items = all_prototypes(), list(decorations(ledger))
         crystals = [prototypes[label].decorate(elements) for label, elements in items]
         crystals = [crystal.scaled_to(VOLUME * len(crystal)) for crystal in crystals]
         fractions = atomic_fractions([crystal.atomic_numbers for crystal in crystals])
@@ -102,6 +103,18 @@ def test_the_loop_closes(path):
     again, why = run_anew(path)
     assert why == "closed"
     assert again.table.equals(ledger.table)
+
+
+def test_pairs_are_tried_in_the_common_stoichiometries_before_what_networks_put_lowest(path):
+    planner = replace(PLANNER, pairs=True)
+    with LabelStore(path.with_name("labels.sqlite")) as store:
+        label = partial(label_all, ORACLE, store=store, title="relaxing")
+        ledger, why = close(path, ORACLE, label, planner, ends=Ends(until=0.3))
+    kinds = [one["kind"] for one in ledger.passes]
+    assert why == "closed"
+    assert kinds[:3] == ["elements", "pairs", "stoichiometries"]
+    assert kinds.index(SCREENED) > 3
+    assert kinds[-1] == SCREENED
 
 
 def test_the_files_hold_what_is_known_and_what_was_refused(path):

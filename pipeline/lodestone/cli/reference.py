@@ -48,6 +48,7 @@ def _add_closing(group: Any) -> None:
     group.add_argument(
         "--until", type=share, metavar="S", default=0.02, help="closed if a pass finds less near the hull (%(default)s)"
     )
+    group.add_argument("--pairs", action="store_true", help="first every pair of elements in common stoichiometries")
     group.add_argument("--members", type=positive, metavar="N", default=2, help="networks of a view (%(default)s)")
     group.add_argument("--params", type=Path, default=Path("params.yaml"), help="its views are trained (%(default)s)")
 
@@ -90,4 +91,10 @@ def _planner(arguments: argparse.Namespace) -> Any:
     params = load_params(arguments.params)
     views = {view: params.view(view).model_copy(update={"members": arguments.members}) for view in params.views}
     limits = Limits(batch=arguments.batch, margin=arguments.margin)
-    return Planner(views=views, largest_cell=arguments.sites, screened=arguments.screen, limits=limits)
+    return Planner(
+        views=views,
+        largest_cell=arguments.sites,
+        screened=arguments.screen,
+        limits=limits,
+        pairs=arguments.pairs,
+    )

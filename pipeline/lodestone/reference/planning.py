@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
 
 import polars as pl
 
@@ -17,8 +18,11 @@ from lodestone.reference.networks import train_ensemble
 from lodestone.reference.prototypes import load_prototypes
 from lodestone.reference.screening import Screened, screen
 from lodestone.reference.selection import Limits, select
+from lodestone.reference.stoichiometries import COMMON, missing_pairs
 from lodestone.runtime.seeds import child_seed
 from lodestone.stability.hull import ConvexHull
+
+_PAIR_MARGIN = 0.25  # eV/atom above the hull: what networks say of a pair without such a compound errs by that much
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Planner:
         largest_cell: Prototypes with more sites are left out.
         screened: About how many decorations all views judge in a pass.
         limits: What a batch may hold.
+        pairs: Whether each pair of elements is tried in the common stoichiometries before what networks put lowest.
     """
 
     views: Mapping[str, ViewParams]
@@ -38,19 +43,25 @@ class Planner:
     largest_cell: int = LARGEST_CELL
     screened: int = 100_000
     limits: Limits = field(default_factory=Limits)
+    pairs: bool = False
 
     def __call__(self, ledger: Ledger) -> tuple[str, pl.DataFrame]:
         """The kind of the next pass, and its decorations with their starts."""
         for kind, decorations in (("elements", self._elements(ledger)), ("pairs", self._first_phases(ledger))):
             if decorations:
                 return kind, plan_of(decorations, [1.0] * len(decorations))
-        return SCREENED, select(self.screen(ledger).table, ledger.table, self.limits)
+        if self.pairs:
+            limits = replace(self.limits, margin=_PAIR_MARGIN, per_system=len(COMMON) * 2, crowding=inf)
+            plan = select(self.screen(ledger, self._missing_pairs).table, ledger.table, limits)
+            if len(plan):
+                return "stoichiometries", plan
+        return SCREENED, select(self.screen(ledger, self._untried).table, ledger.table, self.limits)
 
-    def screen(self, ledger: Ledger) -> Screened:
-        """Train networks on the set, and let them judge what was not tried."""
+    def screen(self, ledger: Ledger, decorations: Callable[[Ledger], Iterable[Decoration]]) -> Screened:
+        """Train networks on the set, and let them judge decorations."""
         seed = child_seed(ledger.seed, "close", len(ledger.passes))
         ensemble, hull = train_ensemble(ledger.table, self.views, seed), ConvexHull.of(ledger.table)
-        return screen(lambda: self._untried(ledger), ledger.table, ensemble, hull, self.screened)
+        return screen(lambda: decorations(ledger), ledger.table, ensemble, hull, self.screened)
 
     def _elements(self, ledger: Ledger) -> list[Decoration]:
         missing = sorted(set(self.elements) - set(ledger.elements))
@@ -61,6 +72,9 @@ class Planner:
         compounds = ledger.table.filter(pl.col("chemsys").str.contains("-", literal=True))["chemsys"]
         new = sorted(set(usable) - set(compounds.str.split("-").explode()))
         return list(first_phases(new, usable, ledger.keys, ledger.seed)) if new else []
+
+    def _missing_pairs(self, ledger: Ledger) -> Iterator[Decoration]:
+        return _without(missing_pairs(ledger.table, self._usable(ledger), self.largest_cell), ledger)
 
     def _untried(self, ledger: Ledger) -> Iterator[Decoration]:
         return _without(enumerate_decorations(self._usable(ledger), self.largest_cell), ledger)
