@@ -124,6 +124,7 @@ def candidates():
             "energy_above_hull_pred": distance,
             "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
             "incomplete_probability": norm.cdf((-0.03 - distance) / 0.02),
+            "lasting_probability": norm.cdf((-0.02 - distance) / 0.02) - norm.cdf((-0.03 - distance) / 0.02),
             "acquired_by": ["none"] * N,
         }
     )
@@ -137,6 +138,13 @@ def test_the_likeliest_hit_is_neither_above_the_hull_nor_too_deep_below_it(choos
     stable = choose(acquisition="stability_probability", max_per_chemsys=100, baseline=0)
     depths = [chosen(one, "model")["energy_above_hull_pred"].mean() for one in (result, stable)]
     assert depths[0] > depths[1]
+
+
+def test_a_hit_that_lasts_lies_deeper_than_missing_phases_may_lower_the_hull(choose, candidates):
+    result = choose(acquisition="lasting_probability", max_per_chemsys=100, baseline=0)
+    within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.05)
+    likeliest = within.sort("lasting_probability").tail(12)
+    assert set(chosen(result, "model")["material_id"]) == set(likeliest["material_id"])
 
 
 @pytest.fixture
