@@ -102,6 +102,15 @@ def test_incomplete_probability_is_that_of_lying_deeper_than_the_limit(table, pr
     assert limited.to_numpy() == pytest.approx(norm.cdf((-0.03 - distance) / 0.02), abs=3e-3)
 
 
+def test_lasting_probability_is_that_of_lying_between_the_margin_and_the_limit(predicted, proposals, hull):
+    prediction, distance = predicted
+    lasting = screen(proposals, prediction, hull, "round_7", max_depth=0.05, hull_margin=0.02)["lasting_probability"]
+    between = norm.cdf((-0.02 - distance) / 0.02) - norm.cdf((-0.05 - distance) / 0.02)
+    assert lasting.to_numpy() == pytest.approx(between, abs=6e-3)
+    wide = screen(proposals, prediction, hull, "round_7", max_depth=0.01, hull_margin=0.02)["lasting_probability"]
+    assert (wide >= 0).all()
+
+
 def test_what_is_predicted_is_told_with_its_error(table, predicted):
     prediction = predicted[0]
     for end, sign in (("lower", -1), ("upper", 1)):
