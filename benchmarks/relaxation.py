@@ -68,8 +68,8 @@ class TwoDerivatives:
     def __init__(self, calculator: CHGNetCalculator) -> None:
         self._calculator = calculator
 
-    def evaluate(self, many: list[Atoms]) -> list[dict[str, Any]]:
-        """Results of each of some crystals."""
+    def evaluate(self, many: list[Atoms], *, derivatives: bool = True) -> list[dict[str, Any]]:
+        """Results of each of some crystals, derivatives always among them."""
         results = []
         for atoms in many:
             self._calculator.calculate(atoms.copy())

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, SerializeAsAny, create_model, field_vali
 
 from lodestone.config.discovery import DiscoveryParams
 from lodestone.config.promotion import PromotionParams
-from lodestone.config.registry import AGGREGATIONS, ORACLES, SOURCES, VIEWS, Registry
+from lodestone.config.registry import AGGREGATIONS, ORACLES, SOURCES, VIEWS
 from lodestone.config.rounds import RoundParams, check_chain
 from lodestone.config.sections import (
     EnsembleParams,
@@ -58,7 +58,7 @@ class Params(Section):
     @classmethod
     def _by_the_oracle(cls, content: Any) -> Any:
         """By the model of the oracle that is named."""
-        return _by_the_choice(ORACLES, "name", content)
+        return ORACLES.choice("name", content)
 
     @field_validator("snapshot", mode="before")
     @classmethod
@@ -66,7 +66,7 @@ class Params(Section):
         """By the model of the source that is named. `dvc.yaml` has no default for the path that it watches."""
         if isinstance(content, Mapping) and "path" not in content:
             raise ValueError("path is missing: what DVC watches; reference/crystals.parquet where no file is read")
-        return _by_the_choice(SOURCES, "source", content)
+        return SOURCES.choice("source", content)
 
     @model_validator(mode="before")
     @classmethod
@@ -105,10 +105,3 @@ class Params(Section):
     def view(self, name: str) -> ViewParams:
         """Parameters of a view by name."""
         return self.__pydantic_extra__[name]
-
-
-def _by_the_choice(registry: Registry, key: str, content: Any) -> Any:
-    """Validate a section with the model of its choice; without one, pydantic reports what is missing."""
-    if isinstance(content, Mapping) and isinstance(content.get(key), str):
-        return registry.settings(content[key], content)
-    return content

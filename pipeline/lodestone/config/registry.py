@@ -110,6 +110,12 @@ class Registry:
         """Validate parameters with the model of one entry; errors name the keys."""
         return self[name].settings.model_validate(content)
 
+    def choice(self, key: str, content: Any) -> Any:
+        """Validate a section by the model of the choice that its key names; without one, it stays as it is."""
+        if isinstance(content, Mapping) and isinstance(content.get(key), str):
+            return self.settings(content[key], content)
+        return content
+
     def make(self, name: str, *arguments: Any) -> Any:
         """Create one, given its settings."""
         return self[name].make(*arguments)

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
-from typing import Any, ClassVar
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from lodestone.config.sections import OracleParams
 from lodestone.crystals.crystal import Crystal
@@ -97,8 +97,8 @@ class Oracle(ABC):
         {'name': 'soft-spheres', 'settings': {}, 'versions': {}, 'caveat': 'Energies are a joke.'}
     """
 
-    packages: ClassVar[tuple[str, ...]] = ()
-    modules: ClassVar[tuple[str, ...]] = ()
+    packages: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
 
     def __init__(self, settings: OracleParams) -> None:
         self.settings = settings
@@ -154,8 +154,12 @@ class Oracle(ABC):
 
     @cached_property
     def versions(self) -> Mapping[str, str]:
-        """Version of each of its packages. Builds for different processors (``2.13.0+cpu``) count as the same."""
-        return {package: version(package).split("+")[0] for package in sorted(self.packages)}
+        """Version of each of its packages. Builds for different processors (``2.13.0+cpu``) count as the same.
+
+        Raises:
+            LodestoneError: If one is not installed.
+        """
+        return {package: _installed(package, self.settings.name) for package in sorted(self.packages)}
 
     def label_settings(self) -> dict[str, Any]:
         """Settings that change a label; an oracle leaves out its settings that do not (a queue, a host)."""
@@ -168,6 +172,15 @@ class Oracle(ABC):
     def identity(self) -> dict[str, Any]:
         """Everything about the oracle that changes a label."""
         return {"name": self.name, "settings": self.label_settings(), "versions": dict(self.versions)}
+
+
+def _installed(package: str, oracle: str) -> str:
+    try:
+        return version(package).split("+")[0]
+    except PackageNotFoundError as error:
+        raise LodestoneError(
+            f"the oracle {oracle} needs the package {package}, which is not installed", f"pip install {package}"
+        ) from error
 
 
 Labeller = Callable[[Sequence[Crystal]], list[Label]]

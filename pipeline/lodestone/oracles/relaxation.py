@@ -11,13 +11,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import reason as reason_of
 from lodestone.oracles.base import Label
 
 if TYPE_CHECKING:
-    import numpy as np
     from ase import Atoms
 
 Results = dict[str, Any]  # of ASE's calculators: energy (eV), forces (eV/Å), stress (eV/Å3)
@@ -85,6 +86,8 @@ def _relaxation(start: Crystal, fault: Fault, fmax: float, max_steps: int) -> Re
             results = yield atoms
         except Exception as error:
             return Label(reason_of(error), n_steps=step)
+        if not all(np.isfinite(value).all() for value in results.values()):
+            return Label("not_finite", n_steps=step)
         atoms.calc = SinglePointCalculator(atoms, **results)
         energy, current = float(results["energy"] / len(atoms)), Crystal.from_ase(atoms)
         reason = fault(start, current, energy)

@@ -1,0 +1,101 @@
+"""Potentials: what gives energies, forces and stresses, from which all labels are made in one way."""
+
+from __future__ import annotations
+
+import warnings
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import Field
+
+from lodestone.config.sections import Count, OracleParams, Positive
+from lodestone.crystals.crystal import Crystal
+from lodestone.oracles import sanity
+from lodestone.oracles.base import Label, Oracle
+from lodestone.oracles.relaxation import Results, relax_all
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_OF_A_RELAXATION = frozenset({"fmax", "max_steps", "max_volume_change"})
+_LIMITS = {"max_volume_change", "min_distance_ratio", "min_energy_per_atom"}
+
+
+class RelaxationSettings(OracleParams):
+    """How a crystal is relaxed, and which results are refused."""
+
+    fmax: Positive = Field(description="largest residual force, eV/Å")
+    max_steps: Count = Field(description="steps after which a relaxation counts as failed")
+    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
+    min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
+    min_energy_per_atom: float = Field(description="lower energies are artifacts, eV/atom")
+
+
+class Potential(Oracle):
+    """An oracle that relaxes cell and positions by a potential, with BFGS and the Frechet cell filter of ASE.
+
+    Args:
+        settings: Instance of the settings model it was registered with.
+        relaxes: Whether crystals are relaxed; otherwise they are labelled as they are, under another name.
+    """
+
+    settings: RelaxationSettings
+    modules = ("ase.filters", "ase.optimize")
+
+    def __init__(self, settings: RelaxationSettings, *, relaxes: bool = True) -> None:
+        super().__init__(settings)
+        self.relaxes = relaxes
+
+    @abstractmethod
+    def evaluate(self, many: Sequence[Atoms], *, derivatives: bool = True) -> list[Results]:
+        """What ASE calls the results of each of several crystals: energies in eV, forces in eV/Å, stresses in eV/Å3.
+
+        Args:
+            many: Crystals, which stay as they are.
+            derivatives: Whether forces and stresses are asked for.
+        """
+
+    @property
+    def method(self) -> str:
+        """Name and version of the potential."""
+        return self.settings.name
+
+    @property
+    def name(self) -> str:
+        """That of the potential; marked where crystals are not relaxed, so that the two share no label."""
+        return self.method if self.relaxes else f"{self.method}-static"
+
+    @property
+    def width(self) -> int:
+        """Crystals that a process relaxes at once."""
+        return 1
+
+    def static(self) -> Self:
+        """Energies of crystals as they are: never below what they are relaxed to."""
+        return type(self)(self.settings, relaxes=False)
+
+    def label_settings(self) -> dict[str, Any]:
+        """All of them; without a relaxation, those that do not concern one."""
+        idle = frozenset() if self.relaxes else _OF_A_RELAXATION
+        return {name: value for name, value in super().label_settings().items() if name not in idle}
+
+    def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
+        """Relax crystals, or label them as they are; see :class:`lodestone.oracles.base.Oracle`."""
+        fault = partial(sanity.fault, **self.settings.model_dump(include=_LIMITS))
+        fmax, max_steps = self.settings.fmax, self.settings.max_steps
+        if self.relaxes:
+            yield from relax_all(crystals, self.evaluate, fault, fmax=fmax, max_steps=max_steps, width=self.width)
+            return
+        for index, crystal in enumerate(crystals):
+            energy = self._energy(crystal)
+            reason = fault(crystal, crystal, energy)
+            yield index, Label("ok", energy, crystal) if reason is None else Label(reason)
+
+    def _energy(self, crystal: Crystal) -> float:
+        """Of the crystal as it is, eV/atom."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            [results] = self.evaluate([crystal.to_ase()], derivatives=False)
+        return float(results["energy"] / len(crystal))
