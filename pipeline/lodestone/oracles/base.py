@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -159,7 +159,7 @@ class Oracle(ABC):
         Raises:
             LodestoneError: If one is not installed.
         """
-        return {package: _installed(package, self.settings.name) for package in sorted(self.packages)}
+        return installed_versions(self.packages, self.settings.name)
 
     def label_settings(self) -> dict[str, Any]:
         """Settings that change a label; an oracle leaves out its settings that do not (a queue, a host)."""
@@ -174,12 +174,17 @@ class Oracle(ABC):
         return {"name": self.name, "settings": self.label_settings(), "versions": dict(self.versions)}
 
 
-def _installed(package: str, oracle: str) -> str:
+def installed_versions(packages: Iterable[str], oracle: str) -> dict[str, str]:
+    """Version of each package that an oracle needs, without what tells builds apart.
+
+    Raises:
+        LodestoneError: If one is not installed.
+    """
     try:
-        return version(package).split("+")[0]
+        return {package: version(package).split("+")[0] for package in sorted(packages)}
     except PackageNotFoundError as error:
         raise LodestoneError(
-            f"the oracle {oracle} needs the package {package}, which is not installed", f"pip install {package}"
+            f"the oracle {oracle} needs the package {error.name}, which is not installed", f"pip install {error.name}"
         ) from error
 
 

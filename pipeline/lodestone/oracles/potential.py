@@ -14,7 +14,7 @@ from lodestone.config.sections import Count, OracleParams, Positive
 from lodestone.crystals.crystal import Crystal
 from lodestone.oracles import sanity
 from lodestone.oracles.base import Label, Oracle
-from lodestone.oracles.relaxation import Results, relax_all
+from lodestone.oracles.relaxation import Fault, Results, relax_all
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -42,7 +42,7 @@ class Potential(Oracle):
     """
 
     settings: RelaxationSettings
-    modules = ("ase.filters", "ase.optimize")
+    modules: tuple[str, ...] = ("ase.filters", "ase.optimize")
 
     def __init__(self, settings: RelaxationSettings, *, relaxes: bool = True) -> None:
         super().__init__(settings)
@@ -83,7 +83,7 @@ class Potential(Oracle):
 
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
         """Relax crystals, or label them as they are; see :class:`lodestone.oracles.base.Oracle`."""
-        fault = partial(sanity.fault, **self.settings.model_dump(include=_LIMITS))
+        fault: Fault = partial(sanity.fault, **self.settings.model_dump(include=_LIMITS))
         fmax, max_steps = self.settings.fmax, self.settings.max_steps
         if self.relaxes:
             yield from relax_all(crystals, self.evaluate, fault, fmax=fmax, max_steps=max_steps, width=self.width)
