@@ -1,1 +1,1 @@
-"""Calculators of ASE; imported when an oracle first computes, as they load what they compute with."""
+"""Calculators of ASE; what loads the package that it computes with is imported when an oracle first computes."""
