@@ -21,7 +21,6 @@ _NUMBERS = (
     "energy_above_hull_pred",
     "stability_probability",
     "incomplete_probability",
-    "lasting_probability",
     "formation_energy_per_atom_std",
     "weight",
 )

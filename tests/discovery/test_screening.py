@@ -102,15 +102,6 @@ def test_incomplete_probability_is_that_of_lying_deeper_than_the_limit(table, pr
     assert limited.to_numpy() == pytest.approx(norm.cdf((-0.03 - distance) / 0.02), abs=3e-3)
 
 
-def test_lasting_probability_is_that_of_lying_between_the_margin_and_the_limit(predicted, proposals, hull):
-    prediction, distance = predicted
-    lasting = screen(proposals, prediction, hull, "round_7", max_depth=0.05, hull_margin=0.02)["lasting_probability"]
-    between = norm.cdf((-0.02 - distance) / 0.02) - norm.cdf((-0.05 - distance) / 0.02)
-    assert lasting.to_numpy() == pytest.approx(between, abs=6e-3)
-    wide = screen(proposals, prediction, hull, "round_7", max_depth=0.01, hull_margin=0.02)["lasting_probability"]
-    assert (wide >= 0).all()
-
-
 def test_what_is_predicted_is_told_with_its_error(table, predicted):
     prediction = predicted[0]
     for end, sign in (("lower", -1), ("upper", 1)):
@@ -133,7 +124,6 @@ def candidates():
             "energy_above_hull_pred": distance,
             "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
             "incomplete_probability": norm.cdf((-0.03 - distance) / 0.02),
-            "lasting_probability": norm.cdf((-0.02 - distance) / 0.02) - norm.cdf((-0.03 - distance) / 0.02),
             "acquired_by": ["none"] * N,
         }
     )
@@ -147,13 +137,6 @@ def test_the_likeliest_hit_is_neither_above_the_hull_nor_too_deep_below_it(choos
     stable = choose(acquisition="stability_probability", max_per_chemsys=100, baseline=0)
     depths = [chosen(one, "model")["energy_above_hull_pred"].mean() for one in (result, stable)]
     assert depths[0] > depths[1]
-
-
-def test_a_hit_that_lasts_lies_deeper_than_missing_phases_may_lower_the_hull(choose, candidates):
-    result = choose(acquisition="lasting_probability", max_per_chemsys=100, baseline=0)
-    within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.05)
-    likeliest = within.sort("lasting_probability").tail(12)
-    assert set(chosen(result, "model")["material_id"]) == set(likeliest["material_id"])
 
 
 @pytest.fixture

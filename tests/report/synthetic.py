@@ -250,7 +250,7 @@ def _write_round(
         **_predicted(chosen["formation_energy_per_atom"], generator),
         generator=pl.lit("substitution"), provenance=pl.lit('{"parent": "syn-0000"}'), weight=pl.lit(0.1),
         energy_above_hull_pred=pl.lit(0.0), stability_probability=pl.lit(0.5),
-        incomplete_probability=pl.lit(0.1), lasting_probability=pl.lit(0.4), acquired_by=pl.lit("model"),
+        incomplete_probability=pl.lit(0.1), acquired_by=pl.lit("model"),
     ).drop("formation_energy_per_atom")  # fmt: skip
     candidates = candidates.clear() if verified.is_empty() else candidates
     write_table(candidates, files.candidates, Candidates, "material_id")

@@ -85,15 +85,9 @@ class DiscoveryParams(Section):
         description="a new crystal further below the hull, eV/atom, shows that phases are missing there: it is no "
         "discovery, and later rounds propose in its chemical system first",
     )
-    hull_margin: float = Field(
-        0.0,
-        ge=0,
-        description="how far phases that nobody knows yet may lower the hull, eV/atom: `lasting_probability` ranks by "
-        "the chance of lying deeper",
-    )
     acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
-        description="a ranking of the registry: stability_probability, hit_probability, lasting_probability, "
-        "lowest_energy, likeliest_substitution or random"
+        description="a ranking of the registry: stability_probability, hit_probability, lowest_energy, "
+        "likeliest_substitution or random"
     )
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"

@@ -65,14 +65,13 @@ def choose_candidates(
     """
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
-    prediction, limits = _predicted(proposals, ensemble, state.crystals), params.discovery
+    prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
     if params.discovery.relatives and proposals.items:
         crystals = [proposal for _, proposal in proposals.items]
         prediction = informed(prediction, crystals, name, ensemble=ensemble, state=state, params=params)
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
-    depths = {"max_depth": limits.max_depth, "hull_margin": limits.hull_margin}
-    table = screen(proposals.items, prediction, state.hull(), name, **depths)
+    table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)

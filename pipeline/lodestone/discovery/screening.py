@@ -24,7 +24,6 @@ def screen(
     round_name: str,
     *,
     max_depth: float = math.inf,
-    hull_margin: float = 0.0,
 ) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
@@ -35,7 +34,6 @@ def screen(
         hull: Hull at the start of the round, taken as exact: P(stable) ignores phases it may lack.
         round_name: Prefix of the new identifiers.
         max_depth: What lies further than this below the hull shows that phases are missing there, eV/atom.
-        hull_margin: How far phases that are missing may lower the hull, eV/atom.
 
     Returns:
         Columns of :class:`lodestone.schemas.Candidates`, ``acquired_by`` set to ``none``.
@@ -43,7 +41,6 @@ def screen(
     candidates = [proposal for _, proposal in proposals]
     table = describe([proposal.crystal for proposal in candidates])
     floor = hull.hull_energies(atomic_fractions([proposal.crystal.atomic_numbers for proposal in candidates]))
-    incomplete = prediction.probability_below(floor - max_depth)
     derived = pl.DataFrame(
         {
             "material_id": [candidate_id(round_name, proposal.label) for proposal in candidates],
@@ -53,8 +50,7 @@ def screen(
             "weight": [float(proposal.weight) for proposal in candidates],
             "energy_above_hull_pred": prediction.mean - floor,
             "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
-            "incomplete_probability": incomplete,
-            "lasting_probability": prediction.probability_below(floor - min(hull_margin, max_depth)) - incomplete,
+            "incomplete_probability": prediction.probability_below(floor - max_depth),
             "acquired_by": ["none"] * len(proposals),
         },
         schema_overrides=dict.fromkeys(_TEXTS, pl.String) | {"weight": pl.Float64},

@@ -168,7 +168,6 @@ def _ranked(
         table = table.with_columns(
             energy_above_hull_pred=pl.Series(prediction.mean - hull),
             stability_probability=pl.Series(prediction.probability_below(hull)),
-            lasting_probability=pl.Series(prediction.probability_below(hull - policy.hull_margin)),
             incomplete_probability=pl.lit(0.0),  # of what is known to be real, no depth is too deep
         )
     ranked = ACQUISITIONS.make(policy.acquisition, table, _NO_THRESHOLD)["row"].to_numpy()

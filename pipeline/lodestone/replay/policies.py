@@ -23,7 +23,6 @@ class Policy:
         calibrated: Whether the spread of members is calibrated, and widened out of distribution.
         learns: Whether the networks learn what earlier rounds have revealed.
         relatives: Whether predictions are averaged with what known relatives tell.
-        hull_margin: How far phases that are missing may lower the hull, eV/atom.
     """
 
     acquisition: str
@@ -32,7 +31,6 @@ class Policy:
     calibrated: bool = True
     learns: bool = True
     relatives: bool = False
-    hull_margin: float = 0.0
 
 
 def policies_of(params: Params) -> dict[str, Policy]:
@@ -41,9 +39,8 @@ def policies_of(params: Params) -> dict[str, Policy]:
     ``ours`` is what a campaign with these parameters does; the others change one thing each.
     """
     aggregation, acquisition, views = params.ensemble.aggregation, params.discovery.acquisition, params.views
-    margin, relatives = params.discovery.hull_margin, params.discovery.relatives
-    ours = Policy(acquisition, aggregation, views, relatives=relatives, hull_margin=margin)
-    alone = {view: Policy(acquisition, view, (view,), hull_margin=margin) for view in views} if len(views) > 1 else {}
+    alone = {view: Policy(acquisition, view, (view,)) for view in views} if len(views) > 1 else {}
+    ours = Policy(acquisition, aggregation, views, relatives=params.discovery.relatives)
     return {
         OURS: ours,
         RANDOM: Policy("random"),

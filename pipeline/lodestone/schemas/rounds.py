@@ -56,11 +56,6 @@ class Candidates(Sound, Predicted, Proposed):
         "hit, but show an incomplete hull",
         in_range={"min_value": 0, "max_value": 1},
     )
-    lasting_probability: pl.Float64 = field(
-        "P(-`discovery.max_depth` <= energy above hull <= -`discovery.hull_margin`), likewise: a hit that still is one "
-        "after missing phases have lowered the hull so far",
-        in_range={"min_value": 0, "max_value": 1},
-    )
     acquired_by: str = field("'model', 'random' (the baseline), or 'none'", isin=["model", "random", "none"])
 
     _part = check(

@@ -36,13 +36,6 @@ def hit_probability(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
     return near.sort(hit, _ENERGY, "material_id", descending=[True, False, False])
 
 
-@ACQUISITIONS.register("lasting_probability")
-def lasting_probability(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
-    """The likeliest first to be a hit that still is one after phases that are missing have lowered the hull."""
-    near = candidates.filter(pl.col(_ENERGY) <= threshold)
-    return near.sort("lasting_probability", _ENERGY, "material_id", descending=[True, False, False])
-
-
 @ACQUISITIONS.register("lowest_energy")
 def lowest_energy(candidates: pl.DataFrame, threshold: float) -> pl.DataFrame:
     """The lowest predicted above the hull first, of those within the threshold (eV/atom)."""
