@@ -138,7 +138,6 @@ def test_our_own_client_takes_them_as_a_snapshot(server, finished, tmp_path, mon
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:Field '_crazyprovider_field'")  # which the validator makes up
 def test_the_validator_of_optimade_passes(server):
     from optimade.validator import ImplementationValidator
 
