@@ -10,8 +10,9 @@ from pymatgen.entries.computed_entries import ComputedEntry
 
 from lodestone.handover.finds import finds
 from lodestone.handover.phases import KnownPhases
+from lodestone.handover.precursors import precursors
 from lodestone.handover.reactions import KILOJOULES, Reaction, Substance
-from lodestone.handover.routes import precursors, routes
+from lodestone.handover.routes import routes
 
 # Formation energies, eV/atom, of a world of tin, sodium, carbon and oxygen.
 WORLD = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,15 +12,13 @@ from lodestone.errors import LodestoneError
 from lodestone.handover import pages
 from lodestone.handover.campaign import Finished
 from lodestone.handover.database import lines, server_settings
-from lodestone.handover.finds import Find, competing, finds, route_table
-from lodestone.handover.powder import picture, powder_pattern
-from lodestone.handover.structure_files import cif, parsed, poscar
+from lodestone.handover.files import files_of, json_text
+from lodestone.handover.finds import Find, finds
 from lodestone.runtime.progress import track
 from lodestone.tables.files import read_json, write_atomically
 
 CONTENTS = "index.json"
 WRITER = "lodestone handover"
-Files = dict[str, str]
 
 
 def write_handover(campaign: Finished, out: Path) -> int:
@@ -56,76 +53,6 @@ def write_handover(campaign: Finished, out: Path) -> int:
     return campaign.discoveries.height
 
 
-def files_of(find: Find) -> Files:
-    """Names and contents of the files of one find."""
-    name, oracle = find.name, {"name": find.energies.label_method, "caveat": find.energies.caveat}
-    text = cif(find.crystal, oracle, _items(find))
-    pattern = powder_pattern(parsed(text))
-    title = f"{find.formula} ({find.material_id}), calculated"
-    files = {
-        f"{name}.cif": text,
-        f"{name}.POSCAR": poscar(find.crystal, f"{find.formula} {find.material_id} predicted by {oracle['name']}"),
-        f"{name}-powder.csv": pattern.write_csv(),
-        f"{name}-powder.svg": picture(pattern, title),
-        f"{name}-competing-phases.csv": competing(find).write_csv(),
-        f"{name}-reactions.csv": route_table(find).write_csv(),
-    }
-    files[f"{name}.json"] = _json(facts(find) | {"files": sorted(files)})
-    return files | {"index.html": pages.find_page(find, sorted(files))}
-
-
-def facts(find: Find) -> dict[str, Any]:
-    """What is known of a find, for JSON."""
-    row, energies = find.row, find.energies
-    return {
-        "material_id": find.material_id,
-        "formula": find.formula,
-        "is_a_prediction": True,
-        "chemical_system": row["chemsys"],
-        "n_sites": row["nsites"],
-        "space_group_number": row["spacegroup_number"],
-        "prototype": row["prototype"],
-        "proposed_by": {"generator": row["generator"], **json.loads(row["provenance"])},
-        "round": row["round"],
-        "acquired_by": row["acquired_by"],
-        "energies": vars(energies)
-        | {
-            "formation_energy_ev_per_atom": row["formation_energy_per_atom"],
-            "energy_ev_per_atom": row["energy_per_atom"],
-            "energy_above_hull_ev_per_atom": row["energy_above_hull"],
-        },
-        "decomposition": find.decomposition.facts(),
-        "polymorphs": find.system.polymorphs(row),
-        "reactions": [
-            one.reaction.facts() | {"kind": one.kind, "precursors": list(one.precursors)} for one in find.routes
-        ],
-        "hazards": find.hazards,
-        "judges": list(find.verdicts),
-        "disputed_by": find.disagreeing,
-    }
-
-
-def _items(find: Find) -> dict[str, Any]:
-    """Data items of the CIF; energies in eV/atom."""
-    row, energies = find.row, find.energies
-    return {
-        "material_id": find.material_id,
-        "is_a_prediction": True,
-        "label_method": energies.label_method,
-        "functional": energies.functional,
-        "correction_scheme": energies.correction_scheme,
-        "formation_energy_per_atom": row["formation_energy_per_atom"],
-        "energy_above_hull": row["energy_above_hull"],
-        "energy_above_hull_start": row["energy_above_hull_start"],
-        "decomposition_energy": round(0.0 - find.decomposition.energy_per_atom, 6),
-        "decomposition": find.decomposition.equation,
-        "stability_probability": find.verdicts[0]["stability_probability"],
-        "disputed_by": ", ".join(find.disagreeing) or "nobody who judged",
-        "energy_unit": "eV per atom",
-        "caveat": energies.caveat,
-    }
-
-
 def _write(campaign: Finished, folder: Path) -> None:
     folder.mkdir()
     kept, contents = [], []
@@ -136,12 +63,12 @@ def _write(campaign: Finished, folder: Path) -> None:
         kept.append(find)
     top = {
         "finds.jsonl": "".join(f"{line}\n" for line in lines(kept)),
-        "optimade.json": _json(server_settings()),
+        "optimade.json": json_text(server_settings()),
         "index.html": pages.contents_page(kept, campaign),
     }
     listed = [*top, CONTENTS, *(f"{one['folder']}/{name}" for one in contents for name in one["files"])]
     about = {"written_by": WRITER, "version": __version__, "energies": vars(campaign.energies), "n_finds": len(kept)}
-    top[CONTENTS] = _json(about | {"finds": contents, "files": sorted(listed)})
+    top[CONTENTS] = json_text(about | {"finds": contents, "files": sorted(listed)})
     _write_texts(top, folder)
 
 
@@ -185,7 +112,3 @@ def _listed(out: Path) -> list[str]:
     content: Any = read_json(out / CONTENTS) if (out / CONTENTS).is_file() else None
     ours = isinstance(content, dict) and content.get("written_by") == WRITER
     return [str(name) for name in content["files"]] if ours else []
-
-
-def _json(content: Any) -> str:
-    return json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
