@@ -10,7 +10,7 @@ from lodestone.snapshot.functionals import named_functionals
 
 # A potential has the functional of what it learned from; CHGNet's is that of Deng et al., Nat. Mach. Intell. 5, 1031
 # (2023): GGA and GGA+U calculations of the Materials Project.
-_LEARNED = {"chgnet": ("PBE, PBE+U", "MP2020 (learned)")}
+_LEARNED = {"chgnet-0.3.0": ("PBE, PBE+U", "MP2020 (learned)")}
 NOT_STATED = "not stated"
 
 
@@ -36,7 +36,7 @@ class Energies:
     def of(cls, scale: str, oracle: Mapping[str, Any], provenance: Mapping[str, Any]) -> Energies:
         """From the parameter `label.scale`, the facts of the oracle, and the provenance of the snapshot."""
         method = str(oracle["name"])
-        functional, scheme = next((facts for name, facts in _LEARNED.items() if method.startswith(name)), (None, None))
+        functional, scheme = _LEARNED.get(method, (None, None))
         on_source = str(provenance.get("label_method") or "") if scale == "source" else ""
         named = ", ".join(sorted(named_functionals(on_source or method)))
         if scale == "source":
