@@ -10,6 +10,12 @@ from lodestone.handover.energies import NOT_STATED, Energies
     [
         ("oracle", "chgnet-0.3.0", "chgnet-0.3.0", ("chgnet-0.3.0", "PBE, PBE+U", "MP2020 (learned)")),
         ("oracle", "chgnet-r2scan", "chgnet-0.3.0", ("chgnet-r2scan", "r2SCAN", NOT_STATED)),
+        (
+            "oracle",
+            "chgnet-0.3.0//chgnet-r2scan",
+            "x",
+            ("chgnet-0.3.0//chgnet-r2scan", "PBE, PBE+U", "MP2020 (learned)"),
+        ),
         ("oracle", "my-potential", "dft-pbe", ("my-potential", NOT_STATED, NOT_STATED)),
         ("source", "chgnet-0.3.0", "dft-pbe", ("chgnet-0.3.0, on the scale of dft-pbe", "PBE", "MP2020")),
     ],
