@@ -12,6 +12,7 @@ import waiting
 from lodestone.errors import LodestoneError
 from lodestone.runtime.parallel import WorkerDiedError, n_workers, process_all, process_each
 from lodestone.runtime.processes import is_running
+from lodestone.runtime.workers import _context
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -212,3 +213,17 @@ def test_number_of_workers_that_is_none(monkeypatch, text):
     monkeypatch.setenv("LODESTONE_WORKERS", text)
     with pytest.raises(LodestoneError, match="LODESTONE_WORKERS is "):
         n_workers()
+
+
+@pytest.mark.parametrize(
+    ("driver", "device", "method"), [(True, "", "spawn"), (True, "cpu", "forkserver"), (False, "", "forkserver")]
+)
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS always spawns")
+def test_processes_that_may_use_cuda_are_not_forked(tmp_path, monkeypatch, driver, device, method):
+    """PyG asks for CUDA when it is imported; a process forked after that cannot use it."""
+    path = tmp_path / "nvidiactl"
+    if driver:
+        path.touch()
+    monkeypatch.setattr("lodestone.runtime.workers._NVIDIA", path)
+    monkeypatch.setenv("LODESTONE_DEVICE", device)
+    assert _context(()).get_start_method() == method
