@@ -139,8 +139,9 @@ def test_the_choice_of_a_round_depends_on_its_name(start, world, params, first):
 
 def test_relatives_are_averaged_in_where_parameters_ask_for_them(start, world, params, first, tmp_path):
     asked = params.model_copy(update={"discovery": params.discovery.model_copy(update={"relatives": True})})
-    few = choose_candidates("round_0", start, world, asked).candidates
-    assert few.equals(first.candidates)  # too few validation crystals to fit a share
+    all_learned_from = replace(start, crystals=start.crystals.with_columns(pl.lit("train").alias("split")))
+    none = choose_candidates("round_0", all_learned_from, world, asked).candidates
+    assert none.equals(first.candidates)  # no validation crystals to fit a share
     held_out = pl.col("chemsys").str.contains("-", literal=True) & (pl.col("material_id").hash() % 2 == 0)
     split = pl.when(held_out).then(pl.lit("validation")).otherwise(pl.lit("train")).alias("split")
     known = replace(start, crystals=start.crystals.with_columns(split))

