@@ -1,10 +1,7 @@
 """The finds as an OPTIMADE database: valid line by line, served by the reference server, read by our own client."""
 
-import asyncio
 import json
 import os
-import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -17,6 +14,7 @@ from pymatgen.core import Structure
 from lodestone.crystals.crystal import Crystal
 from lodestone.handover.database import PROPERTIES
 from lodestone.handover.finds import finds
+from threaded_server import listening
 
 ADDRESS = "/v1/structures"
 
@@ -24,8 +22,6 @@ ADDRESS = "/v1/structures"
 @contextmanager
 def serving(folder: Path, logs: Path):
     """The reference server on the loopback interface, with the settings and the lines of a hand-over."""
-    import uvicorn
-
     settings = {"OPTIMADE_CONFIG_FILE": str(folder / "optimade.json"), "OPTIMADE_LOG_DIR": str(logs)}
     settings |= {"OPTIMADE_INSERT_FROM_JSONL": str(folder / "finds.jsonl"), "OPTIMADE_MONGO_DATABASE": "handover"}
     with mock.patch.dict(os.environ, settings | {"OPTIMADE_LOG_LEVEL": "error"}):
@@ -33,16 +29,8 @@ def serving(folder: Path, logs: Path):
         from optimade.server.create_app import create_app
 
         app = create_app(ServerConfig(), logger_tag="handover")
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", loop="asyncio", ws="none", lifespan="off"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with listening(app) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

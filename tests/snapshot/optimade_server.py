@@ -1,10 +1,7 @@
 """The reference OPTIMADE server on the loopback interface: one database per provider, and faults on demand."""
 
-import asyncio
 import json
 import os
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs
+
+from threaded_server import listening
 
 FIELDS = {
     "mp": ["stability"],
@@ -59,7 +58,6 @@ class Running:
 @contextmanager
 def serving(documents: dict[str, list[dict]], logs: Path) -> Iterator[Running]:
     """Serve structures by database until the block ends."""
-    import uvicorn
     from starlette.applications import Starlette
     from starlette.routing import Mount
 
@@ -70,17 +68,8 @@ def serving(documents: dict[str, list[dict]], logs: Path) -> Iterator[Running]:
     with mock.patch.dict(os.environ, {"OPTIMADE_CONFIG_FILE": str(settings), "OPTIMADE_LOG_DIR": str(logs)}):
         apps = [Mount(f"/{name}", app=_database(name, found, logs)) for name, found in documents.items()]
     app = _with_faults(Starlette(routes=apps), running)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", loop="asyncio", ws="none", lifespan="off"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    try:
-        while not server.started and thread.is_alive():
-            time.sleep(0.01)
-        running.address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    with listening(app) as running.address:
         yield running
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 def _database(name: str, documents: list[dict], logs: Path) -> Any:

@@ -36,9 +36,7 @@ class Energies:
     def of(cls, scale: str, oracle: Mapping[str, Any], provenance: Mapping[str, Any]) -> Energies:
         """From the parameter `label.scale`, the facts of the oracle, and the provenance of the snapshot."""
         method = str(oracle["name"])
-        judge = method.split("//", maxsplit=1)[
-            0
-        ]  # a chain is named judge//what relaxed, and its energies are the judge's
+        judge, _, _ = method.partition("//")  # a chain is named judge//what relaxed; its energies are the judge's
         functional, scheme = _LEARNED.get(judge, (None, None))
         on_source = str(provenance.get("label_method") or "") if scale == "source" else ""
         named = ", ".join(sorted(named_functionals(on_source or judge)))
