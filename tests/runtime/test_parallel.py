@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import lodestone
 import waiting
 from lodestone.errors import LodestoneError
 from lodestone.runtime.parallel import WorkerDiedError, n_workers, process_all, process_each
@@ -90,6 +91,19 @@ if __name__ == "__main__":
     print(sum(name.startswith("torch.") for name in sys.modules), file=sys.stderr)
 """
 
+# Prints where a worker's copy of the package is, when another one was put first on the path after ours was imported.
+SHADOWED = """
+import sys
+import lodestone.runtime.parallel
+
+def look(_):
+    return lodestone.__file__
+
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[1])
+    print(*lodestone.runtime.parallel.process_all(look, {"a": 1}))
+"""
+
 
 def test_every_task_once_in_other_processes_with_one_thread(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
@@ -154,6 +168,16 @@ def test_workers_are_forked_by_a_server_of_one_thread_that_has_imported_what_the
     before, threads = done.stdout.split()
     assert int(before) > 0.9 * int(done.stderr.split()[-1]), "the worker imported by itself"
     assert threads == "1"
+
+
+def test_workers_import_the_callers_package_and_not_the_part_of_it_that_a_loaded_model_brings(tmp_path):
+    (tmp_path / "code" / "lodestone").mkdir(parents=True)
+    (tmp_path / "code" / "lodestone" / "__init__.py").touch()
+    script = tmp_path / "shadowed.py"
+    script.write_text(SHADOWED)
+    command = [sys.executable, script, tmp_path / "code"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(("a", lodestone.__file__))
 
 
 def test_workers_see_the_variables_and_the_folder_of_now(monkeypatch, tmp_path):

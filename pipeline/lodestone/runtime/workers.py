@@ -52,7 +52,7 @@ class Worker:
     def __init__(self, function: Callable[[Any], Any], preload: Sequence[str]) -> None:
         context = _context(preload)
         self._connection, theirs = context.Pipe()
-        with _environment(_ONE_THREAD):
+        with _environment(_ONE_THREAD), _one_copy_of_this_package():
             self._process = context.Process(target=_serve, args=(function, theirs, dict(os.environ)))
             self._process.start()
         theirs.close()
@@ -164,3 +164,18 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+@contextmanager
+def _one_copy_of_this_package() -> Iterator[None]:
+    """An import path without other copies: MLflow puts a part of this package first with each model that it loads."""
+    before, package = sys.path, Path(__file__).parents[1]
+    sys.path = [entry for entry in before if Path(entry).resolve() == package.parent or not _holds(entry, package.name)]
+    try:
+        yield
+    finally:
+        sys.path = before
+
+
+def _holds(entry: str, package: str) -> bool:
+    return Path(entry, package, "__init__.py").exists()
