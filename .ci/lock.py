@@ -46,8 +46,7 @@ def resolved(keep: bool) -> list[str]:
         wanted.write_text("setuptools\n")  # builds the editable install
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
         command += ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-package", "pip"]
-        command += ["--constraint", str(pins), "--extra", "dev", "--extra", "potentials"]
-        command += ["pyproject.toml", str(wanted)]
+        command += ["--constraint", str(pins), "--all-extras", "pyproject.toml", str(wanted)]
         environment = {"SSL_CERT_FILE": os.environ["PIP_CERT"]} if "PIP_CERT" in os.environ else {}
         text = subprocess.run(
             command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
