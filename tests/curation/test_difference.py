@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from test_labelling import Labeller, crystal
 
 from lodestone.config.sections import LabelParams
+from lodestone.corrections.schemes import scheme
 from lodestone.crystals.encoding import describe
-from lodestone.curation.corrections.schemes import scheme
 from lodestone.curation.difference import Difference, chemistry_name
 from lodestone.curation.learned_difference import drawn, learned
 from lodestone.curation.source_scale import keep_labels, read_phases

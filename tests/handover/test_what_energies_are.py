@@ -16,6 +16,8 @@ from lodestone.handover.energies import NOT_STATED, Energies
             "x",
             ("chgnet-0.3.0//chgnet-r2scan", "PBE, PBE+U", "MP2020 (learned)"),
         ),
+        ("oracle", "sevennet-l3i5-pbe", "chgnet-0.3.0", ("sevennet-l3i5-pbe", "PBE, PBE+U", "MP2020")),
+        ("oracle", "sevennet-mf-0-r2scan", "dft-pbe", ("sevennet-mf-0-r2scan", "r2SCAN", NOT_STATED)),
         ("oracle", "my-potential", "dft-pbe", ("my-potential", NOT_STATED, NOT_STATED)),
         ("source", "chgnet-0.3.0", "dft-pbe", ("chgnet-0.3.0, on the scale of dft-pbe", "PBE", "MP2020")),
     ],

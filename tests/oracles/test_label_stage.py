@@ -27,6 +27,9 @@ R2SCAN |= {"name": "chgnet-r2scan", "fmax": 0.1}
 SECTIONS = {
     "ase": EMT,
     "chgnet-r2scan": R2SCAN,
+    "diep": R2SCAN | {"name": "diep"},
+    "sevennet": R2SCAN | {"name": "sevennet", "model": "SevenNet-0"},
+    "sevennet-r2scan": R2SCAN | {"name": "sevennet", "model": "SevenNet-MF-0", "modality": "R2SCAN"},
     "chain": {"name": "chain", "relax": EMT, "judge": R2SCAN, "max_seconds": 600},
 }
 

@@ -1,6 +1,6 @@
 """What an oracle's energies differ by from those of a source, learned on crystals of which both are known.
 
-Three ways: by the rules of correction schemes (:mod:`lodestone.curation.corrections`); by one energy for each element,
+Three ways: by the rules of correction schemes (:mod:`lodestone.corrections`); by one energy for each element,
 fitted to the differences; or both, the fit to what the rules leave (:mod:`lodestone.curation.learned_difference`). The
 error that is left is measured, and adds to the predicted errors of candidates that the oracle will verify.
 """
@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from lodestone.corrections.chemistry import chemistry_of
+from lodestone.corrections.rules import correction
+from lodestone.corrections.schemes import scheme
 from lodestone.crystals.compositions import N_ELEMENTS, atomic_fractions, weighted_sums
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from lodestone.curation.corrections.chemistry import chemistry_of
-from lodestone.curation.corrections.rules import correction
-from lodestone.curation.corrections.schemes import scheme
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label, Labeller
 from lodestone.substitution.oxidation_states import ANIONS, electronegativities

@@ -10,9 +10,9 @@ from math import fsum
 import numpy as np
 import polars as pl
 
+from lodestone.corrections.schemes import scheme
 from lodestone.crystals.compositions import N_ELEMENTS, atomic_fractions, weighted_sums
 from lodestone.crystals.elements import ATOMIC_NUMBERS
-from lodestone.curation.corrections.schemes import scheme
 from lodestone.curation.difference import ALL, Difference, by_number, chemistry_name, rules
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label

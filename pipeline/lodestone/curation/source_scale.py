@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 
 from lodestone.config.sections import LabelParams
+from lodestone.corrections.schemes import scheme
 from lodestone.crystals.encoding import decode
-from lodestone.curation.corrections.schemes import scheme
 from lodestone.curation.difference import Difference
 from lodestone.curation.labelling import ElementCrystals, LabelledSnapshot, on_one_hull
 from lodestone.curation.learned_difference import MOST_SITES, drawn, learned

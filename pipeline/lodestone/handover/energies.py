@@ -10,7 +10,10 @@ from lodestone.snapshot.functionals import named_functionals
 
 # A potential has the functional of what it learned from; CHGNet's is that of Deng et al., Nat. Mach. Intell. 5, 1031
 # (2023): GGA and GGA+U calculations of the Materials Project.
-_LEARNED = {"chgnet-0.3.0": ("PBE, PBE+U", "MP2020 (learned)")}
+# SevenNet has learned the same calculations, as DFT gives them; its oracle adds the corrections.
+_LEARNED = {"chgnet-0.3.0": ("PBE, PBE+U", "MP2020 (learned)")} | {
+    f"sevennet-{weights}-pbe": ("PBE, PBE+U", "MP2020") for weights in ("l3i5", "0", "mf-0")
+}
 NOT_STATED = "not stated"
 
 
@@ -44,7 +47,7 @@ class Energies:
             scheme = provenance.get("correction_scheme")
         return cls(
             label_method=f"{method}, on the scale of {on_source}" if on_source not in ("", method) else method,
-            functional=named or functional or NOT_STATED,
+            functional=(named or functional if on_source else functional or named) or NOT_STATED,
             correction_scheme=str(scheme or NOT_STATED),
             scale=scale,
             caveat=" ".join(str(oracle["caveat"]).split()),

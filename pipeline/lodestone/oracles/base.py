@@ -75,6 +75,7 @@ class Oracle(ABC):
         settings: The same.
         packages: Distributions that determine its numbers; another version gives another label.
         modules: Modules it imports when it first labels; imported once for all worker processes.
+        extra: Extra of this package that installs them; empty if they are always there.
         caveat: Sentences that the report prints about its labels.
         at_once: Crystals of one call, if each core makes calls of its own.
         one_process: Whether it labels all crystals in one call in the stage's own process, as suits a cluster.
@@ -99,6 +100,7 @@ class Oracle(ABC):
 
     packages: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    extra: str = ""
 
     def __init__(self, settings: OracleParams) -> None:
         self.settings = settings
@@ -159,7 +161,8 @@ class Oracle(ABC):
         Raises:
             LodestoneError: If one is not installed.
         """
-        return installed_versions(self.packages, self.settings.name)
+        remedy = f"pip install 'lodestone-materials[{self.extra}]'" if self.extra else None
+        return installed_versions(self.packages, self.settings.name, remedy)
 
     def label_settings(self) -> dict[str, Any]:
         """Settings that change a label; an oracle leaves out its settings that do not (a queue, a host)."""
@@ -174,8 +177,13 @@ class Oracle(ABC):
         return {"name": self.name, "settings": self.label_settings(), "versions": dict(self.versions)}
 
 
-def installed_versions(packages: Iterable[str], oracle: str) -> dict[str, str]:
+def installed_versions(packages: Iterable[str], oracle: str, remedy: str | None = None) -> dict[str, str]:
     """Version of each package that an oracle needs, without what tells builds apart.
+
+    Args:
+        packages: Their names.
+        oracle: Who needs them.
+        remedy: How they are installed; by default each by its name.
 
     Raises:
         LodestoneError: If one is not installed.
@@ -184,7 +192,8 @@ def installed_versions(packages: Iterable[str], oracle: str) -> dict[str, str]:
         return {package: version(package).split("+")[0] for package in sorted(packages)}
     except PackageNotFoundError as error:
         raise LodestoneError(
-            f"the oracle {oracle} needs the package {error.name}, which is not installed", f"pip install {error.name}"
+            f"the oracle {oracle} needs the package {error.name}, which is not installed",
+            remedy or f"pip install {error.name}",
         ) from error
 
 

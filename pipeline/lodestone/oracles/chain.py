@@ -59,6 +59,7 @@ class ChainOracle(Oracle):
         self._relax, self._strong = make_oracle(settings.relax), make_oracle(settings.judge)
         self._judge = _static(self._strong)
         self.packages = tuple(sorted({*self._relax.packages, *self._judge.packages}))
+        self.extra = self._relax.extra or self._judge.extra
         self.modules = tuple(dict.fromkeys([*_modules(self._relax), *_modules(self._judge)]))
 
     @property

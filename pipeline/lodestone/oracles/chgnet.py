@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lodestone.config.registry import ORACLES
-from lodestone.errors import LodestoneError
+from lodestone.oracles.device import make_ready, named_device
 from lodestone.oracles.potential import Potential, RelaxationSettings
 from lodestone.oracles.relaxation import Results
 
@@ -52,39 +51,25 @@ class CHGNetOracle(Potential):
     @property
     def width(self) -> int:
         """One on a core, which gains nothing from several."""
-        return 1 if _device() == "cpu" else WIDTH
+        return 1 if named_device() == "cpu" else WIDTH
 
     @property
     def at_once(self) -> int:
         """Crystals of a call: on a GPU several times as many as are relaxed in lockstep."""
-        return 1 if _device() == "cpu" else 4 * WIDTH
+        return 1 if named_device() == "cpu" else 4 * WIDTH
 
     def evaluate(self, many: Sequence[Atoms], *, derivatives: bool = True) -> list[Results]:
         """Results of several crystals; see :class:`lodestone.oracles.potential.Potential`."""
-        return _network(_device(), self.weights).evaluate(many, derivatives=derivatives)
-
-
-def _device() -> str:
-    """``$LODESTONE_DEVICE``; the CPU if that is unset or ``auto``."""
-    device = os.environ.get("LODESTONE_DEVICE", "")
-    return "cpu" if device in ("", "auto") else device
+        return _network(named_device(), self.weights).evaluate(many, derivatives=derivatives)
 
 
 @lru_cache(maxsize=2)  # a chain has two
 def _network(device: str, weights: str) -> OneDerivative:
     """A model, loaded once per process, on one thread so that labels do not depend on the number of cores."""
-    import torch
     from chgnet.model import CHGNet
 
     from lodestone.oracles.calculators.chgnet import OneDerivative
 
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(device):
-        raise LodestoneError(
-            f"LODESTONE_DEVICE is {device!r}, which this machine or this build of torch does not have",
-            f"set it to one of {', '.join(name for name, present in available.items() if present)}, or unset it",
-        )
-    if device == "cpu":
-        torch.set_num_threads(1)
+    make_ready(device)
     model = CHGNet.load(model_name=weights, use_device=device, verbose=False)
     return OneDerivative(model, device)

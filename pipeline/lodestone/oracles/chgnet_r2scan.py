@@ -8,11 +8,14 @@ from pydantic import Field
 
 from lodestone.config.registry import ORACLES
 from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import SYMBOLS
 from lodestone.oracles.base import Label
 from lodestone.oracles.chgnet import CHGNetOracle, CHGNetSettings
+from lodestone.oracles.learned import label_learned
 
 # Elements without a crystal in what it learned from: its energies of the pure elements are 0 there.
 _UNSEEN = frozenset({"Yb", "Po", "At", "Rn", "Fr", "Ra"})
+_LEARNED = frozenset(SYMBOLS) - _UNSEEN
 
 
 class CHGNetR2SCANSettings(CHGNetSettings):
@@ -44,8 +47,4 @@ class CHGNetR2SCANOracle(CHGNetOracle):
 
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
         """Label crystals of elements that it has learned."""
-        seen = [index for index, crystal in enumerate(crystals) if _UNSEEN.isdisjoint(crystal.species)]
-        for index in sorted(set(range(len(crystals))) - set(seen)):
-            yield index, Label(f"unseen_element: {', '.join(sorted(_UNSEEN & set(crystals[index].species)))}")
-        for position, label in super().label([crystals[index] for index in seen]):
-            yield seen[position], label
+        return label_learned(crystals, _LEARNED, super().label)

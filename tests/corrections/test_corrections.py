@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 import yaml
 
+from lodestone.corrections.chemistry import chemistry_of, chemistry_of_formula, likeliest_states
+from lodestone.corrections.rules import adjustments, changes, correction, formation_change
+from lodestone.corrections.schemes import _scheme, scheme
 from lodestone.crystals.crystal import Crystal
-from lodestone.curation.corrections.chemistry import chemistry_of, chemistry_of_formula, likeliest_states
-from lodestone.curation.corrections.rules import adjustments, changes, correction, formation_change
-from lodestone.curation.corrections.schemes import _scheme, scheme
 from lodestone.errors import LodestoneError
 from lodestone.snapshot.files.entries import entry_parts
 
@@ -121,7 +121,7 @@ def test_a_crystal_is_corrected_without_pymatgen():
     program = (
         "import sys; sys.modules['pymatgen'] = None; import numpy as np\n"
         "from lodestone.crystals.crystal import Crystal\n"
-        "from lodestone.curation.corrections import chemistry, rules, schemes\n"
+        "from lodestone.corrections import chemistry, rules, schemes\n"
         "one = chemistry.chemistry_of(Crystal(np.eye(3) * 4, [83, 17, 8], [[0, 0, 0], [.5, .5, 0], [0, .5, .5]]))\n"
         "print(rules.correction(one, schemes.scheme('MP-2020')))"
     )

@@ -8,8 +8,8 @@ from math import fsum
 
 import polars as pl
 
-from lodestone.curation.corrections.chemistry import Chemistry
-from lodestone.curation.corrections.schemes import Scheme
+from lodestone.corrections.chemistry import Chemistry
+from lodestone.corrections.schemes import Scheme
 
 _SCHEMA = {
     "formation_energy_change": pl.Float64,
