@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LIBRARY = [Requirement(text) for text in PROJECT["dependencies"]]
 DEVELOPMENT = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = [
+    Requirement(text) for extra, texts in PROJECT["optional-dependencies"].items() if extra != "dev" for text in texts
+]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -46,7 +49,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_lock_pins_everything_that_is_declared_within_its_range():
     pins = locked()
-    for requirement in LIBRARY + DEVELOPMENT:
+    for requirement in LIBRARY + DEVELOPMENT + EXTRAS:
         version = pins.get(canonicalize_name(requirement.name))
         assert version is not None, f"requirements.lock lacks {requirement.name}: run `make lock`"
         assert requirement.specifier.contains(version), f"{requirement} does not allow {version} of requirements.lock"
@@ -83,7 +86,7 @@ def test_every_import_is_declared():
                 imported.add(node.module.split(".")[0])
     theirs = imported - set(sys.stdlib_module_names) - {"lodestone"}
     owners = packages_distributions()
-    declared = {canonicalize_name(requirement.name) for requirement in LIBRARY}
+    declared = {canonicalize_name(requirement.name) for requirement in LIBRARY + EXTRAS}
     undeclared = {
         name for name in theirs if not declared & {canonicalize_name(owner) for owner in owners.get(name, [])}
     }
