@@ -15,8 +15,8 @@ from pymatgen.io.vasp import Poscar
 from lodestone.crystals.crystal import Crystal
 from lodestone.handover.files import files_of
 from lodestone.handover.finds import finds
-from lodestone.handover.powder import picture, powder_pattern
-from lodestone.handover.structure_files import cif, parsed, poscar, same_crystal
+from lodestone.report.powder import picture, powder_pattern
+from lodestone.report.structure_files import cif, parsed, poscar, same_crystal
 
 ORACLE = {"name": "chgnet-0.3.0", "caveat": "Energies are predictions."}
 

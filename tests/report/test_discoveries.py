@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from lodestone.errors import LodestoneError
 from lodestone.report.collect import CampaignData, collect
-from lodestone.report.discoveries import discoveries, incomplete_finds, write_cifs
+from lodestone.report.discoveries import cif_name, discoveries, incomplete_finds, write_cifs
 from lodestone.report.summary import campaign_summary, headline, rounds_table
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import validated
@@ -48,11 +49,14 @@ def test_cifs_hold_the_same_crystals_and_replace_those_of_an_earlier_campaign(
 
     (tmp_path / "stale.cif").write_text("data_old\n")
     write_cifs(found, {"name": "toy", "caveat": "Energies are\nmade up."}, tmp_path)
-    assert {path.stem for path in tmp_path.iterdir()} == set(found["material_id"])
+    assert {path.name for path in tmp_path.iterdir()} == {cif_name(row) for row in found.iter_rows(named=True)}
     for row in found.iter_rows(named=True):
-        head = (tmp_path / f"{row['material_id']}.cif").read_text().splitlines()[:2]
-        assert head == [f"# {row['material_id']}, found by Lodestone, verified by toy", "# Energies are made up."]
-        structure = Structure.from_file(tmp_path / f"{row['material_id']}.cif")
+        path = tmp_path / f"{row['formula_pretty']}_{row['material_id']}.cif"
+        text = path.read_text()
+        assert text.startswith("# Energies are made up.\n")
+        assert re.search(rf"^_lodestone_material_id +'{row['material_id']}'$", text, re.MULTILINE)
+        assert re.search(r"^_lodestone_energy_above_hull +\d", text, re.MULTILINE)
+        structure = Structure.from_file(path)
         assert structure.composition.reduced_formula == row["formula_pretty"]
         assert structure.get_space_group_info()[1] == row["spacegroup_number"]
         volume = abs(np.linalg.det(np.reshape(row["lattice"], (3, 3)))) / row["nsites"]

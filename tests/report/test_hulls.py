@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from lodestone.report.collect import CampaignData
-from lodestone.report.hull_figures import binary_figure, ternary_figure
+from lodestone.report.hull_figures import binary_figure, simplex_figure
 from lodestone.report.hulls import most_changed_systems, system_hull
 
 
@@ -52,7 +52,7 @@ def test_stars_are_the_discoveries_of_the_system(campaign: CampaignData, found: 
     names = set(found["material_id"])
     before = system_hull(campaign.rounds[0].crystals, system, names)
     after = system_hull(campaign.known, system, names)
-    drawn = binary_figure(before, after) if size == 2 else ternary_figure(after, "after", before)
+    drawn = binary_figure(before, after) if size == 2 else simplex_figure(after, "after", before)
     stars = next(trace for trace in drawn.data if trace.name == "discovered")
     inside = [row for row in found["chemsys"] if set(row.split("-")) <= set(system)]
     assert len(stars.x) == len(inside) > 0

@@ -16,7 +16,9 @@ import yaml
 
 from lodestone.report import markup, rows
 from lodestone.report.collect import CampaignData, collect
-from lodestone.report.discoveries import discoveries
+from lodestone.report.discoveries import cif_name, discoveries
+from lodestone.report.finds import one_per_formula
+from lodestone.report.html import script
 from lodestone.report.page import render
 from lodestone.report.uncertainty_figures import coverage, stability
 from lodestone.snapshot.sources.optimade import OptimadeParams
@@ -32,11 +34,11 @@ def page(campaign: CampaignData, found: pl.DataFrame) -> str:
 
 
 def _own(page: str) -> str:
-    """The page without the source of plotly.js."""
-    from plotly.offline import get_plotlyjs
-
-    assert page.count(get_plotlyjs()) == 1
-    return page.replace(get_plotlyjs(), "")
+    """The page without the libraries that it carries."""
+    for name in ("plotly-cartesian.min.js", "3Dmol-min.js"):
+        assert page.count(script(name)) == 1
+        page = page.replace(script(name), "")
+    return page
 
 
 def test_nothing_is_fetched_from_anywhere(page: str) -> None:
@@ -47,11 +49,20 @@ def test_nothing_is_fetched_from_anywhere(page: str) -> None:
     assert "<script src" not in own
 
 
-def test_each_discovery_is_a_row_with_its_cif(page: str, found: pl.DataFrame) -> None:
-    table = re.search(r'<table class="sortable".*?</table>', page, re.DOTALL)
+def test_each_composition_is_a_row_that_opens_its_find(page: str, campaign: CampaignData, found: pl.DataFrame) -> None:
+    table = re.search(r'<table class="sortable" id="discovery-table".*?</table>', page, re.DOTALL)
     assert table is not None
-    assert re.findall(r'href="cifs/(.+?)\.cif"', table[0]) == found["material_id"].to_list()
+    finds = one_per_formula(found, campaign.verifications)
+    assert re.findall(r'href="#find=(.+?)"', table[0]) == finds["material_id"].to_list()
     assert "<sub>2</sub>" in table[0]
+
+
+def test_finds_beyond_those_with_a_panel_link_to_their_cif(campaign: CampaignData, found: pl.DataFrame) -> None:
+    finds = one_per_formula(found, campaign.verifications)
+    first, *others = rows.discovery_rows(finds, {finds["material_id"][0]})
+    assert first["has_panel"]
+    assert not any(row["has_panel"] for row in others)
+    assert [row["cif"] for row in others] == [cif_name(row) for row in finds[1:].iter_rows(named=True)]
 
 
 def test_finds_too_deep_below_the_hull_stand_in_a_table_of_their_own(
@@ -123,7 +134,7 @@ def test_a_campaign_without_discoveries_is_told_plainly(tmp_path: Path, kind: st
     found = discoveries(campaign)
     own = _own(render(campaign, found))
     assert found.is_empty()
-    assert "No new stable crystals in 2 rounds" in own
+    assert "No predicted crystals on or below the hull of" in own
     assert "No verified candidate was new and stable." in own
     assert "No new crystal lies more than 700 meV/atom below the hull" in own
     assert not re.search(r">\s*(None|nan)\b", own)

@@ -7,8 +7,8 @@ from typing import Any
 
 from lodestone.handover import pages
 from lodestone.handover.finds import Find, competing, route_table
-from lodestone.handover.powder import picture, powder_pattern
-from lodestone.handover.structure_files import cif, parsed, poscar
+from lodestone.report.powder import picture, powder_pattern
+from lodestone.report.structure_files import cif, parsed, poscar
 
 Files = dict[str, str]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Any
 import polars as pl
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.crystals.symmetry import SYMPREC
 from lodestone.errors import LodestoneError
 from lodestone.report.collect import CampaignData
+from lodestone.report.structure_files import cif
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import write_atomically
 
+_ITEMS = ("material_id", "formation_energy_per_atom", "energy_above_hull", "energy_above_hull_start")
 ON_HULL = 1e-8  # eV/atom: rounding in the last digits does not take a crystal off the hull
 
 
@@ -65,39 +65,25 @@ def write_cifs(table: pl.DataFrame, oracle: Mapping[str, Any], folder: Path) -> 
     Raises:
         LodestoneError: If a file cannot be written.
     """
-    current = {folder / cif_name(material_id) for material_id in table["material_id"]}
-    for stale in sorted(set(folder.glob("*.cif")) - current):
+    texts = {folder / cif_name(row): discovery_cif(row, oracle) for row in table.iter_rows(named=True)}
+    for stale in sorted(set(folder.glob("*.cif")) - set(texts)):
         stale.unlink()
-    for material_id, *fields in table.select("material_id", "lattice", "atomic_numbers", "frac_coords").iter_rows():
-        text = cif_text(Crystal(*fields), material_id, oracle)
-        write_atomically(folder / cif_name(material_id), partial(Path.write_text, data=text))
+    for path, text in texts.items():
+        write_atomically(path, partial(Path.write_text, data=text))
     folder.mkdir(
         parents=True, exist_ok=True
     )  # the stage declares this folder as an output, so it must exist even without discoveries
 
 
-def cif_name(material_id: str) -> str:
-    """File name of a crystal's CIF."""
-    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', material_id)}.cif"
+def cif_name(row: Mapping[str, Any]) -> str:
+    """File name of a discovery's CIF: its formula and its identifier."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', '_'.join((row['formula_pretty'], row['material_id'])))}.cif"
 
 
-def cif_text(crystal: Crystal, material_id: str, oracle: Mapping[str, Any]) -> str:
-    """A crystal as CIF, symmetrized within ``SYMPREC``, or in P1 if that finds no consistent cell.
-
-    The discoveries table keeps the oracle's exact coordinates. Comments in the CIF name the oracle.
-    """
-    from pymatgen.io.cif import CifWriter
-
-    structure = crystal.to_pymatgen()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            text = str(CifWriter(structure, symprec=SYMPREC, significant_figures=6))
-        except Exception:  # spglib and pymatgen raise many error types for cells without clear symmetry
-            text = str(CifWriter(structure, significant_figures=6))
-    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
-    caveat = " ".join(str(oracle["caveat"]).split())  # a comment ends with its line
-    return f"# {material_id}, found by Lodestone, verified by {oracle['name']}\n# {caveat}\n{body}\n"
+def discovery_cif(row: Mapping[str, Any], oracle: Mapping[str, Any]) -> str:
+    """A row of the discoveries as CIF; the table keeps the oracle's exact coordinates."""
+    crystal = Crystal(*(row[name] for name in ("lattice", "atomic_numbers", "frac_coords")))
+    return cif(crystal, oracle, {name: row[name] for name in _ITEMS} | {"energy_unit": "eV per atom"})
 
 
 def _all_known(table: pl.DataFrame) -> None:

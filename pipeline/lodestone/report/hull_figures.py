@@ -1,19 +1,25 @@
-"""Figures of convex hulls: energy against composition for two elements, the Gibbs triangle for three."""
+"""Figures of convex hulls: energy over composition for two elements, phases and tie lines for three and four."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lodestone.report.hulls import SystemHull
-from lodestone.report.theme import BELOW, BLUE, DISCOVERY, INK, figure, title
+from lodestone.report.theme import BELOW, BLUE, DISCOVERY, INK, RULE, figure, title
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 _GREY = "#9aa5b1"
-_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]])
+# Where the elements stand in the plane; the fourth behind the triangle, as a tetrahedron is drawn.
+_CORNERS = {
+    3: np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(3) / 2]]),
+    4: np.array([[0.0, 0.12], [0.62, 0.0], [0.48, np.sqrt(3) / 2], [1.0, 0.3]]),
+}
 
 
 def binary_figure(before: SystemHull, after: SystemHull) -> Figure:
@@ -48,8 +54,10 @@ def binary_figure(before: SystemHull, after: SystemHull) -> Figure:
     return chart
 
 
-def ternary_figure(hull: SystemHull, heading: str, compared: SystemHull) -> Figure:
-    """Stable phases and tie lines of three elements, seen from below the hull.
+def simplex_figure(hull: SystemHull, heading: str, compared: SystemHull) -> Figure:
+    """Stable phases and tie lines of three or four elements, seen from below the hull.
+
+    Of four elements only the tie lines of discoveries are drawn, in the frame of a tetrahedron; all would hide them.
 
     Args:
         hull: What to draw.
@@ -66,10 +74,17 @@ def ternary_figure(hull: SystemHull, heading: str, compared: SystemHull) -> Figu
         for a, b in compared.edges
     }
     new = [frozenset((hull.ids[a] or hull.names[a], hull.ids[b] or hull.names[b])) not in names for a, b in hull.edges]
-    _tie_lines(chart, hull, [edge for edge, fresh in zip(hull.edges, new, strict=True) if not fresh], _GREY)
-    _tie_lines(chart, hull, [edge for edge, fresh in zip(hull.edges, new, strict=True) if fresh], BLUE)
-    _triangle_points(chart, hull)
+    drawn = [(edge, fresh) for edge, fresh in zip(hull.edges, new, strict=True) if _is_drawn(hull, edge)]
+    if len(hull.elements) > 3:
+        _tie_lines(chart, hull, list(combinations(range(len(hull.elements)), 2)), RULE)
+    _tie_lines(chart, hull, [edge for edge, fresh in drawn if not fresh], _GREY)
+    _tie_lines(chart, hull, [edge for edge, fresh in drawn if fresh], BLUE)
+    _simplex_points(chart, hull, {*range(len(hull.elements)), *(corner for edge, _ in drawn for corner in edge)})
     return chart
+
+
+def _is_drawn(hull: SystemHull, edge: tuple[int, int]) -> bool:
+    return len(hull.elements) == 3 or bool(hull.discovered[list(edge)].any())
 
 
 def _n_stable(hull: SystemHull) -> int:
@@ -104,7 +119,7 @@ def _hull_line(chart: Figure, hull: SystemHull, name: str, color: str, dash: str
 
 
 def _tie_lines(chart: Figure, hull: SystemHull, edges: list[tuple[int, int]], color: str) -> None:
-    corners = hull.fractions @ _CORNERS
+    corners = hull.fractions @ _CORNERS[len(hull.elements)]
     x: list[float | None] = []
     y: list[float | None] = []
     for edge in edges:
@@ -114,17 +129,18 @@ def _tie_lines(chart: Figure, hull: SystemHull, edges: list[tuple[int, int]], co
     chart.add_scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
 
 
-def _triangle_points(chart: Figure, hull: SystemHull) -> None:
-    where = hull.fractions @ _CORNERS
+def _simplex_points(chart: Figure, hull: SystemHull, named: Collection[int]) -> None:
+    """All phases; of those on the hull, these bear their names."""
+    where = hull.fractions @ _CORNERS[len(hull.elements)]
     for name, mask, marker in _groups(hull):
-        named = name in {"discovered", "stable"}
+        names = [_subscripts(hull.names[row]) if row in named else "" for row in np.flatnonzero(mask)]
         chart.add_scatter(
             x=where[mask, 0].tolist(),
             y=where[mask, 1].tolist(),
             text=_hover_texts(hull, mask),
             hovertemplate="%{text}<extra></extra>",
-            mode="markers+text" if named else "markers",
-            texttemplate=[_subscripts(hull.names[index]) for index in np.flatnonzero(mask)],
+            mode="markers+text" if name in {"discovered", "stable"} else "markers",
+            texttemplate=names,
             textposition=[_beside(fractions) for fractions in hull.fractions[mask]],
             textfont={"size": 12, "color": DISCOVERY if name == "discovered" else INK},
             marker=marker,
@@ -134,7 +150,7 @@ def _triangle_points(chart: Figure, hull: SystemHull) -> None:
 
 def _beside(fractions: np.ndarray) -> str:
     """Where to put the name of a phase: outside the triangle if the phase lies on its edge."""
-    if fractions[2] == 1:
+    if fractions[2] == 1 or len(fractions) > 3:
         return "top center"
     if fractions[1] == 0 and fractions[2] > 0:
         return "middle left"

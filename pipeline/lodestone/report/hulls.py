@@ -18,7 +18,7 @@ class SystemHull:
     """The phases of one chemical system and its lower hull, at one point of the campaign.
 
     Attributes:
-        elements: Symbols, sorted; two or three.
+        elements: Symbols, sorted; two to four.
         names: Formula of each phase; the elements come first.
         ids: Identifier of each phase; empty for the elements.
         fractions: Atomic fractions of the elements, shape ``(n, len(elements))``.
@@ -74,7 +74,7 @@ def system_hull(crystals: pl.DataFrame, elements: tuple[str, ...], discovered: s
 
     Args:
         crystals: Known crystals.
-        elements: Two or three symbols, sorted.
+        elements: Two to four symbols, sorted.
         discovered: Identifiers of the campaign's discoveries.
     """
     inside = pl.col("chemsys").str.split("-").list.eval(pl.element().is_in(list(elements))).list.all()

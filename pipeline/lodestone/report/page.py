@@ -10,10 +10,12 @@ from lodestone.report import rows
 from lodestone.report.collect import CampaignData
 from lodestone.report.discoveries import incomplete_finds
 from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
-from lodestone.report.html import page, plot
-from lodestone.report.hull_figures import binary_figure, ternary_figure
+from lodestone.report.finds import find_panels, one_per_formula
+from lodestone.report.html import embedded, page, plot
+from lodestone.report.hull_figures import binary_figure, simplex_figure
 from lodestone.report.hulls import most_changed_systems, system_hull
 from lodestone.report.markup import milli
+from lodestone.report.periodic import element_cells
 from lodestone.report.summary import campaign_summary
 from lodestone.report.uncertainty_figures import coverage, stability
 
@@ -33,6 +35,8 @@ def render(campaign: CampaignData, discoveries: pl.DataFrame) -> str:
 
 def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any]:
     last, summary = campaign.rounds[-1], campaign_summary(campaign, discoveries)
+    finds = one_per_formula(discoveries, campaign.verifications)
+    panels = find_panels(campaign, finds)
     return {
         "summary": summary,
         "proposed": sum(data.counts["n_proposed"] for data in campaign.rounds),
@@ -48,7 +52,9 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "round_names": [data.name for data in campaign.rounds],
         "rounds": rows.round_rows(campaign),
         "uncertainty": rows.uncertainty_rows(campaign.rounds[-1]),
-        "discoveries": rows.discovery_rows(discoveries),
+        "discoveries": rows.discovery_rows(finds, set(panels)),
+        "panels": embedded(panels),
+        "elements": element_cells(campaign),
         "incomplete": rows.incomplete_rows(incomplete_finds(campaign)),
         "depth": {name: milli(summary["depth"][name]) for name in ("median", "max")},
         "max_depth": milli(campaign.params.discovery.max_depth),
@@ -100,6 +106,6 @@ def _hulls(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Figur
         if len(elements) == 2:
             charts[name] = binary_figure(before, after)
         else:
-            charts[f"{name}-before"] = ternary_figure(before, f"{heading}, before", after)
-            charts[f"{name}-after"] = ternary_figure(after, f"{heading}, after", before)
+            charts[f"{name}-before"] = simplex_figure(before, f"{heading}, before", after)
+            charts[f"{name}-after"] = simplex_figure(after, f"{heading}, after", before)
     return charts

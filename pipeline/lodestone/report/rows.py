@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from math import log10
 from typing import Any
 
 import polars as pl
+from markupsafe import Markup
 
 from lodestone.config.sections import GeometryParams
 from lodestone.report import markup
 from lodestone.report.collect import ENSEMBLE, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
+from lodestone.report.moles import in_moles
 from lodestone.runtime.redaction import public_address
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
@@ -36,9 +39,9 @@ STEPS = (
 )
 
 
-def discovery_rows(discoveries: pl.DataFrame) -> list[dict[str, Any]]:
-    """One row per discovery, in the order of the table."""
-    return [_discovery(row) for row in discoveries.iter_rows(named=True)]
+def discovery_rows(finds: pl.DataFrame, panels: Collection[str]) -> list[dict[str, Any]]:
+    """One row per find, in the order of the table; those that have a panel link to it, the others to their CIF."""
+    return [_discovery(row) | {"has_panel": row["material_id"] in panels} for row in finds.iter_rows(named=True)]
 
 
 def incomplete_rows(table: pl.DataFrame) -> list[dict[str, Any]]:
@@ -54,7 +57,7 @@ def incomplete_rows(table: pl.DataFrame) -> list[dict[str, Any]]:
             "start": row["energy_above_hull"],
             "start_text": markup.milli(row["energy_above_hull"]),
             "phases": row["n_competing_phases"],
-            "decomposition": markup.decomposition(row["decomposition"] or ""),
+            "decomposition": _decomposition(row),
         }
         for row in table.iter_rows(named=True)
     ]
@@ -168,7 +171,9 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
     error = row["formation_energy_per_atom_pred"] - row["formation_energy_per_atom"]
     return {
         "id": row["material_id"],
-        "cif": cif_name(row["material_id"]),
+        "cif": cif_name(row),
+        "polymorphs": row["n_polymorphs"],
+        "words": row["chemsys"].replace("-", " "),
         "origin": markup.origin(row["generator"], row["provenance"]),
         "name": row["formula_pretty"],
         "formula": markup.formula(row["formula_pretty"]),
@@ -179,19 +184,23 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
         "round": row["round"],
         "by": row["acquired_by"],
         "start": row["energy_above_hull_start"],
-        "start_text": markup.milli(row["energy_above_hull_start"]),
+        "start_text": markup.milli(row["energy_above_hull_start"], digits=1),
         "phases": row["n_competing_phases"],
         "end": row["energy_above_hull"],
         "end_text": markup.milli(row["energy_above_hull"]),
         "on_hull": row["energy_above_hull"] <= ON_HULL,
-        "predicted": row["formation_energy_per_atom_pred"],
-        "predicted_text": markup.electronvolts(row["formation_energy_per_atom_pred"]),
+        "probability": row["stability_probability"],
+        "probability_text": markup.percent(row["stability_probability"]),
         "verified": row["formation_energy_per_atom"],
         "verified_text": markup.electronvolts(row["formation_energy_per_atom"]),
         "error": error,
         "error_text": ("+" if round(1e3 * error) > 0 else "") + markup.milli(error),
-        "decomposition": markup.decomposition(row["decomposition"]),
+        "decomposition": _decomposition(row),
     }
+
+
+def _decomposition(row: dict[str, Any]) -> Markup:
+    return markup.decomposition(in_moles(row["decomposition"] or "", row["formula_pretty"]))
 
 
 def _funnel(data: RoundData) -> dict[str, int]:

@@ -45,8 +45,8 @@ def cif(
     method = f"Predicted, not measured: relaxed by {oracle['name']}, {how}"
     own = {"_audit_creation_method": method} | {PREFIX + name: value for name, value in items.items()}
     lines = [line for line in text.splitlines() if not line.startswith("#")]
-    comments = [f"# {oracle['caveat']}", "# written by `lodestone handover`"]
-    return "\n".join([*comments, lines[0], *(_item(*pair) for pair in own.items()), *lines[1:]]) + "\n"
+    caveat = "# " + " ".join(str(oracle["caveat"]).split())  # a comment ends with its line
+    return "\n".join([caveat, lines[0], *(_item(*pair) for pair in own.items()), *lines[1:]]) + "\n"
 
 
 def poscar(crystal: Crystal, comment: str) -> str:
