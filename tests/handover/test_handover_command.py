@@ -280,3 +280,18 @@ def test_hazards_are_those_of_the_element_policy(finished):
     find = next(finds(finished))
     toxic = find.__class__(**(vars(find) | {"row": dict(find.row) | {"chemsys": "Cd-F-U"}}))
     assert toxic.hazards == {"toxic_elements": ["Cd"], "radioactive_elements": ["U"]}
+
+
+def test_the_contents_say_what_is_new_and_what_is_likely_disordered(few, tmp_path):
+    rows = few.discoveries.with_columns(
+        likely_disorder=pl.Series(["Mg/Ni", None]), disorder_family=pl.Series(["(Mg,Ni)O AB_cF8_225", None])
+    )
+    write_handover(replace(few, discoveries=rows), tmp_path / "out")
+    index = {one["material_id"]: one for one in json.loads((tmp_path / "out" / "index.json").read_text())["finds"]}
+    columns = ["novelty", "known_as", "likely_disorder", "disorder_family"]
+    for row in rows.iter_rows(named=True):
+        assert {name: index[row["material_id"]][name] for name in columns} == {name: row[name] for name in columns}
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("likely disordered: Mg/Ni") == 1
+    pages = [(tmp_path / "out" / one["folder"] / "index.html").read_text() for one in index.values()]
+    assert sum("Likely disordered when made: Mg/Ni" in text and "as in (Mg,Ni)O;" in text for text in pages) == 1

@@ -18,7 +18,7 @@ from lodestone.config.params import Params
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.encoding import describe
-from lodestone.schemas import Candidates, Crystals, Predictions, References, Verifications
+from lodestone.schemas import Candidates, Crystals, Phases, Predictions, References, Verifications
 from lodestone.tables.files import write_json, write_table
 from lodestone.tables.layout import Layout
 
@@ -81,6 +81,7 @@ def _write(root: Path, seed: int, rounds: int, found: str) -> None:
     write_json(labels | {"oracle_vs_source": None}, metrics / "label.json")
     write_json(ORACLE, layout.oracle)
     _write_references(known, layout)
+    write_table(Phases.empty(), layout.phases, Phases)
     total = 0
     for index in range(rounds):
         known = _with_hull(known)

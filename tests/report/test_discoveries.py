@@ -36,6 +36,29 @@ def test_both_hull_distances_agree_with_linear_programming(campaign: CampaignDat
     assert first["energy_above_hull_start"].to_numpy() == pytest.approx(start, abs=1e-8)
 
 
+def test_novelty_is_against_what_was_known_when_the_campaign_began(campaign: CampaignData, found: pl.DataFrame) -> None:
+    """Whatever later rounds found; a phase without a structure makes a formula known, too."""
+    first = campaign.rounds[0].crystals
+    is_new = ~pl.col("formula_pretty").is_in(first["formula_pretty"].implode())
+    assert (found.filter(is_new)["novelty"] == "new composition").all()
+    assert set(found.filter(~is_new)["novelty"]) == {"polymorph"}
+    assert found.filter(~is_new)["known_as"].is_in(first["material_id"].implode()).all()
+    assert 0 < found.select(is_new).to_series().sum() < len(found)
+    one = found.filter(is_new).row(0, named=True)
+    bare = {name: one[name] for name in ("formula_pretty", "chemsys", "formation_energy_per_atom")}
+    phases = pl.DataFrame([{"material_id": "bare"} | bare]).select(campaign.phases.columns)
+    again = discoveries(replace(campaign, phases=phases)).filter(pl.col("formula_pretty") == one["formula_pretty"])
+    assert set(again.select("novelty", "known_as").rows()) == {("known formula", "bare")}
+
+
+def test_disorder_is_flagged_and_its_families_are_counted(campaign: CampaignData, found: pl.DataFrame) -> None:
+    summary, flagged = campaign_summary(campaign, found), found.drop_nulls("likely_disorder")
+    alone = len(found) - len(flagged)
+    assert summary["n_likely_disordered"] == len(flagged)
+    assert summary["n_families"] == alone + flagged["disorder_family"].n_unique()
+    assert summary["novelty"] == dict(found["novelty"].value_counts().rows())
+
+
 def test_a_discovery_unknown_at_the_end_is_refused(campaign: CampaignData, found: pl.DataFrame) -> None:
     lost = found["material_id"][0]
     with pytest.raises(LodestoneError, match=f"{lost}.*not among the crystals"):

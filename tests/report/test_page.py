@@ -65,6 +65,21 @@ def test_finds_beyond_those_with_a_panel_link_to_their_cif(campaign: CampaignDat
     assert [row["cif"] for row in others] == [cif_name(row) for row in finds[1:].iter_rows(named=True)]
 
 
+def test_novelty_and_likely_disorder_are_shown_and_counted(campaign: CampaignData, found: pl.DataFrame) -> None:
+    flags = [("Mg/Ni", "(Mg,Ni)O AB_cF8_225_4:m-3m_4:m-3m")] * 2 + [(None, None)] * (len(found) - 2)
+    names = {"likely_disorder": pl.String, "disorder_family": pl.String}
+    flagged = found.drop(*names).hstack(pl.DataFrame(flags, schema=names, orient="row"))
+    own = _own(render(campaign, flagged))
+    table = re.search(r'<table class="sortable" id="discovery-table".*?</table>', own, re.DOTALL)
+    assert table is not None
+    assert table[0].count("likely disordered: Mg/Ni") == 2
+    assert table[0].count("<td>composition") + table[0].count(">polymorph") == len(found)
+    assert f"<b>2 of {len(found)} are likely disordered when made</b>" in own
+    assert f"{len(found) - 1} families" in own
+    for word, n in found["novelty"].value_counts().iter_rows():
+        assert f"{n} {'is' if n == 1 else 'are'} of the class “{word}”" in own
+
+
 def test_finds_too_deep_below_the_hull_stand_in_a_table_of_their_own(
     page: str, campaign: CampaignData, found: pl.DataFrame
 ) -> None:

@@ -36,7 +36,7 @@ SALT = {
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
     "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
-    "provenance": "{}", "same_as": None,
+    "provenance": "{}", "same_as": None, "novelty": "new composition", "known_as": None,
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 
@@ -126,6 +126,10 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Verifications, {"n_competing_phases": -1}, "n_competing_phases: "),
         (Verifications, {"same_as": "mp-2"}, "is_new says"),
         (Discoveries, {"energy_above_hull_start": 0.1}, "energy_above_hull_start: "),
+        (Discoveries, {"novelty": "new"}, "novelty: "),
+        (Discoveries, {"novelty": "polymorph"}, "known_as says"),
+        (Discoveries, {"known_as": "mp-2"}, "known_as says"),
+        (Discoveries, {"likely_disorder": None}, "come together"),
         (References, {"element": "Sodium"}, "element: "),
         (Drift, {"presence": "added"}, "kept crystals have a comparison"),
     ],

@@ -8,8 +8,8 @@ polymorphs from their parents.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -44,10 +44,10 @@ def same_as(verified: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
         For each identifier that is not new, the lowest identical crystal in ``known``, or else in ``verified``.
     """
     compared = _by_formula(known.filter(pl.col("formula_pretty").is_in(verified["formula_pretty"].unique().implode())))
-    matchers, twins = _matchers(), {}
+    twins = {}
     for formula, crystals in _by_formula(verified).items():
         for one in crystals:
-            twin = next((other for other in compared[formula] if _are_same(one, other, matchers)), None)
+            twin = next((other for other in compared[formula] if _are_same(one, other)), None)
             if twin is None:
                 compared[formula].append(one)
             else:
@@ -65,13 +65,23 @@ def _by_formula(table: pl.DataFrame) -> defaultdict[str, list[_One]]:
     return groups
 
 
-def _are_same(one: _One, other: _One, matchers: Sequence[StructureMatcher]) -> bool:
-    if one.label == other.label:
-        return True
-    pairs = ((one.structure, other.structure), (other.structure, one.structure))  # the order can matter to the matcher
-    return any(matcher.fit(*pair) for matcher in matchers for pair in pairs)
+def _are_same(one: _One, other: _One) -> bool:
+    return one.label == other.label or same_structure(one.structure, other.structure)
 
 
+def same_structure(one: Structure, other: Structure) -> bool:
+    """Whether two crystals of one composition are the same, atom by atom."""
+    pairs = ((one, other), (other, one))  # the order can matter to the matcher
+    return any(matcher.fit(*pair) for matcher in _matchers() for pair in pairs)
+
+
+def same_prototype(one: Structure, other: Structure) -> bool:
+    """Whether two crystals are the same, atom by atom, but for which elements they have."""
+    pairs = ((one, other), (other, one))
+    return any(matcher.fit_anonymous(*pair) for matcher in _matchers() for pair in pairs)
+
+
+@lru_cache(maxsize=1)
 def _matchers() -> tuple[StructureMatcher, ...]:
     """Of primitive cells, and of cells as they are.
 

@@ -120,7 +120,7 @@ FACTS: dict[str, Facts] = {
         (_LAYOUT.references,), ("label",), ("active_learning", "report"), "`element`", "by `element`"
     ),
     "Phases": Facts(
-        (_LAYOUT.phases,), ("label",), ("active_learning",), _ID, _BY_ID,
+        (_LAYOUT.phases,), ("label",), ("active_learning", "report"), _ID, _BY_ID,
         "Empty unless `label.phases` names a table; else the lowest phase of each formula.",
     ),
     "Crystals": Facts(

@@ -56,6 +56,7 @@ def facts(find: Find) -> dict[str, Any]:
         "reactions": [
             one.reaction.facts() | {"kind": one.kind, "precursors": list(one.precursors)} for one in find.routes
         ],
+        **find.novelty,
         "hazards": find.hazards,
         "judges": list(find.verdicts),
         "disputed_by": find.disagreeing,

@@ -79,6 +79,11 @@ class Find:
         return disagreeing(self.verdicts)
 
     @property
+    def novelty(self) -> dict[str, Any]:
+        """What is new about it, and whether it is likely to be disordered when made."""
+        return {name: self.row[name] for name in ("novelty", "known_as", "likely_disorder", "disorder_family")}
+
+    @property
     def hazards(self) -> dict[str, list[str]]:
         """Its toxic and radioactive elements, as `discovery.elements` knows them."""
         return {

@@ -75,6 +75,7 @@ def _summary(find: Find) -> dict[str, Any]:
         "route": _reaction(best.reaction) if best else None,
         "probability": markup.percent(find.verdicts[0]["stability_probability"]),
         "disputed_by": find.disagreeing,
+        **find.novelty,
         "hazards": find.hazards,
     }
 

@@ -84,6 +84,7 @@ def _entry(find: Find, files: list[str]) -> dict[str, Any]:
         "decomposition": find.decomposition.equation,
         "largest_driving_force": best,
         "disputed_by": find.disagreeing,
+        **find.novelty,
         **find.hazards,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import polars as pl
 from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
-from lodestone.schemas import Candidates, Crystals, Predictions, References, Verifications
+from lodestone.schemas import Candidates, Crystals, Phases, Predictions, References, Verifications
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import METRICS, Layout, RoundLayout
 
@@ -126,6 +126,7 @@ class CampaignData:
         provenance: Where the snapshot comes from, as its stage wrote it.
         labels: Metrics of the label stage.
         oracle: Facts about the oracle that labeled the crystals: at least ``name`` and ``caveat``.
+        phases: Competing phases without structures, all known at the start.
     """
 
     params: Params
@@ -135,6 +136,7 @@ class CampaignData:
     provenance: dict[str, Any]
     labels: dict[str, Any]
     oracle: dict[str, Any]
+    phases: pl.DataFrame = field(default_factory=Phases.empty)
 
     @property
     def verifications(self) -> pl.DataFrame:
@@ -163,6 +165,7 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
         provenance=read_json(layout.provenance),
         labels=read_json(metrics / "label.json"),
         oracle=_oracle(layout.oracle),
+        phases=read_table(layout.phases, Phases),
     )
 
 

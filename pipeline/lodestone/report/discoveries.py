@@ -12,6 +12,8 @@ import polars as pl
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
+from lodestone.novelty.classes import novelty
+from lodestone.novelty.disorder import disorder
 from lodestone.report.collect import CampaignData
 from lodestone.report.structure_files import cif
 from lodestone.schemas import Discoveries
@@ -25,12 +27,13 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     """Every verified-stable candidate of all rounds, in round order, lowest energy above the hull first.
 
     ``energy_above_hull_start`` is measured against the hull known at the start of the round, ``energy_above_hull``
-    against the hull at the end of the campaign.
+    against the hull at the end of the campaign. Novelty is against what was known at the start of the campaign.
 
     Raises:
         LodestoneError: If a discovery is not among the crystals known at the end.
     """
     order = {data.name: index for index, data in enumerate(campaign.rounds)}
+    at_first = [campaign.rounds[0].crystals, campaign.phases]
     stable = campaign.verifications.filter("is_stable").rename({"energy_above_hull": "energy_above_hull_start"})
     final = campaign.known.select("material_id", "energy_above_hull")
     table = stable.join(final, on="material_id", how="left").with_columns(
@@ -40,6 +43,7 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     )
     _all_known(table)
     table = table.sort("_order", "energy_above_hull_start", "material_id")
+    table = table.hstack(novelty(table, at_first)).hstack(disorder(table))
     return table.select(list(Discoveries.to_schema().columns))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from lodestone.novelty.disorder import n_families
 from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
 from lodestone.stability.density import depths
@@ -39,6 +40,9 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "n_discoveries": discoveries.height,
         "n_discoveries_on_final_hull": n_on_final_hull(discoveries),
         "n_formulas": discoveries["formula_pretty"].n_unique(),
+        "novelty": {word: n for word, n in discoveries["novelty"].value_counts().sort("novelty").iter_rows()},
+        "n_likely_disordered": discoveries["likely_disorder"].count(),
+        "n_families": n_families(discoveries),
         "depth": depths(discoveries["energy_above_hull_start"]),
         "n_hull_incomplete": sum(data.counts["n_hull_incomplete"] for data in campaign.rounds),
         "test_mae": {name: last.test[name].mae for name in last.predictors},

@@ -166,3 +166,28 @@ class Discoveries(Sound, Proposed):
         ge=0,
     )
     decomposition: str = field("What it would decompose to on the hull at the start of its round")
+    novelty: str = field(
+        "What is new about it against all that was known when the campaign began: 'new prototype' (no known crystal has "
+        "its prototype, whatever the elements), else 'new composition' (none has its formula), else 'polymorph', or "
+        "'known formula' where no structure of that formula is known; 'known' if one is the same crystal after all",
+        isin=["new prototype", "new composition", "polymorph", "known formula", "known"],
+    )
+    known_as: str = field("The same crystal, or the lowest known one of its formula, then known", nullable=True)
+    likely_disorder: str = field(
+        "Similar elements on sites that symmetry would make equal, were they one element, as `Mg/Ni`: when made, they "
+        "likely share these sites",
+        nullable=True,
+    )
+    disorder_family: str = field(
+        "The disordered crystal of which it would be an ordered child, as `(Mg,Ni)O` and its prototype", nullable=True
+    )
+
+    _relative = check(
+        "known_as says: of a known formula",
+        (pl.col("novelty") == "new prototype")
+        | (pl.col("known_as").is_null() == (pl.col("novelty") == "new composition")),
+    )
+    _disordered = check(
+        "likely_disorder and disorder_family come together",
+        pl.col("likely_disorder").is_null() == pl.col("disorder_family").is_null(),
+    )

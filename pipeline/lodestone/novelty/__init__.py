@@ -1,0 +1,1 @@
+"""What is new about a crystal: composition, prototype, structure, or only the order of its elements."""
