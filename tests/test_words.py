@@ -50,7 +50,7 @@ def test_words_that_were_replaced_do_not_come_back_in_public_names():
         f"{path.relative_to(ROOT)}: {name}: say {better}"
         for name, path in names.items()
         for word, better in REPLACED.items()
-        if word in name.lower()
+        if word in name.lower().replace("novelty", "")  # a word of the glossary
     ]
     assert not wrong, "\n".join(sorted(wrong))
 

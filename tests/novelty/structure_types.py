@@ -71,7 +71,7 @@ def spinel(
 
 
 def murdochite(half: str, other_half: str, center: str, length: float, x: float = 0.235) -> Crystal:
-    """Mg6MnO8, rock salt with an eighth of the cations missing; its six divalent sites hold two elements, three each."""
+    """Mg6MnO8, rock salt with an eighth of the cations missing; its six divalent sites hold two elements."""
     into = np.linalg.inv(FCC)
     sites = 0.25 * np.array([(0, 1, 1), (1, 0, 1), (1, 1, 0)]) @ into
     others = 0.25 * np.array([(0, 1, -1), (1, 0, -1), (1, -1, 0)]) @ into

@@ -1,4 +1,4 @@
-"""Ordered crystals of similar elements are flagged; crystals whose elements differ, or have sites of their own, are not.
+"""Ordered crystals of similar elements are flagged; those whose elements differ, or have sites of their own, are not.
 
 The first crystals are five of those that a laboratory reported as new in 2023 and that are disordered (Leeman et al.,
 PRX Energy 3, 011002 (2024)), written from their ideal structure types.

@@ -35,7 +35,7 @@ class Disorder:
     """What a crystal likely is when made.
 
     Attributes:
-        elements: Elements that share sites, such as ``Mg/Ni``, in alphabetical order; several groups are joined by ``;``.
+        elements: Elements that share sites, such as ``Mg/Ni``, in alphabetical order; ``;`` joins several groups.
         family: Its parent, such as ``(Mg,Ni)O AB_cF8_225_4:m-3m_4:m-3m``.
     """
 
@@ -120,6 +120,5 @@ def _groups(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
 def _formula(parent: Crystal, groups: Sequence[tuple[str, ...]]) -> str:
     """Reduced formula of the parent, such as ``(Mg,Ni)O``."""
     names = {group[0]: f"({','.join(group)})" for group in groups}
-    return re.sub(
-        r"[A-Z][a-z]?", lambda symbol: names.get(symbol[0], symbol[0]), reduced_formula(parent.atomic_numbers)
-    )
+    formula = reduced_formula(parent.atomic_numbers)
+    return re.sub(r"[A-Z][a-z]?", lambda symbol: names.get(symbol[0], symbol[0]), formula)

@@ -15,8 +15,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.pairs import pairs_within
 
 NEIGHBORS = 12
-# All 275 pairs of equal crystals in a test on the Materials Project (237 were strained and shaken, 38 are entries of one
-# formula), as `StructureMatcher` sees it, differ by less than this, and 41 % of 462 entries of one formula by more.
+# All 275 pairs of crystals of the Materials Project that `StructureMatcher` held for equal in a test (237 strained and
+# shaken, 38 entries of one formula) differ by less than this; of 462 unequal entries of one formula, 41 % by more.
 TOLERANCE = 0.2
 
 

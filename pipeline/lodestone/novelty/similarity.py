@@ -1,15 +1,15 @@
 """Elements so alike that they may share the sites of a crystal.
 
 Ions of one charge whose radii differ by less than 15 % replace each other (Goldschmidt, Naturwissenschaften 14, 477
-(1926)); so do metals of like size, electronegativity and number of electrons (Hume-Rothery's rules, the first two in the
-form of Darken & Gurry, Physical Chemistry of Metals (1953)). Ions of different charge can share sites, too, as in many spinels; these rules leave them
-out, and so do not find every disordered crystal.
+(1926)); so do metals of like size, electronegativity and number of electrons (Hume-Rothery's rules, the first two in
+the form of Darken & Gurry, Physical Chemistry of Metals (1953)). Ions of different charge can share sites, too, as in
+many spinels; these rules leave them out, and so do not find every disordered crystal.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from statistics import fmean
@@ -60,23 +60,23 @@ def _are_like_ions(one: str, other: str, states: Mapping[str, float], most: floa
         return False
     radii = [_ionic_radii().get((symbol, round(states[symbol])), {}) for symbol in (one, other)]
     shared = radii[0].keys() & radii[1].keys()
-    return bool(shared) and _are_close(*(fmean(radius[n] for n in sorted(shared)) for radius in radii), most)
+    return bool(shared) and _are_close([fmean(radius[n] for n in sorted(shared)) for radius in radii], most)
 
 
 def _are_like_metals(one: str, other: str, most: float) -> bool:
     from pymatgen.core import Element
 
     pair, known = [Element(one), Element(other)], electronegativities()
-    radii = [element.atomic_radius for element in pair]
-    if None in radii or not {one, other} <= known.keys():
+    radii = [float(element.atomic_radius) for element in pair if element.atomic_radius]
+    if len(radii) < len(pair) or not {one, other} <= known.keys():
         return False
     is_apart = abs(pair[0].group - pair[1].group) > MOST_GROUPS_APART
     is_polar = abs(known[one] - known[other]) > MOST_ELECTRONEGATIVITY_DIFFERENCE
-    return _are_close(*map(float, radii), most) and not is_apart and not is_polar
+    return _are_close(radii, most) and not is_apart and not is_polar
 
 
-def _are_close(one: float, other: float, most: float) -> bool:
-    return abs(one - other) <= most * min(one, other)
+def _are_close(radii: Sequence[float], most: float) -> bool:
+    return max(radii) - min(radii) <= most * min(radii)
 
 
 @lru_cache(maxsize=1)

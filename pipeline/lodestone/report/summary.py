@@ -40,7 +40,7 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "n_discoveries": discoveries.height,
         "n_discoveries_on_final_hull": n_on_final_hull(discoveries),
         "n_formulas": discoveries["formula_pretty"].n_unique(),
-        "novelty": {word: n for word, n in discoveries["novelty"].value_counts().sort("novelty").iter_rows()},
+        "novelty": dict(discoveries["novelty"].value_counts().sort("novelty").iter_rows()),
         "n_likely_disordered": discoveries["likely_disorder"].count(),
         "n_families": n_families(discoveries),
         "depth": depths(discoveries["energy_above_hull_start"]),

@@ -167,9 +167,9 @@ class Discoveries(Sound, Proposed):
     )
     decomposition: str = field("What it would decompose to on the hull at the start of its round")
     novelty: str = field(
-        "What is new about it against all that was known when the campaign began: 'new prototype' (no known crystal has "
-        "its prototype, whatever the elements), else 'new composition' (none has its formula), else 'polymorph', or "
-        "'known formula' where no structure of that formula is known; 'known' if one is the same crystal after all",
+        "What is new about it against all that was known when the campaign began: 'new prototype' (no known crystal "
+        "has its prototype, whatever the elements), else 'new composition' (none has its formula), else 'polymorph', "
+        "or 'known formula' if no structure of that formula is known; 'known' if one is the same crystal after all",
         isin=["new prototype", "new composition", "polymorph", "known formula", "known"],
     )
     known_as: str = field("The same crystal, or the lowest known one of its formula, then known", nullable=True)
