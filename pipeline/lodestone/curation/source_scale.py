@@ -69,16 +69,7 @@ def keep_labels(
             labellers=(label, label_as_is or label),
             element_crystals=element_crystals,
         )
-    metrics = {
-        "n_in": len(snapshot),
-        "n_labelled": len(crystals),
-        "n_element_crystals_added": 0,
-        "rejected": {},
-        "n_elements": len(references),
-        "n_phases": len(phases),
-        "n_stable": int((crystals["energy_above_hull"] == 0).sum()),
-        "oracle_vs_source": None,
-    } | ({"difference": difference.as_dict()} if difference.kind != "none" else {})
+    metrics = {"n_in": len(snapshot)} | _metrics(crystals, references, phases, difference)
     return LabelledSnapshot(crystals, references, Rejections.empty(), metrics, phases, difference)
 
 
@@ -117,6 +108,22 @@ def read_phases(path: Path, known: pl.DataFrame) -> pl.DataFrame:
     return named.filter(pl.Series([set(system) <= elements for system in systems], dtype=pl.Boolean)).sort(
         "material_id"
     )
+
+
+def _metrics(
+    crystals: pl.DataFrame, references: pl.DataFrame, phases: pl.DataFrame, difference: Difference
+) -> dict[str, Any]:
+    """As of a snapshot that an oracle labels; nothing is rejected or compared, and no element is added."""
+    learned_from = {"difference": difference.as_dict()} if difference.kind != "none" else {}
+    return {
+        "n_labelled": len(crystals),
+        "n_element_crystals_added": 0,
+        "rejected": {},
+        "n_elements": len(references),
+        "n_phases": len(phases),
+        "n_stable": int((crystals["energy_above_hull"] == 0).sum()),
+        "oracle_vs_source": None,
+    } | learned_from
 
 
 def _with_references(

@@ -21,7 +21,7 @@ from lodestone.reference.prototypes import Prototype, all_prototypes
 from lodestone.stability.hull import ConvexHull
 
 COMMON = frozenset({(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (2, 3), (2, 5), (3, 4), (3, 5)})
-NEAR = 0.02  # eV/atom
+STABLE_WITHIN = 0.02  # eV/atom
 _MOST = 9  # prototypes of a stoichiometry
 
 
@@ -45,7 +45,7 @@ def missing_pairs(table: pl.DataFrame, elements: Sequence[str], largest_cell: in
 
 def frequent_prototypes(table: pl.DataFrame, largest_cell: int) -> dict[str, Prototype]:
     """Of each common stoichiometry, the prototypes of most crystals on the hull of the set, by label."""
-    near = table.filter(pl.Series(ConvexHull.of(table).distances <= NEAR))
+    near = table.filter(pl.Series(ConvexHull.of(table).distances <= STABLE_WITHIN))
     often, by_amounts = Counter(near["aflow_prototype"]), defaultdict[tuple[int, ...], list[str]](list)
     prototypes = {label: one for label, one in all_prototypes().items() if len(one.crystal) <= largest_cell}
     for label, prototype in prototypes.items():
