@@ -17,6 +17,7 @@ from lodestone.handover.judges import Verdict, disagreeing, judges
 from lodestone.handover.phases import System
 from lodestone.handover.reactions import Reaction
 from lodestone.handover.routes import Route, routes
+from lodestone.report.discoveries import crystal_of
 from lodestone.substitution.element_data import TOXIC, radioactive_elements
 
 
@@ -71,7 +72,7 @@ class Find:
     @property
     def crystal(self) -> Crystal:
         """As the oracle relaxed it."""
-        return Crystal(*(self.row[name] for name in ("lattice", "atomic_numbers", "frac_coords")))
+        return crystal_of(self.row)
 
     @property
     def disagreeing(self) -> list[str]:

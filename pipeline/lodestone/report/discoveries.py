@@ -84,10 +84,14 @@ def cif_name(row: Mapping[str, Any]) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', '_'.join((row['formula_pretty'], row['material_id'])))}.cif"
 
 
+def crystal_of(row: Mapping[str, Any]) -> Crystal:
+    """The crystal of a row, with the oracle's exact coordinates."""
+    return Crystal(*(row[name] for name in ("lattice", "atomic_numbers", "frac_coords")))
+
+
 def discovery_cif(row: Mapping[str, Any], oracle: Mapping[str, Any]) -> str:
     """A row of the discoveries as CIF; the table keeps the oracle's exact coordinates."""
-    crystal = Crystal(*(row[name] for name in ("lattice", "atomic_numbers", "frac_coords")))
-    return cif(crystal, oracle, {name: row[name] for name in _ITEMS} | {"energy_unit": "eV per atom"})
+    return cif(crystal_of(row), oracle, {name: row[name] for name in _ITEMS} | {"energy_unit": "eV per atom"})
 
 
 def _all_known(table: pl.DataFrame) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from lodestone.crystals.crystal import Crystal
 from lodestone.report import markup
+from lodestone.report.cautions import cautions
 from lodestone.report.collect import CampaignData
-from lodestone.report.discoveries import ON_HULL, cif_name, discovery_cif
+from lodestone.report.discoveries import ON_HULL, cif_name, crystal_of, discovery_cif
 from lodestone.report.find_figures import DRAWN, drawn_atoms, hull_figure, powder_figure
 from lodestone.report.hulls import system_hull
 from lodestone.report.moles import in_moles
@@ -67,7 +67,6 @@ def find_panels(campaign: CampaignData, finds: pl.DataFrame) -> dict[str, dict[s
 
 
 def _panel(campaign: CampaignData, row: Row, verified: Row, discovered: set[str]) -> dict[str, Any]:
-    crystal = Crystal(*(row[name] for name in ("lattice", "atomic_numbers", "frac_coords")))
     cif = discovery_cif(row, campaign.oracle)
     cell = parsed(cif)
     return {
@@ -80,7 +79,7 @@ def _panel(campaign: CampaignData, row: Row, verified: Row, discovered: set[str]
         "powder": json.loads(powder_figure(powder_pattern(cell)).to_json()),
         "cif": cif,
         "file": cif_name(row),
-        "poscar": poscar(crystal, f"{row['formula_pretty']} {row['material_id']}, predicted"),
+        "poscar": poscar(crystal_of(row), f"{row['formula_pretty']} {row['material_id']}, predicted"),
     }
 
 
@@ -93,7 +92,7 @@ def _about(row: Row, n_sites: int, cell: tuple[float, ...]) -> str:
 
 
 def _facts(campaign: CampaignData, row: Row, verified: Row) -> list[tuple[str, Any]]:
-    """Judges first, then what it competes with, then where it comes from."""
+    """Judges first, then what it competes with, what else to know of it, and where it comes from."""
     depth, end = (markup.milli(row[name]) for name in ("energy_above_hull_start", "energy_above_hull"))
     energy = "formation_energy_per_atom"
     low, high = (markup.electronvolts(verified[f"{energy}_{end}"]) for end in ("lower", "upper"))
@@ -107,6 +106,7 @@ def _facts(campaign: CampaignData, row: Row, verified: Row) -> list[tuple[str, A
         ("Hull at the start of its round", f"{depth} meV/atom, {row['n_competing_phases']} compounds known around it"),
         ("Hull at the end", "on it" if row["energy_above_hull"] <= ON_HULL else f"{end} meV/atom above"),
         ("Would decompose to", markup.decomposition(in_moles(row["decomposition"], row["formula_pretty"]))),
+        *cautions(crystal_of(row)),
         ("Made by", markup.origin(row["generator"], row["provenance"])),
         ("Chosen by", f"{row['acquired_by']}, {row['round']}"),
         ("Identifier", row["material_id"]),
