@@ -17,6 +17,7 @@ import yaml
 from lodestone.report import markup, rows
 from lodestone.report.collect import CampaignData, collect
 from lodestone.report.discoveries import cif_name, discoveries
+from lodestone.report.element_classes import class_rows
 from lodestone.report.finds import one_per_formula
 from lodestone.report.html import script
 from lodestone.report.page import render
@@ -79,6 +80,24 @@ def test_novelty_and_likely_disorder_are_shown_and_counted(campaign: CampaignDat
     assert f"{len(found) - 1} families" in own
     for word, n in found["novelty"].value_counts().iter_rows():
         assert f"{n} {'is' if n == 1 else 'are'} of the class “{word}”" in own
+
+
+def test_properties_of_elements_are_counted_and_price_classes_add_up(page: str, campaign: CampaignData) -> None:
+    counted = class_rows(campaign)
+    priced = [row for row in counted if "price" in row["label"] or "USD" in row["label"]]
+    assert sum(row["tried"] for row in priced) == len(campaign.verifications)
+    assert sum(row["found"] for row in priced) == campaign.verifications["is_stable"].sum()
+    by_label = {row["label"]: row for row in counted}
+    scarce = campaign.verifications.filter(pl.col("chemsys").str.split("-").list.contains("Se"))
+    dear = by_label["dearest element: 100 to 1,000 USD/kg"]
+    assert dear["tried"] == len(scarce) > 0  # of the elements of this campaign, selenium alone costs so much
+    assert dear["found"] == scarce["is_stable"].sum()
+    assert by_label["toxic: As, Be, Cd, Hg, Pb, Tl"] == {
+        "label": "toxic: As, Be, Cd, Hg, Pb, Tl", "tried": 0, "found": 0
+    }  # fmt: skip
+    table = re.search(r'<table id="element-classes">.*?</table>', page, re.DOTALL)
+    assert table is not None
+    assert table[0].count("<tr>") == len(counted) + 1
 
 
 def test_finds_too_deep_below_the_hull_stand_in_a_table_of_their_own(

@@ -35,6 +35,12 @@ class ElementPolicy(Section):
         description="largest Herfindahl-Hirschman index of production by country; 10,000 is one country, more than "
         "2,500 highly concentrated; elements without an index may be used",
     )
+    max_price: float | None = Field(
+        None,
+        ge=0,
+        description="largest price of the pure element, USD/kg in 2013: 1,000 leaves out platinum metals, gold, "
+        "germanium, heavy rare earths; elements without a price may be used",
+    )
 
 
 def _by_the_generator(content: Any) -> Any:

@@ -8,6 +8,7 @@ from lodestone.config.discovery import ElementPolicy
 from lodestone.substitution.element_data import (
     TOXIC,
     crustal_abundances,
+    prices,
     radioactive_elements,
     supply_concentrations,
 )
@@ -37,4 +38,5 @@ def _is_excluded(symbol: str, policy: ElementPolicy) -> bool:
             policy.max_supply_concentration is not None
             and supply_concentrations().get(symbol, 0.0) > policy.max_supply_concentration
         )
+        or (policy.max_price is not None and prices().get(symbol, 0.0) > policy.max_price)
     )

@@ -9,6 +9,7 @@ import polars as pl
 from lodestone.report import rows
 from lodestone.report.collect import CampaignData
 from lodestone.report.discoveries import incomplete_finds
+from lodestone.report.element_classes import class_rows
 from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
 from lodestone.report.finds import find_panels, one_per_formula
 from lodestone.report.html import embedded, page, plot
@@ -55,6 +56,7 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "discoveries": rows.discovery_rows(finds, set(panels)),
         "panels": embedded(panels),
         "elements": element_cells(campaign),
+        "element_classes": class_rows(campaign),
         "incomplete": rows.incomplete_rows(incomplete_finds(campaign)),
         "depth": {name: milli(summary["depth"][name]) for name in ("median", "max")},
         "max_depth": milli(campaign.params.discovery.max_depth),

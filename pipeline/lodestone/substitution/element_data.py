@@ -1,9 +1,11 @@
-"""Properties by which elements are kept out of a search: radioactivity, toxicity, abundance, supply."""
+"""Properties by which elements are kept out of a search: radioactivity, toxicity, abundance, supply, price."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from importlib.resources import files
 
 from lodestone.substitution.oxidation_states import element_table, smact_lines
 
@@ -13,6 +15,9 @@ from lodestone.substitution.oxidation_states import element_table, smact_lines
 TOXIC = frozenset({"As", "Be", "Cd", "Hg", "Pb", "Tl"})
 
 _ABUNDANCE = 8  # column of the table of elements
+_SMALL_PACKS = frozenset({"C", "F", "K", "Na", "P"})  # as a laboratory buys them, a hundred times the price in bulk
+
+PRICE_CLASSES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # where the next class begins, USD/kg
 
 
 @lru_cache(maxsize=1)
@@ -40,3 +45,28 @@ def supply_concentrations() -> Mapping[str, float]:
     """
     rows = (line.split() for line in smact_lines("hhi.txt"))
     return {symbol: float(production) for symbol, production, _ in rows}
+
+
+@lru_cache(maxsize=1)
+def prices() -> Mapping[str, float]:
+    """Price of each pure element that has one, USD/kg, most of September 2013: data of pymatgen (`CostDBElements`).
+
+    Markets move; orders of magnitude last. Elements that are priced in small packs only are left out.
+    """
+    table = files("pymatgen.analysis").joinpath("costdb_elements.csv").read_text(encoding="utf-8")
+    rows = csv.reader(table.splitlines(), quotechar="|")
+    return {symbol: float(price) for symbol, price, *_ in rows if symbol not in _SMALL_PACKS}
+
+
+def price_class(symbols: Iterable[str]) -> int | None:
+    """Price class of the dearest of some elements: 0 below 1 USD/kg, then one more for each factor of ten, up to 5.
+
+    Returns:
+        ``None`` if none of them has a price.
+
+    Examples:
+        >>> price_class(["Fe", "O"]), price_class(["Pt", "O"]), price_class(["Na", "F"])
+        (1, 5, None)
+    """
+    known = [prices()[symbol] for symbol in symbols if symbol in prices()]
+    return sum(max(known) >= end for end in PRICE_CLASSES) if known else None
