@@ -69,7 +69,7 @@ def main() -> None:
         print(f"\nlearned on {len(others)} crystals; its error on formulas left out: {dict(difference.errors)}\n")
         few = hidden.head(options.systems)
         of_oracle = lowest_elements(_as_snapshot(table), relax, static, element_crystals)
-        own, n = _on_its_own_scale(few, labels, _near(few, table, options.near), of_oracle, static)
+        own, n = _on_its_own_scale(few, labels, near(few, table, options.near), of_oracle, static)
         known = np.isfinite(own)
         print(f"{n} competing phases labelled as they are, for {known.sum()} hidden crystals\n")
         _report("phases by CHGNet", truth[: len(few)][known], own[known])
@@ -110,7 +110,7 @@ def _distances(hidden: pl.DataFrame, phases: pl.DataFrame) -> np.ndarray:
     return hull.decomposition_energies(fractions_of_formulas(hidden["formula_pretty"]), hidden[ENERGY].to_numpy())
 
 
-def _near(hidden: pl.DataFrame, table: pl.DataFrame, highest: float) -> pl.DataFrame:
+def near(hidden: pl.DataFrame, table: pl.DataFrame, highest: float) -> pl.DataFrame:
     """The lowest crystal of each formula in the systems of the hidden ones, if it is that near the hull."""
     systems = {
         "-".join(part)

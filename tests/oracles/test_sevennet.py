@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import yaml
 from elementary import ELEMENTS, MAGNESIA, SALT, molecules, shaken
+from polars import DataFrame
 
 from lodestone.config.load import parse_params
 from lodestone.config.registry import ORACLES
 from lodestone.corrections.schemes import scheme
 from lodestone.crystals.crystal import Crystal
-from lodestone.curation.source_scale import refuse_other_kind
+from lodestone.curation.source_scale import _schemes, refuse_other_kind
 from lodestone.errors import LodestoneError
 from lodestone.oracles import sevennet as module
 from lodestone.oracles.attempt import label_one
@@ -113,12 +114,17 @@ def test_elements_that_it_has_not_learned_get_a_reason():
 
 @pytest.mark.parametrize("method", ["dft-r2scan", "sevennet-mf-0-r2scan"])
 def test_its_energies_meet_no_others_on_a_hull(method):
-    from polars import DataFrame
-
     snapshot = DataFrame({"label_method": [method], "correction_scheme": ["MP2020"]})
     for weights in WEIGHTS:
         with pytest.raises(LodestoneError, match="must not meet on one hull"):
             refuse_other_kind(snapshot, oracle_of(**weights))
+
+
+def test_the_rules_bring_its_energies_of_pbe_to_the_scheme_of_a_source_and_refuse_those_of_r2scan():
+    source = DataFrame({"correction_scheme": ["MP-2019-legacy"]})
+    assert _schemes(source, oracle_of()) == ("MP-2020", "MP-2019")
+    with pytest.raises(LodestoneError, match="those in the energies of sevennet-mf-0-r2scan are not known"):
+        _schemes(source, oracle_of(**WEIGHTS[3]))
 
 
 @pytest.mark.slow
