@@ -69,7 +69,7 @@ def test_labels_are_stored_as_they_arrive(oracle, store, monkeypatch):
             arrived.append(len(store))
             yield Outcome(key, label(crystal))
 
-    monkeypatch.setattr("lodestone.oracles.pool.process_each", one_by_one)
+    monkeypatch.setattr("lodestone.oracles.pool.run_each", one_by_one)
     statuses(oracle, store, 1, 2, 3)
     assert arrived == [0, 1, 2]
 

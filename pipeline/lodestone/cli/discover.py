@@ -18,6 +18,7 @@ from lodestone.config.load import PARAMS_FILE, load_params
 from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.disk import check_writable
 from lodestone.runtime.environment import command_variables
+from lodestone.runtime.executor import prepare_executor
 from lodestone.runtime.kernels import pinned_kernels
 from lodestone.runtime.processes import (
     DAMAGED_LOCK_FILE,
@@ -53,6 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
         die_with_parent(signal.SIGTERM)
     root = Path().resolve()
     check_writable(root)
+    prepare_executor()
     refresh_versions(root)
     enter_campaign(arguments.params)
     snapshot = load_params().snapshot

@@ -13,7 +13,8 @@ from lodestone.oracles.attempt import TimeIsUp, label_one, labels_of, reason
 from lodestone.oracles.base import WORKER_DIED, Label, Oracle
 from lodestone.oracles.store import LabelStore, label_keys
 from lodestone.runtime.chunks import chunks
-from lodestone.runtime.parallel import WorkerDiedError, process_all, process_each
+from lodestone.runtime.executor import run_all, run_each
+from lodestone.runtime.parallel import WorkerDiedError
 from lodestone.runtime.progress import track
 
 _HOPELESS = 3  # deaths without a label in between: the machine or the installation is at fault, not a crystal
@@ -62,7 +63,7 @@ def _on_all_cores(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[t
     """A few crystals at a time on each core. A worker that dies leaves them without a label."""
     deaths = 0
     tasks = {keys[0]: {key: crystals[key] for key in keys} for keys in chunks(crystals, oracle.at_once)}
-    for outcome in process_each(partial(_on_one_core, oracle), tasks, _modules(oracle)):
+    for outcome in run_each(partial(_on_one_core, oracle), tasks, _modules(oracle)):
         if isinstance(outcome.error, WorkerDiedError):
             deaths += 1
             if deaths == _HOPELESS:
@@ -83,7 +84,7 @@ def _on_one_core(oracle: Oracle, crystals: Mapping[str, Crystal]) -> list[tuple[
 def _alone(oracle: Oracle, crystal: Crystal) -> Label:
     """The label of one crystal, in a process with the machine to itself."""
     try:
-        [(_, label)] = process_all(partial(label_one, oracle), {"alone": crystal}, _modules(oracle))
+        [(_, label)] = run_all(partial(label_one, oracle), {"alone": crystal}, _modules(oracle))
     except WorkerDiedError:
         return Label(WORKER_DIED)
     return label

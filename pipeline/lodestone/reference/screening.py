@@ -26,7 +26,7 @@ from lodestone.reference.prototypes import all_prototypes
 from lodestone.reference.quotas import Quotas, most_of_element
 from lodestone.reference.start import StartVolumes
 from lodestone.runtime.chunks import chunks
-from lodestone.runtime.parallel import process_all
+from lodestone.runtime.executor import run_all
 from lodestone.runtime.progress import track
 from lodestone.stability.hull import ConvexHull
 
@@ -81,7 +81,7 @@ def screen(
     kept = (item for item in decorations() if formula_of(prototypes[item[0]], item[1]) in chosen)
     judge = _Judge(StartVolumes.fit(known), ensemble, hull)
     tasks = {f"{number:09d}": chunk for number, chunk in enumerate(chunks(kept, _CHUNK))}
-    done = process_all(judge, tasks, preload=("lodestone.reference.screening",))
+    done = run_all(judge, tasks, preload=("lodestone.reference.screening",))
     bar = track(done, total=len(tasks), title=f"screening, {_CHUNK:,} decorations each")
     tables = [table for _, table in sorted(bar, key=itemgetter(0))]
     return Screened(pl.concat([pl.DataFrame(schema=_SCHEMA), *tables]), counts.total(), len(counts))

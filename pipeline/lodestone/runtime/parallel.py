@@ -84,8 +84,7 @@ def process_each(
     Yields:
         Outcomes, in the order in which tasks finish.
     """
-    waiting, busy = deque(tasks), dict[Worker, str]()
-    modules = (getattr(function, "func", function).__module__, *preload)  # also of a partial function
+    waiting, busy, modules = deque(tasks), dict[Worker, str](), modules_of(function, preload)
 
     def give(worker: Worker) -> None:
         busy[worker] = waiting.popleft()
@@ -116,6 +115,16 @@ def _ready(workers: Iterable[Worker]) -> list[Worker]:
 def _outcome(key: str, reply: Reply | None, worker: Worker) -> Outcome[R]:
     if reply is None:
         return Outcome(key, error=_death(key, worker.exit_code))
+    return outcome_of(key, reply)
+
+
+def modules_of(function: Callable[[Any], Any], preload: Sequence[str]) -> tuple[str, ...]:
+    """The module of a function, also of a partial one, and those that it imports when called."""
+    return (getattr(function, "func", function).__module__, *preload)
+
+
+def outcome_of(key: str, reply: Reply) -> Outcome[R]:
+    """How a task ended whose process replied; an unknown error says where it was raised."""
     if reply.error is not None and not isinstance(reply.error, LodestoneError):
         reply.error.add_note(f"in a worker process, at {key}:\n{reply.traceback}")
     return Outcome(key, cast("R", reply.value), reply.error)

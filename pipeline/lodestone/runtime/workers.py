@@ -86,9 +86,13 @@ class Worker:
         self._connection.close()
         self._process.join()
 
+    def stop(self) -> None:
+        """Kill the process, even while another thread waits for its reply, which is then ``None``."""
+        self._process.kill()
+
     def kill(self) -> None:
         """Kill the process in the middle of its task."""
-        self._process.kill()
+        self.stop()
         self.dismiss()
 
 
