@@ -67,3 +67,7 @@ def kill_dask_worker(number: int) -> int:
         os.kill(multiprocessing.parent_process().pid, signal.SIGKILL)
         signal.pause()
     return number
+
+
+def where(_: int) -> int:
+    return multiprocessing.parent_process().pid

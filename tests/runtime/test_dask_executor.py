@@ -129,20 +129,33 @@ def test_no_scheduler_is_an_error_within_seconds():
         pass
 
 
-def test_a_scheduler_that_dies_is_an_error(monkeypatch, tmp_path):
-    address = f"tcp://127.0.0.1:{free_port()}"
-    options = ["--host", "127.0.0.1", "--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", address.rpartition(":")[2], *options]
+@pytest.fixture
+def own_scheduler(monkeypatch, tmp_path):
+    """The process of a scheduler, which has one worker, both as users start them."""
+    port = str(free_port())
+    address, options = f"tcp://127.0.0.1:{port}", ["--no-dashboard", "--dashboard-address", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", port, *options]
     worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", *options]
     variables = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": variables, "cwd": tmp_path}
-    with subprocess.Popen(command, **quiet) as scheduler, subprocess.Popen([*worker, "--death-timeout", "1"], **quiet):
-        waiting.wait_for(lambda: not socket.socket().connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))))
+    with subprocess.Popen(command, **quiet) as scheduler, subprocess.Popen(worker, **quiet) as worker:
+        waiting.wait_for(lambda: answers(int(port)))
         choose_dask(monkeypatch, address)
-        outcomes = run_each(leave_pid_and_stay, {"quick": None, "slow": tmp_path / "a"})
-        assert next(outcomes).key == "quick"
-        waiting.wait_for((tmp_path / "a").exists)
+        yield scheduler
         scheduler.kill()
-        with pytest.raises(LodestoneError, match="the Dask scheduler was lost"):
-            next(outcomes)
+        worker.terminate()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_scheduler_that_dies_is_an_error(own_scheduler, tmp_path):
+    outcomes = run_each(leave_pid_and_stay, {"quick": None, "slow": tmp_path / "a"})
+    assert next(outcomes).key == "quick"
+    waiting.wait_for((tmp_path / "a").exists)
+    own_scheduler.kill()
+    with pytest.raises(LodestoneError, match="the Dask scheduler was lost"):
+        next(outcomes)
     waiting.wait_for(lambda: not is_running(int((tmp_path / "a").read_text())))

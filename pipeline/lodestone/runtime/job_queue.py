@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -43,11 +44,26 @@ class JobQueue(BaseModel):
     log_directory: _Text | None = None
     tls: bool = False  # with the certificates that Dask's own configuration names
 
-    def cluster(self) -> JobQueueCluster:
-        """The cluster, without jobs."""
+    def cluster_class(self) -> Any:
+        """The kind of cluster, as dask-jobqueue has it."""
         import dask_jobqueue
 
-        return getattr(dask_jobqueue, _CLASSES[self.kind])(**self._options())
+        return getattr(dask_jobqueue, _CLASSES[self.kind])
+
+    def cluster(self) -> JobQueueCluster:
+        """The cluster, without jobs.
+
+        Raises:
+            LodestoneError: If the network or the certificates are missing.
+        """
+        from distributed.utils import get_ip_interface
+
+        try:
+            get_ip_interface(self.interface)
+        except ValueError as error:
+            raise LodestoneError(f"interface: {error}", "name one that `ip address` lists") from error
+        cluster: JobQueueCluster = self.cluster_class()(**self._options())
+        return cluster
 
     def _options(self) -> dict[str, Any]:
         options = {
@@ -73,7 +89,14 @@ class JobQueue(BaseModel):
             return {}
         from distributed.security import Security
 
-        return {"protocol": "tls://", "security": Security(require_encryption=True)}
+        security = Security(require_encryption=True)
+        for role in ("scheduler", "worker"):
+            if security.get_listen_args(role)["ssl_context"] is None:
+                raise LodestoneError(
+                    f"tls is true, but Dask's configuration names no certificate for the {role}",
+                    "set distributed.comm.tls.ca-file, and cert and key below scheduler, worker and client",
+                )
+        return {"protocol": "tls://", "security": security}
 
 
 def read_job_queue(path: Path) -> JobQueue:
@@ -101,15 +124,30 @@ def running_cluster(path: Path) -> JobQueueCluster:
         LodestoneError: If the file is wrong, or the cluster cannot be started.
     """
     settings = read_job_queue(path)
+    _require(settings.cluster_class().job_cls.submit_command)
     try:
-        cluster = settings.cluster()
-        _require(cluster._dummy_job.submit_command)
-        cluster.scale(jobs=settings.jobs)
-        cluster.sync(cluster._correct_state)  # else a queue that refuses jobs would be heard of in a log only
+        with ExitStack() as opened:
+            cluster = opened.enter_context(settings.cluster())
+            cluster.sync(_submit, cluster, settings.jobs)
+            cluster.adapt(minimum_jobs=settings.jobs, maximum_jobs=settings.jobs)
+            opened.pop_all()
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         raise LodestoneError(f"{path}: jobs cannot be started: {error}", _REMEDY) from error
-    cluster.adapt(minimum_jobs=settings.jobs, maximum_jobs=settings.jobs)
     return cluster
+
+
+async def _submit(cluster: JobQueueCluster, jobs: int) -> None:
+    """What ``cluster.scale`` does, which leaves the reason why a queue refuses a job to a log."""
+    from distributed import Status
+
+    while len(cluster.worker_spec) < jobs:
+        cluster.worker_spec.update(cluster.new_worker_spec())
+    try:
+        await cluster._correct_state()
+    except Exception:
+        for job in cluster.workers.values():
+            job.status = Status.failed  # else Dask stumbles over it when it closes the cluster
+        raise
 
 
 def _require(command: str) -> None:
