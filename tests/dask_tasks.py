@@ -4,12 +4,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from distributed import LocalCluster
 
+import waiting
 from lodestone.errors import LodestoneError
 from lodestone.runtime.executor import CLUSTER, EXECUTOR, SCHEDULER
 
@@ -37,6 +38,20 @@ def dask_pids(cluster: LocalCluster) -> set[int]:
 def describe(text: str) -> tuple[str, int, int, str | None, bool]:
     is_main = threading.current_thread() is threading.main_thread()
     return text.upper(), os.getpid(), os.getppid(), os.environ.get("OMP_NUM_THREADS"), is_main
+
+
+def kill_when(condition: Callable[[], object], held: Path, killed: list[int]) -> None:
+    """Kill the Dask worker whose number a file holds, as soon as a condition holds."""
+    waiting.wait_for(lambda: held.exists() and condition())
+    killed.append(int(held.read_text()))
+    os.kill(killed[0], signal.SIGKILL)
+
+
+def leave_dask_pid(held: Path) -> None:
+    """Write the number of this task's Dask worker."""
+    partial = held.with_suffix(f".{os.getpid()}")
+    partial.write_text(str(where(0)))
+    partial.rename(held)
 
 
 def square(number: int) -> int:

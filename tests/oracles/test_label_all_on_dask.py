@@ -1,7 +1,5 @@
 """Labels from a Dask cluster are those of this machine: a killed worker loses none, and none is stored twice."""
 
-import multiprocessing
-import os
 import signal
 import sqlite3
 import threading
@@ -12,8 +10,7 @@ from pathlib import Path
 import pytest
 from fake_oracle import ALWAYS, FakeOracle, cube
 
-import waiting
-from dask_tasks import choose_dask, dask_pids, dask_workers
+from dask_tasks import choose_dask, dask_pids, dask_workers, kill_when, leave_dask_pid
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.store import LabelStore
 
@@ -29,12 +26,9 @@ class SlowOracle(FakeOracle):
         time.sleep(0.05)
         held = self.journal.with_name("held")
         if crystals[0].atomic_numbers[0] == HELD and not held.exists():
-            partial = held.with_suffix(".part")
-            partial.write_text(str(multiprocessing.parent_process().pid))
-            partial.rename(held)
-            super_labels = list(super().label(crystals))
+            leave_dask_pid(held)
+            list(super().label(crystals))
             signal.pause()
-            yield from super_labels
         yield from super().label(crystals)
 
 
@@ -63,12 +57,9 @@ class CountingStore(LabelStore):
         super().put(key, oracle, label)
 
 
-def kill_when_held(held: Path, store: Path, killed: list[int]) -> None:
-    """Kill the Dask worker that stays with a crystal, in the middle of the round."""
+def kill_in_mid_round(held: Path, store: Path, killed: list[int]) -> None:
     with LabelStore(store) as reader:
-        waiting.wait_for(lambda: held.exists() and len(reader) >= HELD + 3)
-    killed.append(int(held.read_text()))
-    os.kill(killed[0], signal.SIGKILL)
+        kill_when(lambda: len(reader) >= HELD + 3, held, killed)
 
 
 def test_a_dask_worker_killed_in_mid_round_loses_no_label_and_none_is_stored_twice(tmp_path, monkeypatch):
@@ -83,7 +74,7 @@ def test_a_dask_worker_killed_in_mid_round_loses_no_label_and_none_is_stored_twi
     with dask_workers() as cluster, CountingStore(tmp_path / "there" / "labels.sqlite") as store:
         choose_dask(monkeypatch, cluster.scheduler_address)
         before = dask_pids(cluster)
-        killer = threading.Thread(target=kill_when_held, args=(tmp_path / "there" / "held", store.path, killed))
+        killer = threading.Thread(target=kill_in_mid_round, args=(tmp_path / "there" / "held", store.path, killed))
         killer.start()
         labels = label_all(there, CRYSTALS, store, "test")
         killer.join()

@@ -21,6 +21,7 @@ from lodestone.discovery.state import Choice, RoundResult, RoundState, next_stat
 from lodestone.discovery.verification import refuse_if_all_failed, verify
 from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.metrics import errors, wilson_proportion
+from lodestone.ensemble.pieces import predict_in_pieces
 from lodestone.ensemble.predictor import Prediction
 from lodestone.errors import WaitingError
 from lodestone.oracles.base import Label, Labeller
@@ -124,7 +125,7 @@ def _labels(name: str, acquired: pl.DataFrame, label: Labeller) -> list[Label]:
 def _predicted(proposals: Proposals, ensemble: Ensemble, known: pl.DataFrame) -> Prediction:
     """Predictions for the proposals; without proposals, an empty prediction with the same columns."""
     if proposals.items:
-        return ensemble.predict([proposal.crystal for _, proposal in proposals.items], "unrelaxed")
+        return predict_in_pieces(ensemble, [proposal.crystal for _, proposal in proposals.items], "unrelaxed")
     return ensemble.predict(decode(known.head(1)), "unrelaxed").of(np.zeros(1, dtype=bool))
 
 
