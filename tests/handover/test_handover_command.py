@@ -231,7 +231,7 @@ def test_a_campaign_without_discoveries_is_refused(folder, capsys):
 def test_what_is_no_audit_is_refused(folder, capsys):
     write_json({"something": "else"}, folder / "reports" / "audit.json")
     said = fault(capsys, "--campaign", folder, "--out", "over")
-    assert "audit.json is no audit" in said
+    assert "audit.json was not written by `lodestone audit`" in said
 
 
 def test_an_audit_judges_and_what_it_disputes_comes_last(folder):

@@ -21,6 +21,7 @@ from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import REPORTS, Layout
 
 AUDIT = REPORTS / "audit.json"
+OPINIONS = REPORTS / "opinions.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +31,22 @@ class Finished:
     Attributes:
         discoveries: Contract :class:`lodestone.schemas.Discoveries`; at least one.
         verifications: Their verifications, one row for each and in their order.
-        phases: All phases known at the end, the discoveries among them.
+        known: Crystals known at the end, the discoveries among them (contract :class:`lodestone.schemas.Crystals`).
+        phases: All phases known at the end: these, and those without structures.
         energies: What the energies are.
+        method: Label method of the oracle; of a chain, that of its judge.
         audit: What `lodestone audit` wrote; ``None`` where nobody audited.
+        opinions: What `lodestone opinions` wrote; ``None`` where nobody was asked.
     """
 
     discoveries: pl.DataFrame
     verifications: pl.DataFrame
+    known: pl.DataFrame
     phases: KnownPhases
     energies: Energies
+    method: str
     audit: Mapping[str, Any] | None
+    opinions: Mapping[str, Any] | None
 
     def only(self, names: Collection[str]) -> Finished:
         """The same with some of the discoveries, in the order of the table.
@@ -66,11 +73,12 @@ class Finished:
             raise LodestoneError(f"{name!r} is the identifier or formula of no discovery of this campaign", remedy)
 
 
-def read_finished(folder: Path = Path()) -> Finished:
+def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
     """Read the finished campaign of a folder.
 
     Args:
         folder: With `params.yaml`, `data/` and `reports/`.
+        judged: Whether with its audit and its second opinions, where there are any.
 
     Raises:
         LodestoneError: If there is none, it is not finished, has no discovery, or its tables are of different states.
@@ -90,9 +98,12 @@ def read_finished(folder: Path = Path()) -> Finished:
         verifications=discoveries.select("material_id").join(
             verified, on="material_id", how="left", maintain_order="left"
         ),
+        known=known,
         phases=KnownPhases.of(known, _without_structures(layout)),
         energies=_energies(params, layout),
-        audit=_audit(folder / AUDIT),
+        method=str(read_json(layout.oracle)["name"]).partition("//")[0],
+        audit=_said(folder / AUDIT, "audit", {"discoveries", "oracle", "against"}) if judged else None,
+        opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"}) if judged else None,
     )
 
 
@@ -112,7 +123,7 @@ def _refuse_mixed(discoveries: pl.DataFrame, verified: pl.DataFrame, known: pl.D
         raise LodestoneError(problem, "run `lodestone discover` again, which makes what is out of date")
     if discoveries.is_empty():
         remedy = "add a round, or enlarge its budget"
-        raise LodestoneError("the campaign has no discovery, so there is nothing to hand over", remedy)
+        raise LodestoneError("the campaign has no discovery, so there is nothing to hand over or to judge", remedy)
 
 
 def _without_structures(layout: Layout) -> pl.DataFrame | None:
@@ -123,11 +134,12 @@ def _energies(params: Params, layout: Layout) -> Energies:
     return Energies.of(params.label.scale, read_json(layout.oracle), read_json(layout.provenance))
 
 
-def _audit(path: Path) -> Mapping[str, Any] | None:
+def _said(path: Path, command: str, keys: set[str]) -> Mapping[str, Any] | None:
+    """What a command has written about the discoveries; ``None`` where nobody has run it."""
     if not path.is_file():
         return None
     content = read_json(path)
-    if not isinstance(content, dict) or not {"discoveries", "oracle", "against"} <= content.keys():
-        remedy = "write it anew by `lodestone audit`, or delete it: an audit is not needed"
-        raise LodestoneError(f"{path} is no audit", remedy)
+    if not isinstance(content, dict) or not keys <= content.keys():
+        remedy = f"write it anew by `lodestone {command}`, or delete it: it is not needed"
+        raise LodestoneError(f"{path} was not written by `lodestone {command}`", remedy)
     return content

@@ -25,7 +25,7 @@ PROPERTIES: tuple[tuple[str, str, str | None, str], ...] = (
     ("label_method", "string", None, "what made the energies; they are predictions, not measurements"),
     ("functional", "string", None, "the functional behind the energies"),
     ("correction_scheme", "string", None, "corrections that the energies contain"),
-    ("disputed_by", "list", None, "judges that do not call the crystal stable"),
+    ("disputed_by", "list", None, "judges that call the crystal unstable"),
     ("audited", "boolean", None, "whether it was held against the phases of another database"),
     ("space_group_number", "integer", None, "international number, by moyopy within 0.1 angstrom"),
     ("prototype", "string", None, "structure type without elements"),

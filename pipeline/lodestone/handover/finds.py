@@ -76,7 +76,7 @@ class Find:
 
     @property
     def disagreeing(self) -> list[str]:
-        """Judges that do not call it stable."""
+        """Judges that call it unstable."""
         return disagreeing(self.verdicts)
 
     @property
@@ -98,7 +98,10 @@ def finds(campaign: Finished) -> Iterator[Find]:
     verified = {row["material_id"]: row for row in campaign.verifications.iter_rows(named=True)}
     rows = list(campaign.discoveries.iter_rows(named=True))
     verdicts = {
-        row["material_id"]: judges(row, verified[row["material_id"]], campaign.energies, campaign.audit) for row in rows
+        row["material_id"]: judges(
+            row, verified[row["material_id"]], campaign.energies, campaign.audit, campaign.opinions
+        )
+        for row in rows
     }
 
     def place(row: Mapping[str, Any]) -> tuple[int, float, str]:

@@ -1,4 +1,4 @@
-"""Who says how sure it is that a find is stable: the ensemble before, the oracle after, and an audit."""
+"""Who says how sure it is that a find is stable: the ensemble before, the oracle after, an audit, further oracles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from lodestone.report.discoveries import ON_HULL
 
 Verdict = dict[str, Any]
 ENSEMBLE, ORACLE, AUDIT = "ensemble", "oracle", "audit"
+SECOND = "second_opinion"  # a key that only the verdicts of further oracles have
 EVEN = 0.5  # a probability above it says stable
 
 
 def judges(
-    find: Mapping[str, Any], verified: Mapping[str, Any], energies: Energies, audit: Mapping[str, Any] | None
+    find: Mapping[str, Any],
+    verified: Mapping[str, Any],
+    energies: Energies,
+    audit: Mapping[str, Any] | None,
+    opinions: Mapping[str, Any] | None = None,
 ) -> list[Verdict]:
     """The verdicts on a find, each with ``judge``, ``name``, ``says_stable`` and what it is made of.
 
@@ -23,19 +28,30 @@ def judges(
         verified: Row of the verifications.
         energies: What the energies are.
         audit: Content of `audit.json`; a find that it does not have was not audited.
+        opinions: Content of `opinions.json`, likewise. An oracle that gives no verdict neither agrees nor disputes: its
+            ``says_stable`` is ``None``, and ``reason`` says why.
     """
     verdicts = [_ensemble(verified), _oracle(find, verified, energies)]
-    row = next((one for one in (audit or {}).get("discoveries", ()) if _is_of(one, find)), None)
-    return [*verdicts, _audited(row, audit)] if row and audit else verdicts
+    audited, judged = _row_of(find, audit, "discoveries"), _row_of(find, opinions, "finds")
+    if audited and audit:
+        verdicts.append(_audited(audited, audit))
+    if judged and opinions:
+        verdicts += [_second(name, said, opinions["oracles"][name]) for name, said in judged["opinions"].items()]
+    return verdicts
 
 
 def disagreeing(verdicts: Sequence[Verdict]) -> list[str]:
-    """The judges that do not call a find stable."""
-    return [verdict["judge"] for verdict in verdicts if not verdict["says_stable"]]
+    """The judges that call a find unstable."""
+    return [verdict["judge"] for verdict in verdicts if verdict["says_stable"] is False]
+
+
+def _row_of(find: Mapping[str, Any], content: Mapping[str, Any] | None, key: str) -> Mapping[str, Any] | None:
+    """What a file says about a find, if it says anything."""
+    return next((one for one in (content or {}).get(key, ()) if _is_of(one, find)), None)
 
 
 def _is_of(row: Mapping[str, Any], find: Mapping[str, Any]) -> bool:
-    """Whether a row of an audit is about a find; identifiers contain a hash of the crystal."""
+    """Whether a row is about a find; identifiers contain a hash of the crystal."""
     return all(row.get(name) == find[name] for name in ("material_id", "formula_pretty"))
 
 
@@ -79,4 +95,19 @@ def _audited(row: Mapping[str, Any], audit: Mapping[str, Any]) -> Verdict:
         "falls_to": row["falls_to"],
         "formula_is_known": row["formula_is_known"],
         "known_as": row["known_as"],
+    }
+
+
+def _second(name: str, said: Mapping[str, Any], facts: Mapping[str, Any]) -> Verdict:
+    """By another oracle, on a hull of its own energies."""
+    return {
+        "judge": name,
+        "name": f"{facts['functional']}, on a hull of its own, at the geometries of the campaign's oracle",
+        SECOND: True,
+        "says_stable": said["says_stable"],
+        "energy_above_hull_ev_per_atom": said["energy_above_hull"],
+        "n_competing_phases": said["n_competing"],
+        "n_missing_phases": said["n_missing"],
+        "reason": said["reason"],
+        "caveat": facts["caveat"],
     }

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lodestone.handover.campaign import Finished
 from lodestone.handover.finds import Find, competing
-from lodestone.handover.judges import AUDIT, ENSEMBLE, Verdict
+from lodestone.handover.judges import AUDIT, ENSEMBLE, SECOND, Verdict
 from lodestone.handover.reactions import ARROW, Reaction
 from lodestone.handover.routes import KINDS, Route
 from lodestone.report import markup
@@ -20,6 +20,7 @@ from lodestone.report.discoveries import ON_HULL
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+_SAYS = {True: "stable", False: "not stable", None: "no verdict"}
 ON_PAGE = 5  # routes of each kind on the page of a find; the table has more
 
 
@@ -32,7 +33,13 @@ def contents_page(finds: Sequence[Find], campaign: Finished) -> str:
     """
     rows = [_summary(find) | {"folder": find.folder} for find in finds]
     return _page(
-        "contents.html.j2", {"rows": rows, "energies": campaign.energies, "audited": campaign.audit is not None}
+        "contents.html.j2",
+        {
+            "rows": rows,
+            "energies": campaign.energies,
+            "audited": campaign.audit is not None,
+            "oracles": list(campaign.opinions["oracles"]) if campaign.opinions else [],
+        },
     )
 
 
@@ -104,7 +111,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     return {
         "judge": verdict["judge"],
         "name": verdict["name"],
-        "says": "stable" if verdict["says_stable"] else "not stable",
+        "says": _SAYS[verdict["says_stable"]],
         "distance": distance,
         "details": _details(verdict),
     }
@@ -119,6 +126,8 @@ def _details(verdict: Verdict) -> str | Markup:
         return f"{text}, 90 % interval {low} to {high}" + (f"; out of distribution: {outside}" if outside else "")
     if verdict["judge"] == AUDIT:
         return _audited(verdict)
+    if SECOND in verdict:
+        return _second(verdict)
     energy = markup.electronvolts(verdict["formation_energy_ev_per_atom"])
     n = verdict["n_competing_phases"]
     return f"formation energy {energy} eV/atom; {n} competing phases known when its round began"
@@ -131,6 +140,12 @@ def _audited(verdict: Mapping[str, Any]) -> Markup:
     said = ["the table has its formula" if verdict["formula_is_known"] else "the table lacks its formula"]
     said += [f"the table has it as {verdict['known_as']}"] if verdict["known_as"] else []
     return Markup("; ").join([*said, *([f"falls to {falls}"] if falls else [])])
+
+
+def _second(verdict: Mapping[str, Any]) -> str:
+    missing = f", {verdict['n_missing_phases']} more without an energy" if verdict["n_missing_phases"] else ""
+    phases = f"{verdict['n_competing_phases']} competing phases{missing}"
+    return f"{phases}; {verdict['reason']}" if verdict["reason"] else f"{phases}; below 0: so far below their hull"
 
 
 def _page(template: str, content: Mapping[str, Any]) -> str:
