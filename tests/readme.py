@@ -57,6 +57,7 @@ BY_ITSELF = {
     "lodestone candidates --round round_0 --out jobs",
     "lodestone labels import jobs",
     "lodestone audit --against TABLE.parquet",  # tests/audit
+    "lodestone opinions",  # tests/opinions
     "lodestone handover --out FOLDER",  # tests/handover
     # tests/prediction, tests/pretraining
     "lodestone predict crystal.cif",

@@ -170,7 +170,7 @@ def test_an_oracle_that_needs_settings_asks_for_a_file(folder, capsys):
         ("oracle: {name: [", "no YAML"),
         ("seed: 1\n", "is not one section `oracle`"),
         ("oracle: {name: toy-of-the-opinions}\nseed: 1\n", "is not one section `oracle`"),
-        ("oracle: {name: toy-of-the-opinions, shfit: 1}\n", "shfit"),
+        ("oracle: {name: toy-of-the-opinions, charm: 1}\n", "charm"),
         ("oracle: {name: nobody}\n", "there is no oracle 'nobody'"),
         ("oracle: {shift: 1}\n", "names no oracle"),
         ("oracle:\n", "names no oracle"),
