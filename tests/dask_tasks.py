@@ -16,9 +16,9 @@ from lodestone.runtime.executor import CLUSTER, EXECUTOR, SCHEDULER
 
 
 @contextmanager
-def dask_workers(n: int = 3) -> Iterator[LocalCluster]:
+def dask_workers(n: int = 3, **changes: object) -> Iterator[LocalCluster]:
     """A scheduler and Dask workers that are processes of their own."""
-    options = {"n_workers": n, "threads_per_worker": 1, "processes": True, "memory_limit": 0}
+    options = {"n_workers": n, "threads_per_worker": 1, "processes": True, "memory_limit": 0} | changes
     with LocalCluster(host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50, **options) as cluster:
         yield cluster
 

@@ -21,7 +21,6 @@ import lodestone
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LIBRARY = [Requirement(text) for text in PROJECT["dependencies"]]
-EXTRAS = [Requirement(text) for text in PROJECT["optional-dependencies"]["cluster"]]  # imported by who asks for them
 DEVELOPMENT = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
 EXTRAS = [
     Requirement(text) for extra, texts in PROJECT["optional-dependencies"].items() if extra != "dev" for text in texts

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from test_ase_calculator import EMT
 
+from dask_tasks import choose_dask, dask_workers
 from lodestone.config.load import load_params
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode, describe
@@ -66,3 +67,18 @@ def test_a_campaign_labels_its_snapshot_by_it(layout, name):
     energies = [label.energy_per_atom for _, label in sorted(oracle.static().label(decode(rows)))]
     assert rows["energy_per_atom"].to_list() == pytest.approx(energies, abs=1e-4)
     assert labels.filter(pl.col("chemsys") == "Au-Cu")["formation_energy_per_atom"].min() < 0
+
+
+@pytest.mark.parametrize("name", ["ase", "chgnet-r2scan"])
+def test_the_tables_are_the_same_on_a_dask_cluster(layout, monkeypatch, name):
+    content = yaml.safe_load((ROOT / "params.yaml").read_text())
+    Path("params.yaml").write_text(yaml.safe_dump(content | {"oracle": SECTIONS[name]}))
+    tables = []
+    with dask_workers(2) as cluster:
+        for address in (None, cluster.scheduler_address):
+            if address:
+                choose_dask(monkeypatch, address)
+                monkeypatch.setenv("LODESTONE_LABELS", "other.sqlite")
+            runpy.run_path(str(ROOT / "stages" / "label.py"), run_name="__main__")
+            tables.append((layout.labelled.read_bytes(), layout.references.read_bytes()))
+    assert tables[0] == tables[1]

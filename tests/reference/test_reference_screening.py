@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from pymatgen.core import Composition
 
+from dask_tasks import choose_dask, dask_workers
 from lodestone.crystals.encoding import decode
 from lodestone.reference.build import initial_crystal
 from lodestone.reference.enumeration import enumerate_decorations, formula_of
@@ -85,7 +86,9 @@ def test_networks_screen_what_is_enumerated(set_of_salts, tiny, monkeypatch, tmp
     assert first.table["energy_above_hull_pred"].is_finite().all()
     assert 40 < len(fewer.table) < 400  # of whole formulas
     assert set(fewer.table["formula"]) < set(first.table["formula"])
-    assert first.table.equals(screened(10_000).table)
+    with dask_workers(2) as cluster:
+        choose_dask(monkeypatch, cluster.scheduler_address)
+        assert first.table.equals(screened(10_000).table), "a second time, and on a Dask cluster"
 
 
 def judged(*rows):

@@ -5,7 +5,9 @@ import socket
 import subprocess
 import sys
 
+import dask
 import pytest
+from distributed import Security
 
 import waiting
 from dask_tasks import (
@@ -118,6 +120,21 @@ def test_a_task_that_outlives_no_dask_worker_is_a_death(monkeypatch):
         outcomes = {o.key: o for o in run_each(kill_dask_worker, {"a": 1, "b": 2, "c": 3})}
     assert isinstance(outcomes.pop("a").error, WorkerDiedError)
     assert {key: outcome.result() for key, outcome in outcomes.items()} == {"b": 2, "c": 3}
+
+
+def test_tls_with_the_certificates_of_dasks_own_configuration(monkeypatch):
+    security = Security.temporary()
+    with dask_workers(1, protocol="tls://", security=security) as cluster:
+        choose_dask(monkeypatch, cluster.scheduler_address)
+        assert cluster.scheduler_address.startswith("tls://")
+        with pytest.raises(LodestoneError, match="cannot be reached"):
+            list(run_all(square, {"a": 3}))
+        keys = {f"client.{name}": getattr(security, f"tls_client_{name}") for name in ("cert", "key")}
+        settings = {
+            f"distributed.comm.tls.{key}": text for key, text in (keys | {"ca-file": security.tls_ca_file}).items()
+        }
+        with dask.config.set(settings):
+            assert dict(run_all(square, {"a": 3})) == {"a": 9}
 
 
 def test_no_scheduler_is_an_error_within_seconds():
