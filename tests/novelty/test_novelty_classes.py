@@ -9,7 +9,7 @@ from structure_types import layered_rock_salt, ordered_rock_salt, perovskite, re
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.crystals.symmetry import symmetry_of
-from lodestone.novelty import classes
+from lodestone.novelty import comparison
 from lodestone.novelty.classes import KNOWN, KNOWN_FORMULA, NEW_COMPOSITION, NEW_PROTOTYPE, POLYMORPH, novelty
 from lodestone.schemas import Phases
 
@@ -116,7 +116,7 @@ def test_atoms_are_compared_only_where_labels_and_fingerprints_leave_it_open(kno
         compared.append(one.composition.reduced_formula)
         return False
 
-    monkeypatch.setattr(classes, "same_structure", counting)
+    monkeypatch.setattr(comparison, "same_structure", counting)
     novelty(finds, [known])
     assert set(compared) == {"CaTiO3"}
 
