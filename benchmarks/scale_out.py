@@ -87,7 +87,7 @@ def measured(asked: argparse.Namespace) -> Iterator[Step]:
     with TemporaryDirectory() as folder:
         table.write_parquet(Path(folder) / "table.parquet", compression="zstd")
         size = (Path(folder) / "table.parquet").stat().st_size / n
-    yield Step("predict, all views", seconds / n, 0, n, ALL)
+    yield Step("predict, all views", seconds / n, len(pickle.dumps(prediction)) / n, n, ALL)
     yield Step("distance to the hull, row of the table", more / n, size, n, ALL)
     lowest = table.with_row_index().sort("energy_above_hull_pred")["index"].head(asked.verify).to_list()
     yield verified([crystals[row] for row in lowest], params)

@@ -21,7 +21,7 @@ from dask_tasks import (
 )
 from lodestone.errors import LodestoneError
 from lodestone.runtime.dask_executor import _connected
-from lodestone.runtime.executor import DaskChoice, run_all, run_each
+from lodestone.runtime.executor import DaskChoice, n_places, run_all, run_each
 from lodestone.runtime.parallel import WorkerDiedError, process_each
 from lodestone.runtime.processes import is_running
 
@@ -57,6 +57,10 @@ def test_every_task_once_in_main_threads_of_processes_with_one_thread(on_dask):
 def test_more_tasks_than_the_scheduler_is_given_at_once(on_dask, monkeypatch):
     monkeypatch.setattr("lodestone.runtime.dask_executor._AT_ONCE", 3)
     assert dict(run_all(square, {str(n): n for n in range(20)})) == {str(n): n**2 for n in range(20)}
+
+
+def test_places_are_the_threads_of_all_workers(on_dask):
+    assert n_places() == 3
 
 
 def test_faults_are_those_of_this_machine(on_dask):

@@ -7,7 +7,15 @@ import pytest
 from dask_tasks import choose_dask, square
 from lodestone.errors import LodestoneError
 from lodestone.runtime import dask_executor
-from lodestone.runtime.executor import CLUSTER, EXECUTOR, SCHEDULER, chosen_executor, prepare_executor, run_all
+from lodestone.runtime.executor import (
+    CLUSTER,
+    EXECUTOR,
+    SCHEDULER,
+    chosen_executor,
+    n_places,
+    prepare_executor,
+    run_all,
+)
 from lodestone.runtime.installation import differences, installation
 from lodestone.runtime.parallel import process_all
 
@@ -57,6 +65,7 @@ def test_a_file_of_jobs_is_found_from_other_folders_too(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     choose(monkeypatch, LODESTONE_EXECUTOR="dask", LODESTONE_CLUSTER="cluster.yaml")
     prepare_executor()
+    assert n_places() == 2, "cores of all jobs"
     assert os.environ[CLUSTER] == str(tmp_path / "cluster.yaml")
 
 

@@ -73,12 +73,12 @@ def _close(arguments: argparse.Namespace) -> None:
     from lodestone.oracles.store import LabelStore, default_path
     from lodestone.reference.build import ORACLE
     from lodestone.reference.closing import Ends, close
-    from lodestone.runtime.parallel import n_workers
+    from lodestone.runtime.executor import n_places
 
     with LabelStore(arguments.store or default_path()) as store:
         label = partial(label_all, ORACLE, store=store, title="relaxing with CHGNet")
         ends = Ends(until=arguments.until, limit=arguments.limit, hours=arguments.hours)
-        piece = max(_PIECE, ORACLE.at_once * n_workers())  # less would leave cores without work
+        piece = max(_PIECE, ORACLE.at_once * n_places())  # less would leave cores without work
         ledger, why = close(arguments.out, ORACLE, label, _planner(arguments), ends=ends, piece=piece)
     print(f"{arguments.out}: {len(ledger.table)} crystals of {len(ledger.elements)} elements; {_ENDS[why]}")
 

@@ -51,6 +51,18 @@ def dask_each(
         yield from _on_client(client, function, tasks, modules_of(function, preload))
 
 
+def n_threads(choice: DaskChoice) -> int:
+    """How many tasks a cluster runs at a time: now, or when all jobs of its file run; one at least."""
+    require_dask()
+    if choice.cluster is not None:
+        from lodestone.runtime.job_queue import read_job_queue
+
+        settings = read_job_queue(choice.cluster)
+        return settings.jobs * settings.cores
+    with _connected(choice) as client:
+        return max(sum(client.nthreads().values()), 1)
+
+
 def require_dask() -> None:
     """Raise a :class:`LodestoneError` if Dask is not installed."""
     for module in ("distributed", "dask_jobqueue"):

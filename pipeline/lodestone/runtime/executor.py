@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lodestone.errors import LodestoneError
-from lodestone.runtime.parallel import Outcome, process_each
+from lodestone.runtime.parallel import Outcome, n_workers, process_each
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,6 +57,20 @@ def run_each(function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequen
     from lodestone.runtime.dask_executor import dask_each
 
     yield from dask_each(function, tasks, preload, choice)
+
+
+def n_places() -> int:
+    """How many tasks the executor that the environment names runs at a time, one at least.
+
+    Raises:
+        LodestoneError: As for :func:`run_each`.
+    """
+    choice = chosen_executor()
+    if choice is None:
+        return n_workers()
+    from lodestone.runtime.dask_executor import n_threads
+
+    return n_threads(choice)
 
 
 def chosen_executor() -> DaskChoice | None:
