@@ -7,7 +7,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from structure_types import layered_rock_salt, ordered_rock_salt, perovskite, relaxed, rock_salt
+from structure_types import layered_rock_salt, perovskite, relaxed, rock_salt
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS
@@ -23,7 +23,6 @@ def test_that_of_rock_salt_is_known():
     prints = fingerprint(rock_salt("Na", "Cl", 5.6))
     assert prints.shape == (2, 12)
     assert prints == pytest.approx(np.array([expected] * 2))
-    assert fingerprint(rock_salt("Na", "Cl", 5.6), by_element=False) == pytest.approx(np.array([expected]))
 
 
 def test_it_does_not_depend_on_cell_scale_and_order_of_atoms():
@@ -40,11 +39,9 @@ def test_neighbors_are_found_however_far_they_are():
     assert fingerprint(flat, neighbors=60).shape == (1, 60)
 
 
-def test_orders_of_the_same_sites_differ_by_element_and_agree_without():
+def test_layers_are_equal_whichever_element_comes_first():
     one, other = layered_rock_salt("Mg", "Ni", "O", 4.2), layered_rock_salt("Ni", "Mg", "O", 4.2)
     assert are_near(fingerprint(one), fingerprint(other)[None], 1e-9).tolist() == [True]
-    salt, ordered = rock_salt("Na", "Cl", 5.0), ordered_rock_salt("Ni", "Mg", "O", 4.2)
-    assert fingerprint(ordered, by_element=False) == pytest.approx(fingerprint(salt, by_element=False))
 
 
 def test_structures_of_one_formula_with_other_coordination_are_far():

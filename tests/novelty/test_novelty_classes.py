@@ -86,6 +86,14 @@ def test_each_further_table_can_only_take_novelty_away(known, finds):
     assert before[others].equals(after[others])
 
 
+def test_a_moved_crystal_has_a_known_prototype_whatever_the_order_of_its_elements():
+    """The cations of the known one are heavier than its anions, and those of the find are lighter."""
+    known = table({"known": perovskite("Ba", "Zr", "O", 4.2)})
+    finds = table({"find": relaxed(perovskite("Li", "Be", "Te", 5.0), most=0.06)})
+    assert not finds["prototype"].is_in(known["prototype"].implode()).any()
+    assert novelty(finds, [known]).rows() == [(NEW_COMPOSITION, None)]
+
+
 def test_the_lowest_crystal_of_the_formula_is_named(known):
     """By its energy, not by its place; one without an energy comes last."""
     higher = known.filter(pl.col("material_id") == "rock salt").with_columns(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, permutations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.discovery.duplicates import same_prototype, same_structure
 from lodestone.novelty.fingerprints import are_near, fingerprint
@@ -15,19 +17,30 @@ from lodestone.novelty.fingerprints import are_near, fingerprint
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+Compare = Callable[["Structure", "Structure"], bool]
+
 
 def twins_of(finds: pl.DataFrame, phases: pl.DataFrame, tolerance: float) -> pl.DataFrame:
     """Crystals that are the same as a known one under another label: ``find``, ``twin``."""
-    groups = _groups(finds, phases, "formula_pretty")
-    pairs = [pair for group in groups for pair in _equal(*group, same_structure, tolerance, by_element=True)]
+    pairs = [
+        (find, group["material_id"][row])
+        for some, group in _groups(finds, phases, "formula_pretty")
+        for find, row in _equal(some, group, tolerance, same_structure)
+    ]
     return pl.DataFrame(pairs, schema={"find": pl.UInt32, "twin": pl.String}, orient="row")
 
 
 def familiar_of(finds: pl.DataFrame, phases: pl.DataFrame, tolerance: float) -> list[int]:
-    """Crystals that have the structure of a known one of other elements, under another label."""
-    groups = _groups(finds, phases, "anonymous")
-    pairs = (pair for group in groups for pair in _equal(*group, same_prototype, tolerance, by_element=False))
-    return [find for find, _ in pairs]
+    """Crystals that have the structure of a known one of other elements, under another label.
+
+    Of the known crystals of one label, the first stands for all.
+    """
+    types = phases.unique("prototype", keep="first", maintain_order=True)
+    return [
+        find
+        for some, group in _groups(finds, types, "anonymous")
+        for find, _ in _equal(some, group, tolerance, same_prototype, by_element=False)
+    ]
 
 
 def _groups(finds: pl.DataFrame, phases: pl.DataFrame, key: str) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -40,19 +53,36 @@ def _groups(finds: pl.DataFrame, phases: pl.DataFrame, key: str) -> Iterator[tup
 
 
 def _equal(
-    finds: pl.DataFrame,
-    phases: pl.DataFrame,
-    compare: Callable[[Structure, Structure], bool],
-    tolerance: float,
-    *,
-    by_element: bool,
-) -> Iterator[tuple[int, str]]:
-    """Each find that compares as equal with a known crystal, and the first of these."""
+    finds: pl.DataFrame, phases: pl.DataFrame, tolerance: float, compare: Compare, *, by_element: bool = True
+) -> Iterator[tuple[int, int]]:
+    """Each find that compares as equal with a known crystal, and the row of the first of these.
+
+    Where elements do not count, they may change places with others of the same share of the formula.
+    """
     others = decode(phases)
-    prints = np.array([fingerprint(other, by_element=by_element) for other in others])
+    prints = np.array([_by_share(other) if not by_element else fingerprint(other) for other in others])
     for find, crystal in zip(finds["find"], decode(finds), strict=True):
-        near = np.flatnonzero(are_near(fingerprint(crystal, by_element=by_element), prints, tolerance))
+        mine = [fingerprint(crystal)] if by_element else [_by_share(crystal)[list(way)] for way in _ways(crystal)]
+        near = np.any([are_near(one, prints, tolerance) for one in mine], axis=0)
         structure = crystal.to_pymatgen()
-        row = next((row for row in near if compare(structure, others[row].to_pymatgen())), None)
+        rows = (int(row) for row in np.flatnonzero(near) if compare(structure, others[row].to_pymatgen()))
+        row = next(rows, None)
         if row is not None:
-            yield find, phases["material_id"][int(row)]
+            yield find, row
+
+
+def _by_share(crystal: Crystal) -> np.ndarray:
+    """The fingerprint, elements of the smallest share of the formula first."""
+    return fingerprint(crystal)[np.argsort(_counts(crystal), kind="stable")]
+
+
+def _ways(crystal: Crystal) -> Iterator[Sequence[int]]:
+    """All orders of elements by their shares, equal ones in any order."""
+    shares = sorted(_counts(crystal))
+    blocks = [[place for place, _ in block] for _, block in groupby(enumerate(shares), key=lambda pair: pair[1])]
+    for way in product(*(permutations(block) for block in blocks)):
+        yield [place for places in way for place in places]
+
+
+def _counts(crystal: Crystal) -> list[int]:
+    return np.unique(crystal.atomic_numbers, return_counts=True)[1].tolist()  # type: ignore[no-any-return]

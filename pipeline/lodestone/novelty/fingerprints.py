@@ -20,20 +20,19 @@ NEIGHBORS = 12
 TOLERANCE = 0.2
 
 
-def fingerprint(crystal: Crystal, *, by_element: bool = True, neighbors: int = NEIGHBORS) -> np.ndarray:
+def fingerprint(crystal: Crystal, neighbors: int = NEIGHBORS) -> np.ndarray:
     """Mean distance to the first, second, ... neighbor, in units of the cube root of the volume per atom.
 
     Args:
         crystal: Any cell.
-        by_element: Whether to average over the atoms of each element, in the order of atomic numbers, or over all.
         neighbors: How many.
 
     Returns:
-        Shape ``(elements, neighbors)`` or ``(1, neighbors)``.
+        Shape ``(elements, neighbors)``, averages over the atoms of each element, in the order of atomic numbers.
     """
     unit = cbrt(crystal.volume / len(crystal))
     distances = _nearest(crystal, 1.8 * unit, neighbors) / unit
-    kinds = crystal.atomic_numbers if by_element else np.zeros(len(crystal), dtype=int)
+    kinds = crystal.atomic_numbers
     return np.array([distances[kinds == kind].mean(axis=0) for kind in np.unique(kinds)])
 
 
