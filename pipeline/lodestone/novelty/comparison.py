@@ -85,4 +85,4 @@ def _ways(crystal: Crystal) -> Iterator[Sequence[int]]:
 
 
 def _counts(crystal: Crystal) -> list[int]:
-    return np.unique(crystal.atomic_numbers, return_counts=True)[1].tolist()  # type: ignore[no-any-return]
+    return np.unique(crystal.atomic_numbers, return_counts=True)[1].tolist()
