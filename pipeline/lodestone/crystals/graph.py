@@ -13,7 +13,7 @@ from lodestone.errors import LodestoneError
 
 # A shell of neighbors ends at a gap; equal distances differ by rounding only, so any width well above that keeps the
 # graph the same in every supercell.
-_SHELL_WIDTH = 0.1
+SHELL_WIDTH = 0.1
 _LARGEST_CUTOFF = 30.0
 _SAME_LENGTH = 0.01  # Å: bonds of the same kind differ by less
 
@@ -109,5 +109,5 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
     target, source, distance = target[order], source[order], distance[order]
     starts = np.cumsum(counts) - counts
     furthest = distance[starts + np.minimum(neighbors, counts) - 1]
-    kept = distance <= furthest[target] + _SHELL_WIDTH
+    kept = distance <= furthest[target] + SHELL_WIDTH
     return Graph(source[kept].astype(np.int64), target[kept].astype(np.int64), distance[kept].astype(np.float32))

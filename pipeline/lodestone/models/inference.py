@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -83,9 +84,9 @@ class NetworkInputs:
 
     def members(self) -> np.ndarray:
         """Predictions of every member, shape ``(m, n)``, eV/atom."""
-        outputs = np.stack([evaluate(network, self.dataset, device) for network, device in _networks(self.saved)])
-        fractions = atomic_fractions([crystal.atomic_numbers for crystal in self.crystals])
-        return self.saved.baseline.restore(fractions, outputs)
+        return member_energies(
+            self.saved, self.dataset, atomic_fractions([crystal.atomic_numbers for crystal in self.crystals])
+        )
 
     def latents(self) -> np.ndarray:
         """Latent vectors in the first member, shape ``(n, width)``, float32."""
@@ -93,6 +94,23 @@ class NetworkInputs:
         network.eval()
         vectors = in_batches(cast(Any, network).latent, self.dataset, device)
         return vectors.reshape(len(self.crystals), -1).astype(np.float32)
+
+
+def member_energies(
+    saved: SavedView, dataset: ViewDataset, fractions: np.ndarray, members: int | None = None
+) -> np.ndarray:
+    """Predictions for a dataset, shape ``(m, n)``, eV/atom.
+
+    Args:
+        saved: Networks of a view.
+        dataset: ``n`` crystals as this view sees them.
+        fractions: Their atomic fractions, shape ``(n, N_ELEMENTS)``.
+        members: Only so many networks, the first ones.
+    """
+    chosen = islice(_networks(saved), members)
+    return saved.baseline.restore(
+        fractions, np.stack([evaluate(network, dataset, device) for network, device in chosen])
+    )
 
 
 def predict_members(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:

@@ -8,6 +8,7 @@ mean over all atoms, so that supercells give the same answer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from lodestone.config.registry import VIEWS
 from lodestone.config.sections import StructureParams
 from lodestone.crystals.crystal import Crystal
-from lodestone.crystals.graph import orbit_graph
+from lodestone.crystals.graph import OrbitGraph, orbit_graph
 from lodestone.models.base import ViewDataset, ViewNetwork
 from lodestone.models.element_features import ElementEmbedding, covalent_radii
 from lodestone.models.geometric import Data, MessagePassing, scatter
@@ -39,7 +40,16 @@ class StructureDataset(ViewDataset):
     """
 
     def __init__(self, crystals: Sequence[Crystal], params: StructureParams, unrelaxed: Sequence[bool]) -> None:
-        graphs = [orbit_graph(crystal, params.cutoff, params.neighbors) for crystal in crystals]
+        self._lay([orbit_graph(crystal, params.cutoff, params.neighbors) for crystal in crystals], params, unrelaxed)
+
+    @classmethod
+    def of_graphs(cls, graphs: Sequence[OrbitGraph], params: StructureParams, unrelaxed: Sequence[bool]) -> Self:
+        """The same from graphs that are known already, as those of children of one parent are."""
+        dataset = cls.__new__(cls)
+        dataset._lay(graphs, params, unrelaxed)
+        return dataset
+
+    def _lay(self, graphs: Sequence[OrbitGraph], params: StructureParams, unrelaxed: Sequence[bool]) -> None:
         self.numbers = Ragged([graph.atomic_numbers for graph in graphs])
         self.atoms = Ragged([graph.atoms for graph in graphs])
         self.source = Ragged([graph.source for graph in graphs])

@@ -102,7 +102,7 @@ def _head(
     """The first ideas of the order."""
     kept, waiting, n_waiting, number = np.empty(0, _IDEA), [], 0, 0
     for parent, present in enumerate(parents):
-        ideas = _of_parent(present, allowed, least, partial)
+        ideas = ideas_of(present, allowed, least, partial)
         ideas["parent"], ideas["number"] = parent, number + np.arange(len(ideas))
         ideas["key"] = -(np.log(ideas["probability"]) + rng.gumbel(size=len(ideas)))
         ideas["later"] = ~_leads_into(systems, present, ideas, partial)
@@ -139,8 +139,18 @@ def _leads_into(systems: np.ndarray, present: np.ndarray, ideas: np.ndarray, par
     return inside
 
 
-def _of_parent(present: np.ndarray, allowed: np.ndarray, least: float, partial: bool) -> np.ndarray:
-    """All ideas of one crystal: single replacements, then pairs of them."""
+def ideas_of(present: np.ndarray, allowed: np.ndarray, least: float, partial: bool = False) -> np.ndarray:
+    """All ideas of one crystal: single replacements, then pairs of them.
+
+    Args:
+        present: Its distinct atomic numbers, ascending.
+        allowed: Atomic numbers that may replace others, ascending.
+        least: Smallest probability; impossible replacements are always left out.
+        partial: Whether the first replacement of each takes only some atoms of its element.
+
+    Returns:
+        Fields ``old`` and ``new``, pairs of atomic numbers filled up by 0, ``probability``, and others.
+    """
     new = np.setdiff1d(allowed, present)
     singles = {int(old): _single(int(old), new, least) for old in present}
     ways = product(present, repeat=2) if partial else combinations(present, 2)

@@ -62,7 +62,7 @@ class SubstitutionGenerator:
             row = parents[substitution.parent]
             child = volumes.rescale(crystals[row], crystals[row].with_elements(dict(substitution.replacement)))
             label = relabel(labels[row], substitution.replacement)
-            yield Proposal(child, label, substitution.probability, _provenance(names[row], substitution))
+            yield Proposal(child, label, substitution.probability, provenance_of(names[row], substitution))
 
 
 def parents_among(known: Known, highest: float, most_elements: int) -> list[int]:
@@ -98,6 +98,7 @@ def _rename(entry: str, new: dict[str, str]) -> str:
     return f"{new.get(symbol, symbol)}{head[len(symbol) :]}={orbits}"
 
 
-def _provenance(parent: str, substitution: Substitution) -> dict[str, str | int | float]:
+def provenance_of(parent: str, substitution: Substitution) -> dict[str, str | int | float]:
+    """Where a child comes from, as its row keeps it."""
     pairs = ",".join(f"{SYMBOLS[old]}>{SYMBOLS[new]}" for old, new in substitution.replacement)
     return {"parent": parent, "substitution": pairs}

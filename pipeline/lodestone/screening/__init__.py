@@ -1,0 +1,1 @@
+"""Screens as many candidates as there are: families of prototypes, child graphs, a cascade of networks."""

@@ -1,0 +1,90 @@
+"""The sample that the cascade is measured on: a share of the candidates of some families, judged by all networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lodestone.errors import LodestoneError
+from lodestone.runtime.parallel import process_all
+from lodestone.runtime.progress import track
+from lodestone.runtime.seeds import child_generator
+from lodestone.screening.batch import Batch
+from lodestone.screening.cascade import Cascade, Sample, fitted
+from lodestone.screening.families import Children, Family, children_of
+from lodestone.screening.search import Ground, Search, ground_of
+from lodestone.tables.files import read_json, write_json
+
+SAMPLE = 12_000  # candidates
+SHARE = 0.05  # of the children of a family that are drawn
+ENOUGH = 1_000  # candidates of a sample; with fewer the search is small, and all networks judge everything
+LEAST_BEST = 0.01  # share of the candidates that the cascade must not lose, at least
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Candidates of one family, for another process."""
+
+    search: Search
+    family: Family
+    children: Children
+
+
+def measured_cascade(
+    ground: Ground, ordered: Sequence[Family], search: Search, path: Path
+) -> tuple[Cascade, Mapping[str, Any]]:
+    """The cascade and what was measured of it; read again where an earlier run has measured it.
+
+    What it must not lose are twice as many candidates as are kept.
+
+    Args:
+        ground: What is known.
+        ordered: All families.
+        search: What is searched.
+        path: JSON file that keeps the result.
+
+    Raises:
+        LodestoneError: If there is no candidate.
+    """
+    if not path.is_file():
+        drawn, parents = _drawn(ground, ordered, search)
+        tasks = {str(number): one for number, one in enumerate(drawn)}
+        outcomes = process_all(sample_of, tasks, preload=(__name__,))
+        parts = dict(track(outcomes, total=len(tasks), title="measuring the cascade"))
+        sample = Sample.joined([parts[key] for key in tasks])
+        total = len(sample.probability) / SHARE / parents * sum(len(one.parents) for one in ordered)
+        sample = sample if len(sample.probability) >= ENOUGH else Sample({}, sample.probability)
+        best = float(np.clip(2 * search.keep / min(total, search.count or total), LEAST_BEST, 0.5))
+        cascade, measured = fitted(sample, best)
+        write_json({"thresholds": dict(cascade.thresholds), "measured": measured}, path)
+    content = read_json(path)
+    return Cascade(content["thresholds"]), content["measured"] | {"thresholds": content["thresholds"]}
+
+
+def sample_of(drawn: Drawn) -> Sample:
+    """What steps and ensemble say of candidates."""
+    return Sample.of(Batch(ground_of(drawn.search), drawn.family, drawn.children))
+
+
+def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[list[Drawn], int]:
+    """Candidates of families in random order, until there are enough, and how many parents these families have."""
+    rng = child_generator(search.seed, "screening", "sample")
+    drawn, parents, missing = [], 0, SAMPLE
+    for family in (ordered[index] for index in rng.permutation(len(ordered))):
+        found = children_of(family, ground.allowed, search.least)
+        chosen = np.sort(rng.permutation(len(found))[: round(SHARE * len(found))])
+        candidates = Batch(ground, family, found.subset(chosen)).obeying().children
+        parents, missing = parents + len(family.parents), missing - len(candidates)
+        drawn += [Drawn(search, family, candidates)] if len(candidates) else []
+        if missing <= 0:
+            break
+    if not drawn:
+        raise LodestoneError(
+            "no child of a known crystal is new and obeys the rules of the campaign",
+            "lower --least, or see discovery.charge_balance, discovery.elements and snapshot.filters",
+        )
+    return drawn, parents

@@ -1,0 +1,136 @@
+"""What is searched, and where the search stands: the known crystals, the networks, the hull."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lodestone.config.load import load_params
+from lodestone.config.params import Params
+from lodestone.config.rounds import round_names
+from lodestone.crystals.crystal import Crystal
+from lodestone.crystals.elements import ATOMIC_NUMBERS
+from lodestone.crystals.encoding import decode
+from lodestone.discovery.element_policy import excluded_elements
+from lodestone.discovery.proposals import Rules
+from lodestone.discovery.state import RoundState
+from lodestone.ensemble.ensemble import Ensemble, load_ensemble
+from lodestone.errors import LodestoneError
+from lodestone.schemas import Attempts, Crystals, Phases, References
+from lodestone.stability.hull import ConvexHull
+from lodestone.substitution.charges import charge_rule
+from lodestone.substitution.draw import LEAST_PROBABILITY, MOST_ABOVE_HULL
+from lodestone.substitution.volumes import AtomicVolumes
+from lodestone.tables.files import read_table
+from lodestone.tables.layout import Layout
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """A search among the children of the crystals that a finished campaign knows.
+
+    Attributes:
+        campaign: Its folder.
+        params: Its parameter file, relative to the folder.
+        keep: Candidates that are kept, the likeliest to be stable.
+        least: Smallest probability of a substitution.
+        parents: Crystals further from the hull have no children, eV/atom.
+        count: Stop after so many candidates; ``None``: when there are no more.
+        seed: Of the order of the families and of the sample that the cascade is measured on.
+    """
+
+    campaign: Path
+    params: Path
+    keep: int = 10_000
+    least: float = LEAST_PROBABILITY
+    parents: float = MOST_ABOVE_HULL
+    count: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a search reads.
+
+    Attributes:
+        params: Parameters of the campaign.
+        state: What it knows at its end.
+        ensemble: Networks of its last round.
+    """
+
+    params: Params
+    state: RoundState
+    ensemble: Ensemble
+
+    @cached_property
+    def crystals(self) -> list[Crystal]:
+        """Known crystals, in the order of the table."""
+        return decode(self.state.crystals)
+
+    @cached_property
+    def hull(self) -> ConvexHull:
+        """Of everything known, taken as exact."""
+        return self.state.hull()
+
+    @cached_property
+    def volumes(self) -> AtomicVolumes:
+        """Fitted to the known crystals."""
+        return AtomicVolumes.fit(self.crystals)
+
+    @cached_property
+    def rules(self) -> Rules:
+        """Those of the campaign, without the labels of known and tried candidates, which a family knows by itself."""
+        elements = frozenset(self.state.references["element"])
+        limits = self.params.discovery
+        return Rules(
+            known=frozenset(),
+            tried=frozenset(),
+            elements=elements,
+            filters=self.params.snapshot.filters,
+            max_sites=limits.max_sites,
+            max_elements=limits.max_elements,
+            charge_rule=charge_rule(limits.charge_balance),
+            excluded=excluded_elements(elements, limits.elements),
+        )
+
+    @cached_property
+    def allowed(self) -> np.ndarray:
+        """Atomic numbers that children may have, ascending."""
+        symbols: Set[str] = self.rules.elements - self.rules.excluded
+        return np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in symbols))
+
+    def parents(self, search: Search) -> list[int]:
+        """Rows of the crystals that have children."""
+        limits = self.params.discovery
+        chosen = self.state.crystals.with_row_index("row").filter(
+            (pl.col("energy_above_hull") <= search.parents)
+            & (pl.col("nsites") <= limits.max_sites)
+            & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, limits.max_elements - 1)
+        )
+        return chosen["row"].to_list()
+
+
+@lru_cache(maxsize=1)
+def ground_of(search: Search) -> Ground:
+    """Read a finished campaign; once in a process.
+
+    Raises:
+        LodestoneError: If it is not finished.
+    """
+    params = load_params(search.campaign / search.params)
+    layout, names = Layout(search.campaign / Layout().data), round_names(params.rounds)
+    last, end = layout.round(names[-1]), layout.round(params.rounds[names[-1]].next)
+    if not end.crystals.is_file():
+        raise LodestoneError(f"{end.crystals} does not exist", "finish the campaign first: `lodestone discover`")
+    state = RoundState(
+        crystals=read_table(end.crystals, Crystals),
+        attempts=read_table(end.attempts, Attempts),
+        references=read_table(layout.references, References),
+        phases=read_table(layout.phases, Phases),
+    )
+    return Ground(params, state, load_ensemble(last.folder))

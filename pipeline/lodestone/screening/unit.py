@@ -1,0 +1,87 @@
+"""One unit of a search: some families, screened by one process, written to one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from lodestone.crystals.soundness import why_unsound
+from lodestone.discovery.screening import screen
+from lodestone.screening.batch import Batch
+from lodestone.screening.cascade import Cascade
+from lodestone.screening.families import Family, children_of
+from lodestone.screening.search import Ground, Search, ground_of
+from lodestone.tables.files import write_json, write_table
+
+ROUND = "screened"  # prefix of identifiers
+_AT_ONCE = 20_000  # children that the networks are shown together
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Work for one process.
+
+    Attributes:
+        search: What is searched.
+        families: Whose children are screened.
+        cascade: Who passes.
+        path: Where the best go; counts stand beside it, as JSON that is written last.
+    """
+
+    search: Search
+    families: Sequence[Family]
+    cascade: Cascade
+    path: Path
+
+    @property
+    def counts_path(self) -> Path:
+        """Counts; the unit is done where this file is."""
+        return self.path.with_suffix(".json")
+
+
+def run_unit(unit: Unit) -> dict[str, int]:
+    """Screen a unit, write its best candidates, and return what was counted."""
+    ground, counts, tables = ground_of(unit.search), {"children": 0, "candidates": 0, "judged": 0}, []
+    for family in unit.families:
+        batch = children(ground, family, unit.search)
+        counts["children"] += len(batch)
+        for piece in _pieces(batch):
+            obeying = piece.obeying()
+            passing = unit.cascade.passing(obeying)
+            counts["candidates"] += len(obeying)
+            counts["judged"] += len(passing)
+            if len(passing):
+                tables.append(judged(passing))
+    if tables:
+        write_table(best(pl.concat(tables), unit.search.keep), unit.path)
+    write_json(counts, unit.counts_path)
+    return counts
+
+
+def children(ground: Ground, family: Family, search: Search) -> Batch:
+    """All children of a family that are neither known nor tried."""
+    return Batch(ground, family, children_of(family, ground.allowed, search.least))
+
+
+def judged(batch: Batch) -> pl.DataFrame:
+    """What the whole ensemble says, as columns of :class:`lodestone.schemas.Candidates`; unsound crystals left out."""
+    proposals = [one for one in batch.proposals() if why_unsound(one[1].crystal) is None]
+    ground = batch.ground
+    if not proposals:
+        return pl.DataFrame()
+    prediction = ground.ensemble.predict([proposal.crystal for _, proposal in proposals], "unrelaxed")
+    return screen(proposals, prediction, ground.hull, ROUND, max_depth=ground.params.discovery.max_depth)
+
+
+def best(table: pl.DataFrame, keep: int) -> pl.DataFrame:
+    """The likeliest to be stable, in this order."""
+    return table.sort(["stability_probability", "material_id"], descending=[True, False]).head(keep)
+
+
+def _pieces(batch: Batch) -> list[Batch]:
+    starts = range(0, len(batch), _AT_ONCE)
+    return [batch.subset(np.arange(start, min(start + _AT_ONCE, len(batch)))) for start in starts]

@@ -1,0 +1,189 @@
+"""A whole search on a small finished campaign: complete, resumable, the same whoever computes it."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from finished_campaign import write_finished_campaign
+from lodestone.cli.main import main
+from lodestone.discovery.proposals import collect
+from lodestone.errors import LodestoneError
+from lodestone.runtime.seeds import child_generator
+from lodestone.schemas import Attempts, Candidates
+from lodestone.screening import run, sampling
+from lodestone.screening.batch import Batch
+from lodestone.screening.cascade import ALL, Cascade, Sample, fitted, step
+from lodestone.screening.run import ordered_families, run_search
+from lodestone.screening.search import Search, ground_of
+from lodestone.screening.unit import children
+from lodestone.tables.files import read_table, write_table
+from lodestone.tables.layout import Layout
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("screened") / "campaign"
+    folder.mkdir()
+    write_finished_campaign(folder, rounds=2)
+    write_table(Attempts.empty(), Layout(folder / "data").round("round_2").attempts, Attempts)
+    return folder
+
+
+@pytest.fixture
+def search(campaign, monkeypatch) -> Search:
+    monkeypatch.setattr(run, "UNIT", 5)
+    monkeypatch.setattr(sampling, "SHARE", 0.5)
+    monkeypatch.setattr(sampling, "ENOUGH", 100)
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    return Search(campaign=campaign, params=Path("params.yaml"), keep=50)
+
+
+@pytest.fixture(scope="module")
+def batches(campaign) -> list[Batch]:
+    search = Search(campaign=campaign, params=Path("params.yaml"))
+    ground = ground_of(search)
+    found = [children(ground, family, search).obeying() for family in ordered_families(ground, search)]
+    return [batch for batch in found if len(batch)]
+
+
+def test_candidates_are_those_that_the_rules_of_a_campaign_let_pass(batches):
+    """One by one, by the objections of the loop."""
+    ground = batches[0].ground
+    for batch in batches:
+        whole = children(ground, batch.family, Search(campaign=Path(), params=Path()))
+        offered = {"substitution": (proposal for _, proposal in whole.proposals())}
+        accepted = collect(offered, ground.rules, 10**6)
+        assert [one.label for _, one in accepted.items] == [one.label for _, one in batch.proposals()]
+
+
+def test_networks_see_of_children_what_they_see_of_crystals(batches):
+    """Structures up to bonds that are merged at one scale and not at another."""
+    from lodestone.models.inference import predict_members
+
+    for batch in batches[:6]:
+        crystals = [batch.crystal(row) for row in range(len(batch))]
+        floor = batch.ground.hull.hull_energies(batch.fractions)
+        for view, least in (("composition", 1.0), ("structure", 0.8)):
+            exact = predict_members(batch.ground.ensemble.views[view], crystals, "unrelaxed")[0] - floor
+            assert np.isclose(step(batch, view), exact, atol=1e-5).mean() >= least
+
+
+def test_a_search_finds_what_judging_all_candidates_finds(search, batches, tmp_path):
+    content = run_search(search, tmp_path / "out")
+    table = read_table(tmp_path / "out" / "candidates.parquet", Candidates)
+    assert content["candidates"] == sum(map(len, batches)) > 400
+    assert content["kept"] == len(table) == 50
+    assert table["stability_probability"].is_sorted(descending=True)
+    probability = np.concatenate(
+        [
+            batch.ground.ensemble.predict(
+                [batch.crystal(row) for row in range(len(batch))], "unrelaxed"
+            ).probability_below(batch.ground.hull.hull_energies(batch.fractions))
+            for batch in batches
+        ]
+    )
+    best = np.sort(probability)[::-1][:50]
+    assert table["stability_probability"].to_numpy()[:25] == pytest.approx(best[:25], abs=1e-9)
+    assert json.loads((tmp_path / "out" / "screening.json").read_text())["cascade"]["recall"]["n"] > 0
+
+
+def test_a_killed_search_goes_on_and_finds_the_same(search, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    run_search(search, whole)
+    shutil.copytree(whole, killed)
+    parts = sorted((killed / "parts").glob("*.json"))
+    for path in parts[1::2]:
+        path.unlink()  # counts are written last: such a unit was not finished
+    (killed / "candidates.parquet").unlink()
+    before = {path: path.stat().st_mtime_ns for path in parts[::2]}
+    run_search(search, killed)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert_frame_equal(*(pl.read_parquet(folder / "candidates.parquet") for folder in (whole, killed)))
+
+
+def test_a_search_that_stops_early_is_the_same_for_any_number_of_processes(search, tmp_path, monkeypatch):
+    few = replace(search, count=300, keep=20)
+    one = run_search(few, tmp_path / "one")
+    monkeypatch.setenv("LODESTONE_WORKERS", "2")
+    two = run_search(few, tmp_path / "two")
+    assert one | {"seconds": 0} == two | {"seconds": 0}
+    assert one["candidates"] >= 300
+    assert one["units"] < one["of_units"]
+    assert_frame_equal(*(pl.read_parquet(tmp_path / name / "candidates.parquet") for name in ("one", "two")))
+
+
+def test_a_folder_holds_one_search(search, tmp_path):
+    run_search(search, tmp_path)
+    with pytest.raises(LodestoneError, match="holds another search: least changed"):
+        run_search(replace(search, least=0.01), tmp_path)
+
+
+def test_an_unfinished_campaign_and_no_parents_are_told(campaign, search, tmp_path):
+    shutil.copytree(campaign, tmp_path / "half")
+    (tmp_path / "half" / "data" / "rounds" / "round_2" / "crystals.parquet").unlink()
+    with pytest.raises(LodestoneError, match=r"round_2/crystals\.parquet does not exist") as told:
+        run_search(replace(search, campaign=tmp_path / "half"), tmp_path / "out")
+    assert "lodestone discover" in told.value.remedy
+    with pytest.raises(LodestoneError, match="within -1 eV/atom of the hull"):
+        run_search(replace(search, parents=-1.0), tmp_path / "other")
+
+
+def test_a_small_search_has_no_cascade(search, tmp_path, monkeypatch):
+    monkeypatch.setattr(sampling, "ENOUGH", 1_000)
+    content = run_search(search, tmp_path)
+    assert content["cascade"]["thresholds"] == {}
+    assert content["judged"] == content["candidates"]
+
+
+def test_the_command(search, campaign, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["screen", "--campaign", str(campaign), "--keep", "10", "--out", str(tmp_path / "out")])
+    assert not ended.value.code
+    printed = capsys.readouterr().out
+    assert "candidates of" in printed
+    assert len(pl.read_parquet(tmp_path / "out" / "candidates.parquet")) == 10
+
+
+def test_all_networks_together_say_what_the_ensemble_says(batches):
+    for batch in batches[:4]:
+        prediction = batch.ground.ensemble.predict([batch.crystal(row) for row in range(len(batch))], "unrelaxed")
+        exact = prediction.mean - batch.ground.hull.hull_energies(batch.fractions)
+        assert np.isclose(step(batch, ALL), exact, atol=1e-5).mean() >= 0.8
+
+
+def _sample(n: int) -> Sample:
+    rng = child_generator(1, "sample")
+    distance = rng.normal(0.2, 0.1, n)
+    noisy = {name: distance + rng.normal(0, size, n) for name, size in (("composition", 0.05), ("structure", 0.02))}
+    return Sample(noisy, 1 / (1 + np.exp(distance / 0.03)))
+
+
+def test_thresholds_keep_the_best_and_recall_is_measured_on_others():
+    sample = _sample(20_000)
+    cascade, measured = fitted(sample, best=0.02)
+    assert measured["recall"]["n"] == 400
+    assert 0.98 <= measured["recall"]["rate"] <= 1
+    assert measured["passing"] < 0.2
+    assert sample.passing(cascade.thresholds)[sample.probability >= np.quantile(sample.probability, 0.98)].all()
+    assert cascade.thresholds["structure"] < cascade.thresholds["composition"]
+
+
+def test_where_nothing_is_likely_stable_the_best_few_still_set_the_thresholds():
+    sample = _sample(1_000)
+    hopeless = Sample(sample.steps, 1e-3 * sample.probability)
+    cascade, measured = fitted(hopeless, best=0.01)
+    assert measured["recall"]["n"] == 40
+    assert all(np.isfinite(value) for value in cascade.thresholds.values())
+
+
+def test_an_ensemble_without_these_views_has_no_steps():
+    cascade, measured = fitted(Sample({}, np.linspace(0, 1, 100)), best=0.1)
+    assert cascade == Cascade({})
+    assert measured["passing"] == 1.0
+    assert measured["recall"]["rate"] == 1.0
