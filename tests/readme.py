@@ -60,6 +60,7 @@ BY_ITSELF = {
     "lodestone opinions",  # tests/opinions
     "lodestone novelty",  # tests/novelty
     "lodestone handover --out FOLDER",  # tests/handover
+    "lodestone screen --out FOLDER",  # tests/screening
     # tests/prediction, tests/pretraining
     "lodestone predict crystal.cif",
     "lodestone predict crystal.cif --model .",
