@@ -31,7 +31,7 @@ import polars as pl  # noqa: E402
 
 from lodestone.crystals.crystal import Crystal  # noqa: E402
 from lodestone.crystals.encoding import decode, describe, reduced_formula  # noqa: E402
-from lodestone.discovery.duplicates import same_structure  # noqa: E402
+from lodestone.discovery.duplicates import ANGLE_TOLERANCE, LENGTH_TOLERANCE, SITE_TOLERANCE  # noqa: E402
 from lodestone.discovery.generators.substitution import relabel  # noqa: E402
 from lodestone.novelty.classes import KNOWN, Known  # noqa: E402
 from lodestone.runtime.progress import track  # noqa: E402
@@ -141,11 +141,14 @@ def one_by_one(
 
     Against all of them, it is measured on a part of these and grows with their number.
     """
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    matcher = StructureMatcher(LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE)
     few = [crystal.to_pymatgen() for crystal in decode(children(base, arguments.sample, draw))]
     part = [crystal.to_pymatgen() for crystal in decode(known.sample(arguments.part, seed=0))]
     began = time.process_time()
     for one in few[: arguments.few]:
-        sum(same_structure(one, other) for other in part)  # all of them, as most candidates are new
+        sum(matcher.fit(one, other) for other in part)  # all of them, as most candidates are new
     all_known = (time.process_time() - began) / arguments.few * len(known) / len(part)
     by_formula = defaultdict(list)
     wanted = {one.composition.reduced_formula for one in few}
@@ -154,7 +157,7 @@ def one_by_one(
         by_formula[formula].append(crystal.to_pymatgen())
     began = time.process_time()
     for one in few:
-        any(same_structure(one, other) for other in by_formula[one.composition.reduced_formula])
+        any(matcher.fit(one, other) for other in by_formula[one.composition.reduced_formula])
     formula_only = (time.process_time() - began) / len(few)
     return {
         "us_per_candidate_against_all": 1e6 * all_known,

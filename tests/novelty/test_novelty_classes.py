@@ -121,7 +121,7 @@ def test_atoms_are_compared_only_where_labels_and_fingerprints_leave_it_open(kno
     compared: list[str] = []
 
     def counting(one, other):
-        compared.append(one.composition.reduced_formula)
+        compared.append(one[0].composition.reduced_formula)
         return False
 
     monkeypatch.setattr(comparison, "same_structure", counting)

@@ -8,8 +8,9 @@ polymorphs from their parents.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,6 +20,8 @@ from lodestone.crystals.encoding import decode
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
     from pymatgen.core import Structure
+
+Forms = tuple["Structure", "Structure"]
 
 LENGTH_TOLERANCE = 0.1  # of the lattice, as a share
 SITE_TOLERANCE = 0.1  # root mean square over (volume per atom)^(1/3)
@@ -30,6 +33,10 @@ class _One:
     material_id: str
     label: str
     structure: Structure
+
+    @cached_property
+    def forms(self) -> Forms:
+        return reduced(self.structure)
 
 
 def same_as(verified: pl.DataFrame, known: pl.DataFrame) -> dict[str, str]:
@@ -66,30 +73,38 @@ def _by_formula(table: pl.DataFrame) -> defaultdict[str, list[_One]]:
 
 
 def _are_same(one: _One, other: _One) -> bool:
-    return one.label == other.label or same_structure(one.structure, other.structure)
+    return one.label == other.label or same_structure(one.forms, other.forms)
 
 
-def same_structure(one: Structure, other: Structure) -> bool:
-    """Whether two crystals of one composition are the same, atom by atom."""
-    pairs = ((one, other), (other, one))  # the order can matter to the matcher
-    return any(matcher.fit(*pair) for matcher in _matchers() for pair in pairs)
-
-
-def same_prototype(one: Structure, other: Structure) -> bool:
-    """Whether two crystals are the same, atom by atom, but for which elements they have."""
-    pairs = ((one, other), (other, one))
-    return any(matcher.fit_anonymous(*pair) for matcher in _matchers() for pair in pairs)
-
-
-@lru_cache(maxsize=1)
-def _matchers() -> tuple[StructureMatcher, ...]:
-    """Of primitive cells, and of cells as they are.
+def reduced(structure: Structure) -> Forms:
+    """A crystal in the two cells in which it is compared: reduced and primitive, and reduced as it is.
 
     A crystal may be near a smaller cell: then it is reduced to that, and after a small move of its atoms it is not.
     """
+    niggli = structure.get_reduced_structure(reduction_algo="niggli")
+    return niggli.get_primitive_structure(), niggli
+
+
+def same_structure(one: Forms, other: Forms) -> bool:
+    """Whether two crystals of one composition are the same, atom by atom."""
+    return any(_matcher().fit(*pair, skip_structure_reduction=True) for pair in _pairs(one, other))
+
+
+def same_prototype(one: Forms, other: Forms) -> bool:
+    """Whether two crystals are the same, atom by atom, but for which elements they have."""
+    return any(_matcher().fit_anonymous(*pair, skip_structure_reduction=True) for pair in _pairs(one, other))
+
+
+def _pairs(one: Forms, other: Forms) -> Iterator[Forms]:
+    """Cells of one kind and size, in both orders, which can matter to the matcher."""
+    for pair in zip(one, other, strict=True):
+        if len(pair[0]) == len(pair[1]):
+            yield pair
+            yield pair[::-1]
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> StructureMatcher:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
-    return tuple(
-        StructureMatcher(LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE, primitive_cell=reduced)
-        for reduced in (True, False)
-    )
+    return StructureMatcher(LENGTH_TOLERANCE, SITE_TOLERANCE, ANGLE_TOLERANCE)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import groupby, permutations, product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
-from lodestone.discovery.duplicates import same_prototype, same_structure
+from lodestone.discovery.duplicates import Forms, reduced, same_prototype, same_structure
 from lodestone.novelty.fingerprints import are_near, fingerprint
 
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-Compare = Callable[["Structure", "Structure"], bool]
+Compare = Callable[[Forms, Forms], bool]
 
 
 def twins_of(finds: pl.DataFrame, phases: pl.DataFrame, tolerance: float) -> pl.DataFrame:
@@ -60,13 +57,13 @@ def _equal(
     Where elements do not count, they may change places with others of the same share of the formula.
     """
     others = decode(phases)
-    prints = np.array([_by_share(other) if not by_element else fingerprint(other) for other in others])
+    forms = cache(lambda row: reduced(others[row].to_pymatgen()))
+    prints = np.array([fingerprint(other) if by_element else _by_share(other) for other in others])
     for find, crystal in zip(finds["find"], decode(finds), strict=True):
         mine = [fingerprint(crystal)] if by_element else [_by_share(crystal)[list(way)] for way in _ways(crystal)]
-        near = np.any([are_near(one, prints, tolerance) for one in mine], axis=0)
-        structure = crystal.to_pymatgen()
-        rows = (int(row) for row in np.flatnonzero(near) if compare(structure, others[row].to_pymatgen()))
-        row = next(rows, None)
+        near = np.flatnonzero(np.any([are_near(one, prints, tolerance) for one in mine], axis=0))
+        own = reduced(crystal.to_pymatgen()) if len(near) else None
+        row = next((int(row) for row in near if own is not None and compare(own, forms(int(row)))), None)
         if row is not None:
             yield find, row
 
