@@ -8,7 +8,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from lodestone.config.load import load_params
 from lodestone.config.params import Params
@@ -17,6 +16,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.encoding import decode
 from lodestone.discovery.element_policy import excluded_elements
+from lodestone.discovery.generators.base import Known
+from lodestone.discovery.generators.substitution import parents_among
 from lodestone.discovery.proposals import Rules
 from lodestone.discovery.state import RoundState
 from lodestone.ensemble.ensemble import Ensemble, load_ensemble
@@ -105,14 +106,10 @@ class Ground:
         return np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in symbols))
 
     def parents(self, search: Search) -> list[int]:
-        """Rows of the crystals that have children."""
+        """Rows of the crystals that have children, as the generator `substitution` chooses them."""
         limits = self.params.discovery
-        chosen = self.state.crystals.with_row_index("row").filter(
-            (pl.col("energy_above_hull") <= search.parents)
-            & (pl.col("nsites") <= limits.max_sites)
-            & pl.col("chemsys").str.count_matches("-", literal=True).is_between(1, limits.max_elements - 1)
-        )
-        return chosen["row"].to_list()
+        known = Known(self.state.crystals, self.rules.elements, limits.max_sites, limits.max_elements)
+        return parents_among(known, search.parents, limits.max_elements)
 
 
 @lru_cache(maxsize=1)
