@@ -150,6 +150,20 @@ def test_the_command(search, campaign, tmp_path, capsys):
     assert len(pl.read_parquet(tmp_path / "out" / "candidates.parquet")) == 10
 
 
+def test_the_cheapest_step_comes_first_and_the_next_sees_who_passes(batches, monkeypatch):
+    seen = []
+
+    def counted(batch: Batch, name: str) -> np.ndarray:
+        seen.append((name, len(batch)))
+        return np.arange(len(batch), dtype=float)
+
+    monkeypatch.setattr("lodestone.screening.cascade.step", counted)
+    largest = max(batches, key=len)
+    passing = Cascade({ALL: 4.0, "structure": 9.0, "composition": 19.0}).passing(largest)
+    assert seen == [("composition", len(largest)), ("structure", 20), (ALL, 10)]
+    assert len(passing) == 5
+
+
 def test_all_networks_together_say_what_the_ensemble_says(batches):
     for batch in batches[:4]:
         prediction = batch.ground.ensemble.predict([batch.crystal(row) for row in range(len(batch))], "unrelaxed")

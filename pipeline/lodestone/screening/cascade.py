@@ -28,15 +28,15 @@ HOPELESS = 0.1  # P(stable) below which a candidate is not among the best, howev
 
 @dataclass(frozen=True)
 class Cascade:
-    """Largest predicted distance to the hull with which a candidate passes each step, eV/atom, in their order."""
+    """Largest predicted distance to the hull with which a candidate passes each step, eV/atom; none: all pass."""
 
     thresholds: Mapping[str, float]
 
     def passing(self, batch: Batch) -> Batch:
-        """The candidates that pass all steps."""
-        for name, threshold in self.thresholds.items():
-            if len(batch):
-                batch = batch.subset(step(batch, name) <= threshold)
+        """The candidates that pass all steps, the cheapest of which comes first."""
+        for name in steps_of(batch.ground.ensemble):
+            if len(batch) and name in self.thresholds:
+                batch = batch.subset(step(batch, name) <= self.thresholds[name])
         return batch
 
 

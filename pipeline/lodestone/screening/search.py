@@ -108,7 +108,7 @@ class Ground:
     def parents(self, search: Search) -> list[int]:
         """Rows of the crystals that have children, as the generator `substitution` chooses them."""
         limits = self.params.discovery
-        known = Known(self.state.crystals, self.rules.elements, limits.max_sites, limits.max_elements)
+        known = Known(self.state.crystals, frozenset(self.rules.elements), limits.max_sites, limits.max_elements)
         return parents_among(known, search.parents, limits.max_elements)
 
 
