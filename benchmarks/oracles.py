@@ -66,7 +66,7 @@ def main() -> None:
     options = _options()
     file, known = read_crystals(options.data), read_table(options.known)
     table = usable(file, set(known["chemsys"].str.split("-").explode()))
-    hidden = draw(table, options.crystals, options.seed, options.max_sites)
+    hidden = draw(table, options.crystals, options.seed, options.max_sites).head(options.judged or options.crystals)
     phases = near(hidden, table, NEAR)
     rows = pl.concat([hidden, phases.join(hidden, on="material_id", how="anti")])
     elements = element_crystals(known, file)
@@ -86,7 +86,8 @@ def main() -> None:
 def _options() -> Any:
     made = parser(__doc__, "oracles")
     made.add_argument("--known", type=Path, default=ROOT / "reference" / "crystals.parquet", help="table of elements")
-    made.add_argument("--crystals", type=int, default=100, help="compounds that are judged")
+    made.add_argument("--crystals", type=int, default=100, help="compounds that are drawn")
+    made.add_argument("--judged", type=int, help="only the first so many of the compounds that were drawn")
     made.add_argument("--oracles", nargs="+", default=list(NAMES), help="names, as sevennet:SevenNet-MF-0:PBE")
     made.add_argument("--max-sites", type=int, default=12, help="larger cells are not judged")
     made.add_argument("--timed", type=int, default=10, help="crystals that are relaxed for the seconds that it takes")
