@@ -75,4 +75,4 @@ def _median(part: Mapping[str, Any]) -> str:
 
 
 def _milli(energy: float | None) -> str:
-    return NOTHING if energy is None else f"{1e3 * energy + 0.0:.0f}"
+    return NOTHING if energy is None else str(round(1e3 * energy))
