@@ -168,7 +168,6 @@ def flattened(content: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _discovery(row: dict[str, Any]) -> dict[str, Any]:
-    error = row["formation_energy_per_atom_pred"] - row["formation_energy_per_atom"]
     return {
         "id": row["material_id"],
         "cif": cif_name(row),
@@ -197,8 +196,6 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
         "probability_text": markup.percent(row["stability_probability"]),
         "verified": row["formation_energy_per_atom"],
         "verified_text": markup.electronvolts(row["formation_energy_per_atom"]),
-        "error": error,
-        "error_text": ("+" if round(1e3 * error) > 0 else "") + markup.milli(error),
         "decomposition": _decomposition(row),
     }
 
