@@ -56,11 +56,19 @@ def policies_of(params: Params) -> dict[str, Policy]:
 def chosen_policies(names: list[str] | None, params: Params) -> dict[str, Policy]:
     """Some policies by name, in the order of :func:`policies_of`; all where no name is given.
 
+    ``NAME-static`` is the policy of that name that learns nothing between the rounds; these come last.
+
     Raises:
         LodestoneError: If there is none of a name.
     """
     known = policies_of(params)
-    unknown = [name for name in names or () if name not in known]
+    if not names:
+        return known
+    frozen = {f"{name}-{STATIC}": replace(policy, learns=False) for name, policy in known.items() if policy.views}
+    unknown = [name for name in names if name not in known | frozen]
     if unknown:
-        raise LodestoneError(f"there is no policy {unknown[0]!r}", f"choose from {', '.join(known)}")
-    return {name: policy for name, policy in known.items() if not names or name in names}
+        raise LodestoneError(
+            f"there is no policy {unknown[0]!r}",
+            f"choose from {', '.join(known)}; or, of one with networks, NAME-{STATIC}, which learns nothing between rounds",
+        )
+    return {name: policy for name, policy in (known | frozen).items() if name in names}
