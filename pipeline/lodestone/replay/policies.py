@@ -69,6 +69,6 @@ def chosen_policies(names: list[str] | None, params: Params) -> dict[str, Policy
     if unknown:
         raise LodestoneError(
             f"there is no policy {unknown[0]!r}",
-            f"choose from {', '.join(known)}; or, of one with networks, NAME-{STATIC}, which learns nothing between rounds",
+            f"choose from {', '.join(known)}; or NAME-{STATIC} of one with networks, which then learns nothing",
         )
     return {name: policy for name, policy in (known | frozen).items() if name in names}
