@@ -1,6 +1,7 @@
 """Fixtures that several rooms share."""
 
 import os
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,13 @@ ROOT = Path(__file__).parents[1]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2}
 # An odd batch: the gradient of the last bias is a sum of signs, and where they cancel Adam makes a step of rounding.
 TINY |= {"batch_size": 9, "learning_rate": 0.01, "fine_tune_learning_rate": 0.002}
+
+
+@pytest.fixture(autouse=True)
+def one_copy_of_the_package():
+    """MLflow puts a part of the package first on the path with each model that it loads, for all tests that follow."""
+    others = [entry for entry in sys.path if (Path(entry) / "lodestone" / "__init__.py").exists()]
+    sys.path[:] = [entry for entry in sys.path if entry not in others or Path(entry).resolve() == ROOT / "pipeline"]
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def test_every_parameter_is_documented():
 @pytest.mark.parametrize("kind", [SOURCES, ORACLES, GENERATORS], ids=lambda kind: kind.kind)
 def test_every_choice_is_documented_with_the_keys_that_it_adds(kind):
     text = TEXTS[Path("docs/parameters.md")]
-    for found in kind:
+    for found in (entry for entry in kind if entry.name in names_of_ours(kind)):  # other tests register toys
         own = set(found.settings.model_fields) - set(found.settings.__mro__[1].model_fields)
         assert not own or f": {found.name}`\n" in text
         assert all(f"| `{key}` |" in text for key in own)
