@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import time
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -79,6 +80,7 @@ def leave_pid_and_stay(file: Path | None) -> None:
 
 def kill_dask_worker(number: int) -> int:
     if number == 1:
+        time.sleep(0.5)  # until the others are done: Dask suspects what waits behind a task whose worker dies
         os.kill(multiprocessing.parent_process().pid, signal.SIGKILL)
         signal.pause()
     return number

@@ -121,7 +121,7 @@ def test_a_worker_with_another_installation_is_refused(on_dask, monkeypatch):
 def test_a_task_that_outlives_no_dask_worker_is_a_death(monkeypatch):
     with dask_workers(2) as cluster:
         choose_dask(monkeypatch, cluster.scheduler_address)
-        outcomes = {o.key: o for o in run_each(kill_dask_worker, {"a": 1, "b": 2, "c": 3})}
+        outcomes = {o.key: o for o in run_each(kill_dask_worker, {"b": 2, "c": 3, "a": 1})}
     assert isinstance(outcomes.pop("a").error, WorkerDiedError)
     assert {key: outcome.result() for key, outcome in outcomes.items()} == {"b": 2, "c": 3}
 
