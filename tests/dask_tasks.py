@@ -3,8 +3,8 @@
 import multiprocessing
 import os
 import signal
-import time
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
