@@ -89,8 +89,7 @@ class Batch:
 
     def _is_balanced(self, elements: Sequence[int]) -> bool:
         ions = sorted(zip(elements, self.family.amounts.tolist(), strict=True))
-        divisor = np.gcd.reduce(self.family.amounts)
-        symbols, counts = tuple(SYMBOLS[z] for z, _ in ions), tuple(int(n // divisor) for _, n in ions)
+        symbols, counts = tuple(SYMBOLS[z] for z, _ in ions), tuple(n for _, n in ions)
         rule = self.ground.rules.charge_rule
         return rule is None or is_charge_balanced(symbols, counts, rule)
 
@@ -116,7 +115,7 @@ class Batch:
         graphs: list[OrbitGraph] = [None] * len(self)  # type: ignore[list-item]
         for rows, parent in self._by_parent():
             crystal, found = self._crystal(parent), self._atoms(rows, parent)
-            scales = self._scales(rows, parent)
+            scales = self._scales(found, parent)
             made = child_graphs(crystal, found, scales, cutoff=params.cutoff, neighbors=params.neighbors)
             for row, graph in zip(rows, made, strict=True):
                 graphs[row] = graph or orbit_graph(self.crystal(row), params.cutoff, params.neighbors)
@@ -136,11 +135,11 @@ class Batch:
         column = np.argmax(self._crystal(parent).atomic_numbers[:, None] == own[None, :], axis=1)
         return self.children.elements[rows][:, column]
 
-    def _scales(self, rows: np.ndarray, parent: int) -> np.ndarray:
-        """Lengths of children over those of their parent, as the generator scales them."""
+    def _scales(self, atoms: np.ndarray, parent: int) -> np.ndarray:
+        """Lengths of children over those of their parent, as the generator scales them; their atoms as above."""
         values = self.ground.volumes.values
-        now = values[self._atoms(rows, parent)].sum(axis=1)
-        return np.array([cbrt(float(one)) for one in now / values[self._crystal(parent).atomic_numbers].sum()])
+        before = values[self._crystal(parent).atomic_numbers].sum()
+        return np.array([cbrt(float(one)) for one in values[atoms].sum(axis=1) / before])
 
     def crystal(self, row: int) -> Crystal:
         """One child, as the generator `substitution` proposes it."""
