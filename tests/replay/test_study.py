@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from lodestone.cli.main import main
-from lodestone.replay import networks
+from lodestone.replay import learner, networks
 from lodestone.replay.study import _Beginnings
 from lodestone.replay.summary import interval, summarize, table
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2, "batch_size": 16}
 POLICIES = ["ours", "random", "likeliest-substitution", "greedy", "composition", "structure", "uncalibrated", "static"]
-POLICIES.append("with-relatives")
+POLICIES.append("without-relatives")
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,21 @@ def test_what_is_finished_is_not_done_again(call, monkeypatch):
     code, said, _ = call("--policy", "static", budget=8)  # other results of the same networks
     assert code == 0, said
     assert len(json.loads((out / "replay.json").read_text())["policies"]["static"]["curve"]) == 8
+
+
+@pytest.mark.parametrize(("learnable", "times"), [(0.01, 4), (10.0, 0)])
+def test_networks_learn_where_the_labels_are_enough(call, monkeypatch, learnable, times):
+    calls, fine_tuned = [], learner.fine_tuned
+
+    def counted(*arguments):
+        calls.append(arguments)
+        return fine_tuned(*arguments)
+
+    monkeypatch.setattr(learner, "fine_tuned", counted)
+    monkeypatch.setattr(learner, "LEARNABLE", learnable)
+    code, said, _ = call("--policy", "ours")
+    assert code == 0, said
+    assert len(calls) == times  # two seeds, two views, between two rounds
 
 
 def test_equal_studies_give_equal_files_elsewhere(call):

@@ -86,6 +86,12 @@ class DiscoveryParams(Section):
         description="a new crystal of a known formula must lie this far below the best known one to count as stable, "
         "eV/atom; of a new formula, on or below the hull",
     )
+    min_depth: float = Field(
+        0.0,
+        ge=0,
+        description="a new crystal less than this below the hull, eV/atom, is undecided within the oracle's error: it is "
+        "no hit and no discovery, but known from then on",
+    )
     max_depth: Positive = Field(
         0.3,
         description="a new crystal further below the hull, eV/atom, shows that phases are missing there: it is no "

@@ -66,13 +66,14 @@ def choose_candidates(
     """
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
-    prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
+    prediction = _predicted(proposals, ensemble, state.crystals)
     if params.discovery.relatives and proposals.items:
         crystals = [proposal for _, proposal in proposals.items]
         prediction = informed(prediction, crystals, name, ensemble=ensemble, state=state, params=params)
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
-    table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)
+    limits = {"min_depth": params.discovery.min_depth, "max_depth": params.discovery.max_depth}
+    table = screen(proposals.items, prediction, state.hull(), name, **limits)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
@@ -104,6 +105,7 @@ def verify_choice(
         state.hull(),
         plausible=params.validate_.formation_energy,
         tolerance=params.discovery.stability_tolerance,
+        min_depth=params.discovery.min_depth,
         max_depth=params.discovery.max_depth,
     )
     following = next_state(name, state, acquired, verifications, params)
@@ -149,10 +151,17 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
         "n_discovered_total": int(after.attempts["is_stable"].sum()),
         "n_discovered_formulas": verifications.filter("is_stable")["formula_pretty"].n_unique(),
         "depth": depths(verifications.filter("is_stable")["energy_above_hull"]),
+        "n_undecided": int(verifications.select(_undecided()).to_series().sum()),
         "n_hull_incomplete": int(verifications["hull_is_incomplete"].sum()),
         "n_hull_incomplete_total": int(after.attempts["hull_is_incomplete"].sum()),
         "n_known_crystals": len(after.crystals),
     }
+
+
+def _undecided() -> pl.Expr:
+    """New and not above the hull, but less below it than a hit must be."""
+    on_hull = pl.col("is_new") & (pl.col("energy_above_hull") <= 0)
+    return (on_hull & ~pl.col("is_stable") & ~pl.col("hull_is_incomplete")).fill_null(value=False)
 
 
 def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:

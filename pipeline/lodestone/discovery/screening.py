@@ -23,16 +23,18 @@ def screen(
     hull: ConvexHull,
     round_name: str,
     *,
+    min_depth: float = 0.0,
     max_depth: float = math.inf,
 ) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
     Args:
         proposals: Candidates, each with the name of its generator.
-        prediction: Predicted formation energies of the candidates; P(stable) is the probability of lying on
-            or below the hull.
+        prediction: Predicted formation energies of the candidates; P(stable) is the probability of lying so far below
+            the hull that they count as stable.
         hull: Hull at the start of the round, taken as exact: P(stable) ignores phases it may lack.
         round_name: Prefix of the new identifiers.
+        min_depth: What lies less than this below the hull does not count as stable, eV/atom.
         max_depth: What lies further than this below the hull shows that phases are missing there, eV/atom.
 
     Returns:
@@ -49,7 +51,7 @@ def screen(
             "provenance": [proposal.provenance_text for proposal in candidates],
             "weight": [float(proposal.weight) for proposal in candidates],
             "energy_above_hull_pred": prediction.mean - floor,
-            "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
+            "stability_probability": prediction.probability_below(floor - min_depth),  # the hull is taken as exact
             "incomplete_probability": prediction.probability_below(floor - max_depth),
             "acquired_by": ["none"] * len(proposals),
         },

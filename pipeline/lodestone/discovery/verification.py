@@ -61,6 +61,7 @@ def verify(
     *,
     plausible: tuple[float, float] = (-10.0, 10.0),
     tolerance: float = 0.0,
+    min_depth: float = 0.0,
     max_depth: float = float("inf"),
 ) -> pl.DataFrame:
     """The table of verifications, rejected candidates included.
@@ -73,6 +74,7 @@ def verify(
         hull: Hull of the known crystals.
         plausible: Range of formation energies, eV/atom; values outside are artifacts of the oracle and rejected.
         tolerance: How far below the best known crystal of its formula a crystal must lie to count as stable, eV/atom.
+        min_depth: What lies less than this below the hull is undecided within the oracle's error, eV/atom.
         max_depth: A new crystal further than this below the hull shows that phases are missing there, eV/atom.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]
@@ -95,7 +97,8 @@ def verify(
         pl.Series("material_id", list(good), dtype=pl.String),
         pl.Series("energy_per_atom", [label.energy_per_atom for label in good.values()], dtype=pl.Float64),
     )
-    relaxed = _with_verdicts(_against_hull(relaxed, state, hull, tolerance), max_depth)
+    limits = _limits(relaxed, state, hull, tolerance=tolerance, min_depth=min_depth)
+    relaxed = _with_verdicts(_against_hull(relaxed, state, hull).with_columns(limits), max_depth)
     relaxed = relaxed.drop("formula_pretty", "chemsys", "nsites")
     table = candidates.join(relaxed, on="material_id", how="left", maintain_order="left")
     return table.with_columns(pl.col("is_new", "is_stable", "hull_is_incomplete").fill_null(value=False))
@@ -113,11 +116,10 @@ def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, floa
     return replace(label, status=status, energy_per_atom=None, crystal=None)
 
 
-def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, tolerance: float) -> pl.DataFrame:
+def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull) -> pl.DataFrame:
     fractions = atomic_fractions(relaxed["atomic_numbers"].to_list())
     energies = formation_energies(fractions, relaxed["energy_per_atom"].to_numpy(), state.references)
-    known = state.compounds()
-    formulas = known["formula_pretty"].to_list()
+    formulas = state.compounds()["formula_pretty"].to_list()
     decompositions = [describe_decomposition(phases, formulas) for phases in hull.decompositions(fractions)]
     twins = same_as(relaxed, state.crystals)
     return relaxed.with_columns(
@@ -125,7 +127,6 @@ def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, to
         pl.Series("energy_above_hull", hull.energies_above_hull(fractions, energies), dtype=pl.Float64),
         pl.Series("decomposition", decompositions, dtype=pl.String),
         pl.Series("same_as", [twins.get(name) for name in relaxed["material_id"]], dtype=pl.String),
-        pl.Series("stable_below", _limits(relaxed, known, hull, tolerance), dtype=pl.Float64),
     )
 
 
@@ -137,8 +138,11 @@ def _with_verdicts(relaxed: pl.DataFrame, max_depth: float) -> pl.DataFrame:
     return relaxed.with_columns(is_new=is_new, is_stable=below & ~deep, hull_is_incomplete=below & deep)
 
 
-def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, hull: ConvexHull, tolerance: float) -> list[float]:
-    """Largest energy above hull at which each counts as stable: 0, or below the best known phase of its formula."""
-    distances = known.with_columns(pl.Series("energy_above_hull", hull.distances))
-    best = dict(distances.group_by("formula_pretty").agg(pl.col("energy_above_hull").min()).iter_rows())
-    return [min(0.0, best[formula] - tolerance) if formula in best else 0.0 for formula in relaxed["formula_pretty"]]
+def _limits(
+    relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, *, tolerance: float, min_depth: float
+) -> pl.Series:
+    """Distance to the hull below which each counts as stable; also below the best known phase of its formula."""
+    distances = state.compounds().with_columns(pl.Series("distance", hull.distances))
+    best = dict(distances.group_by("formula_pretty").agg(pl.col("distance").min() - tolerance).iter_rows())
+    limits = [min(-min_depth, best.get(formula, -min_depth)) for formula in relaxed["formula_pretty"]]
+    return pl.Series("stable_below", limits, dtype=pl.Float64)

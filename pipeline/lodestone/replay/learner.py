@@ -54,6 +54,9 @@ class Beginning:
         return self.prepared.relatives.energies(self.table)
 
 
+LEARNABLE = 0.01  # of what networks have learned: fewer new labels cost more by forgetting than they teach
+
+
 class PoolLearner:
     """Predicts the crystals of a thinned pool, and learns from those that are revealed.
 
@@ -80,18 +83,22 @@ class PoolLearner:
         return predict(self.policy, chosen, self.prepared, crystals, self._revealed.relaxed, relatives=told)
 
     def learn(self, revealed: Revealed, round_number: int) -> None:
-        """Fine-tune the networks of the last round on all that was revealed so far."""
+        """Learn all that was revealed so far: it joins the relatives, and if it is enough, networks are fine-tuned."""
         if not len(revealed):
             return
+        if len(revealed) >= LEARNABLE * max(len(view.data.train) for view in self.prepared.views.values()):
+            self._fine_tune(revealed, round_number)
+        if self.policy.relatives:
+            self._relatives = self.prepared.relatives.including(self._rows(revealed)).energies(self._table)
+
+    def _fine_tune(self, revealed: Revealed, round_number: int) -> None:
+        self._revealed = revealed
         own = {view: child_seed(self.seed, "round", round_number, view) for view in self.policy.views}
         self._networks = {
             view: fine_tuned(self.prepared.views[view], self._networks[view], revealed, seed)
             for view, seed in own.items()
         }
         self._outputs = {view: outputs(saved, self.prepared, self._pool) for view, saved in self._networks.items()}
-        self._revealed = revealed
-        if self.policy.relatives:
-            self._relatives = self.prepared.relatives.including(self._rows(revealed)).energies(self._table)
 
     def _rows(self, revealed: Revealed) -> pl.DataFrame:
         """Rows of revealed crystals with their energies; they keep the prototype that they started from."""

@@ -32,6 +32,7 @@ COUNTS = (
     "n_stable_end",
     "n_discovered",
     "n_discovered_total",
+    "n_undecided",
     "n_hull_incomplete",
 )
 

@@ -59,6 +59,7 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "element_classes": class_rows(campaign),
         "incomplete": rows.incomplete_rows(incomplete_finds(campaign)),
         "depth": {name: milli(summary["depth"][name]) for name in ("median", "max")},
+        "min_depth": milli(shallowest) if (shallowest := campaign.params.discovery.min_depth) else None,
         "max_depth": milli(campaign.params.discovery.max_depth),
         "funnel": rows.funnel_rows(campaign),
         "rejections": rows.rejection_rows(campaign),

@@ -44,7 +44,7 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "n_likely_disordered": discoveries["likely_disorder"].count(),
         "n_families": n_families(discoveries),
         "depth": depths(discoveries["energy_above_hull_start"]),
-        "n_hull_incomplete": sum(data.counts["n_hull_incomplete"] for data in campaign.rounds),
+        **{name: sum(data.counts[name] for data in campaign.rounds) for name in ("n_undecided", "n_hull_incomplete")},
         "test_mae": {name: last.test[name].mae for name in last.predictors},
         "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
     }

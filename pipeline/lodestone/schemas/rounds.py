@@ -48,7 +48,8 @@ class Candidates(Sound, Predicted, Proposed):
         "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
     )
     stability_probability: pl.Float64 = field(
-        "P(energy above hull <= 0) by the distribution of the validation errors; the hull is taken as exact",
+        "P(energy above hull <= -`discovery.min_depth`) by the distribution of the validation errors; the hull is taken "
+        "as exact",
         in_range={"min_value": 0, "max_value": 1},
     )
     incomplete_probability: pl.Float64 = field(
@@ -99,15 +100,15 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
     )
     is_new: bool = field("Accepted, and the same as no other")
     stable_below: pl.Float64 = field(
-        "Distance to the hull at which it counts as stable: 0, but where its formula is known, "
-        "`discovery.stability_tolerance` below the best crystal of that formula",
+        "Distance to the hull at which it counts as stable: `discovery.min_depth` below it; where its formula is known, "
+        "also `discovery.stability_tolerance` below the best crystal of that formula",
         "eV/atom",
         nullable=True,
         le=0,
     )
     is_stable: bool = field(
-        "A hit: new, not above the hull at the start of the round (see stable_below), and not more than "
-        "`discovery.max_depth` below it"
+        "A hit: new, at least `discovery.min_depth` below the hull at the start of the round (see stable_below), and "
+        "not more than `discovery.max_depth"
     )
     hull_is_incomplete: bool = field(
         "New, and more than `discovery.max_depth` below the hull at the start of the round: phases must be missing "
@@ -149,7 +150,7 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
 
 
 class Discoveries(Sound, Proposed):
-    """Crystals found by the campaign: on the hull at the start of their round, or at most `max_depth` below it."""
+    """Crystals found by the campaign: `min_depth` to `max_depth` below the hull at the start of their round."""
 
     round: str = field("Round that found it")
     acquired_by: str = field("'model' or 'random'", isin=["model", "random"])

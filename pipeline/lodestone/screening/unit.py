@@ -74,7 +74,10 @@ def judged(batch: Batch) -> pl.DataFrame:
     if not proposals:
         return pl.DataFrame()
     prediction = ground.ensemble.predict([proposal.crystal for _, proposal in proposals], "unrelaxed")
-    return screen(proposals, prediction, ground.hull, ROUND, max_depth=ground.params.discovery.max_depth)
+    limits = ground.params.discovery
+    return screen(
+        proposals, prediction, ground.hull, ROUND, min_depth=limits.min_depth, max_depth=limits.max_depth
+    )
 
 
 def best(table: pl.DataFrame, keep: int) -> pl.DataFrame:
