@@ -89,7 +89,7 @@ class DiscoveryParams(Section):
     min_depth: float = Field(
         0.0,
         ge=0,
-        description="a new crystal less than this below the hull, eV/atom, is undecided within the oracle's error: it is "
+        description="a new crystal less than this below the hull, eV/atom, is undecided within the oracle's error: "
         "no hit and no discovery, but known from then on",
     )
     max_depth: Positive = Field(
@@ -104,6 +104,11 @@ class DiscoveryParams(Section):
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"
     )
+
+    @property
+    def hit_range(self) -> tuple[float, float]:
+        """How far below the hull a hit lies, at least and at most, eV/atom."""
+        return self.min_depth, self.max_depth
 
     @field_validator("generators")
     @classmethod

@@ -72,8 +72,7 @@ def choose_candidates(
         prediction = informed(prediction, crystals, name, ensemble=ensemble, state=state, params=params)
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
-    limits = {"min_depth": params.discovery.min_depth, "max_depth": params.discovery.max_depth}
-    table = screen(proposals.items, prediction, state.hull(), name, **limits)
+    table = screen(proposals.items, prediction, state.hull(), name, hit_range=params.discovery.hit_range)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
@@ -105,8 +104,7 @@ def verify_choice(
         state.hull(),
         plausible=params.validate_.formation_energy,
         tolerance=params.discovery.stability_tolerance,
-        min_depth=params.discovery.min_depth,
-        max_depth=params.discovery.max_depth,
+        hit_range=params.discovery.hit_range,
     )
     following = next_state(name, state, acquired, verifications, params)
     metrics = dict(choice.counts) | _metrics(verifications, state, following) | _expected(verifications, difference)

@@ -23,8 +23,7 @@ def screen(
     hull: ConvexHull,
     round_name: str,
     *,
-    min_depth: float = 0.0,
-    max_depth: float = math.inf,
+    hit_range: tuple[float, float] = (0.0, math.inf),
 ) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
@@ -34,8 +33,8 @@ def screen(
             the hull that they count as stable.
         hull: Hull at the start of the round, taken as exact: P(stable) ignores phases it may lack.
         round_name: Prefix of the new identifiers.
-        min_depth: What lies less than this below the hull does not count as stable, eV/atom.
-        max_depth: What lies further than this below the hull shows that phases are missing there, eV/atom.
+        hit_range: How far below the hull a hit lies, eV/atom: less does not count as stable, more shows that phases are
+            missing there.
 
     Returns:
         Columns of :class:`lodestone.schemas.Candidates`, ``acquired_by`` set to ``none``.
@@ -51,8 +50,8 @@ def screen(
             "provenance": [proposal.provenance_text for proposal in candidates],
             "weight": [float(proposal.weight) for proposal in candidates],
             "energy_above_hull_pred": prediction.mean - floor,
-            "stability_probability": prediction.probability_below(floor - min_depth),  # the hull is taken as exact
-            "incomplete_probability": prediction.probability_below(floor - max_depth),
+            "stability_probability": prediction.probability_below(floor - hit_range[0]),  # the hull is taken as exact
+            "incomplete_probability": prediction.probability_below(floor - hit_range[1]),
             "acquired_by": ["none"] * len(proposals),
         },
         schema_overrides=dict.fromkeys(_TEXTS, pl.String) | {"weight": pl.Float64},

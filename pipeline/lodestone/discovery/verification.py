@@ -61,8 +61,7 @@ def verify(
     *,
     plausible: tuple[float, float] = (-10.0, 10.0),
     tolerance: float = 0.0,
-    min_depth: float = 0.0,
-    max_depth: float = float("inf"),
+    hit_range: tuple[float, float] = (0.0, float("inf")),
 ) -> pl.DataFrame:
     """The table of verifications, rejected candidates included.
 
@@ -74,8 +73,8 @@ def verify(
         hull: Hull of the known crystals.
         plausible: Range of formation energies, eV/atom; values outside are artifacts of the oracle and rejected.
         tolerance: How far below the best known crystal of its formula a crystal must lie to count as stable, eV/atom.
-        min_depth: What lies less than this below the hull is undecided within the oracle's error, eV/atom.
-        max_depth: A new crystal further than this below the hull shows that phases are missing there, eV/atom.
+        hit_range: How far below the hull a hit lies, eV/atom: less is undecided within the oracle's error, more shows
+            that phases are missing there.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]
     candidates = acquired.select(
@@ -97,8 +96,8 @@ def verify(
         pl.Series("material_id", list(good), dtype=pl.String),
         pl.Series("energy_per_atom", [label.energy_per_atom for label in good.values()], dtype=pl.Float64),
     )
-    limits = _limits(relaxed, state, hull, tolerance=tolerance, min_depth=min_depth)
-    relaxed = _with_verdicts(_against_hull(relaxed, state, hull).with_columns(limits), max_depth)
+    limits = _limits(relaxed, state, hull, tolerance=tolerance, min_depth=hit_range[0])
+    relaxed = _with_verdicts(_against_hull(relaxed, state, hull).with_columns(limits), max_depth=hit_range[1])
     relaxed = relaxed.drop("formula_pretty", "chemsys", "nsites")
     table = candidates.join(relaxed, on="material_id", how="left", maintain_order="left")
     return table.with_columns(pl.col("is_new", "is_stable", "hull_is_incomplete").fill_null(value=False))

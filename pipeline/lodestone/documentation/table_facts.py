@@ -42,7 +42,7 @@ below the hull of the others. Which hull it is matters, because a hull sinks as 
 | `Labelled`, `Crystals`: `energy_above_hull` | of all crystals in that very file; 0 on the hull, never negative |
 | `Candidates`: `energy_above_hull_pred` | known at the start of the round; negative below it |
 | `Verifications`: `energy_above_hull` | known at the start of the round; negative below it. It counts for hits |
-| `Discoveries`: `energy_above_hull_start` | the same; from `discovery.min_depth` to `discovery.max_depth` below it, or it is no discovery |
+| `Discoveries`: `energy_above_hull_start` | the same; `discovery.min_depth` to `discovery.max_depth` below it |
 | `Discoveries`: `energy_above_hull` | at the end of the campaign |
 
 ## Splits

@@ -48,8 +48,8 @@ class Candidates(Sound, Predicted, Proposed):
         "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
     )
     stability_probability: pl.Float64 = field(
-        "P(energy above hull <= -`discovery.min_depth`) by the distribution of the validation errors; the hull is taken "
-        "as exact",
+        "P(energy above hull <= -`discovery.min_depth`) by the distribution of the validation errors; the hull is "
+        "taken as exact",
         in_range={"min_value": 0, "max_value": 1},
     )
     incomplete_probability: pl.Float64 = field(
@@ -100,8 +100,8 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
     )
     is_new: bool = field("Accepted, and the same as no other")
     stable_below: pl.Float64 = field(
-        "Distance to the hull at which it counts as stable: `discovery.min_depth` below it; where its formula is known, "
-        "also `discovery.stability_tolerance` below the best crystal of that formula",
+        "Distance to the hull at which it counts as stable: `discovery.min_depth` below it; where its formula is "
+        "known, also `discovery.stability_tolerance` below the best crystal of that formula",
         "eV/atom",
         nullable=True,
         le=0,

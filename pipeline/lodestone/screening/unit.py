@@ -74,8 +74,7 @@ def judged(batch: Batch) -> pl.DataFrame:
     if not proposals:
         return pl.DataFrame()
     prediction = ground.ensemble.predict([proposal.crystal for _, proposal in proposals], "unrelaxed")
-    limits = ground.params.discovery
-    return screen(proposals, prediction, ground.hull, ROUND, min_depth=limits.min_depth, max_depth=limits.max_depth)
+    return screen(proposals, prediction, ground.hull, ROUND, hit_range=ground.params.discovery.hit_range)
 
 
 def best(table: pl.DataFrame, keep: int) -> pl.DataFrame:
