@@ -33,6 +33,16 @@ def energy(text: str) -> float:
     return _number(float, text, "an energy of 0 or more, eV/atom", lambda value: value >= 0)
 
 
+def length(text: str) -> float:
+    """A length above 0."""
+    return _number(float, text, "a length above 0, Å", lambda value: value > 0)
+
+
+def frequency(text: str) -> float:
+    """A frequency of 0 or more."""
+    return _number(float, text, "a frequency of 0 or more, THz", lambda value: value >= 0)
+
+
 def share(text: str) -> float:
     """A share above 0."""
     return _number(float, text, "a share above 0 and at most 1", lambda value: 0 < value <= 1)

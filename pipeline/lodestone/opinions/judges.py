@@ -81,7 +81,7 @@ def chosen(words: Sequence[str] | None, campaign: str) -> list[Judge]:
     Raises:
         LodestoneError: If one is unknown, not installed, stands twice, or is the campaign's own.
     """
-    every = [Judge.of(_settings(word)) for word in (DEFAULT if words is None else words)]
+    every = [Judge.of(settings_of(word)) for word in (DEFAULT if words is None else words)]
     judges = [judge for judge in every if words is not None or judge.name != campaign]
     names = [judge.name for judge in judges]
     if campaign in names:
@@ -95,7 +95,15 @@ def chosen(words: Sequence[str] | None, campaign: str) -> list[Judge]:
     return judges
 
 
-def _settings(word: str) -> OracleParams:
+def settings_of(word: str) -> OracleParams:
+    """The settings of an oracle.
+
+    Args:
+        word: Its name, or a YAML file with its section `oracle`.
+
+    Raises:
+        LodestoneError: If it is unknown, or needs settings that are not stated.
+    """
     is_file = word not in _known() and (Path(word).suffix in (".yaml", ".yml") or Path(word).is_file())
     section = _section(Path(word)) if is_file else _named(word)
     try:

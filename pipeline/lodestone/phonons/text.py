@@ -1,0 +1,96 @@
+"""Phonons as text for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NOTHING = "-"
+_SAYS = {True: "stable", False: "unstable", None: "undecided"}
+_HEADS = ("formula", "by", "group", "says", "lowest, THz", "at q", "highest, THz", "atoms", "followed to")
+
+
+def text(content: Mapping[str, Any]) -> str:
+    """The shares with their intervals, then one line per find: the stable, the undecided, the unstable.
+
+    Args:
+        content: As :func:`lodestone.phonons.phonons.phonons` gives it.
+    """
+    lines = [list(_HEADS), *(_line(row) for row in sorted(content["finds"], key=_place))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join([_first(content), "", *_shares(content), "", *table])
+
+
+def describe(verdict: Mapping[str, Any]) -> str:
+    """A verdict in words, for people.
+
+    Args:
+        verdict: A row of ``finds``.
+    """
+    if not verdict["is_computed"]:
+        return str(verdict["reason"])
+    words = [f"lowest frequency {verdict['lowest_frequency']:.2f} THz at q = ({_q(verdict['lowest_q'])})"]
+    words += [verdict["reason"]] if verdict["reason"] else []
+    return "; ".join([*words, *([f"followed to {_end(verdict['followed'])}"] if verdict["followed"] else [])])
+
+
+def _first(content: Mapping[str, Any]) -> str:
+    settings, who = content["settings"], content["oracle"]["name"]
+    how = f"images {settings['min_length']:g} Å apart, at most {settings['max_atoms']} atoms"
+    return (
+        f"Phonons of {content['n_finds']} of {content['n_discoveries']} finds by {who}: {how}.\n"
+        f"Stable: no frequency below -{settings['tolerance']:g} THz (negative: imaginary), at 0 K and without quantum "
+        "and thermal motion."
+    )
+
+
+def _shares(content: Mapping[str, Any]) -> list[str]:
+    lines = [_share(content[word], f"{word}, of those whose phonons were computed") for word in _SAYS.values()]
+    if content["n_not_computed"]:
+        lines.append(f"{content['n_not_computed']:>5} not computed")
+    if content["n_followed"]:
+        ended = "stable there, of those that an imaginary mode led to a lower crystal"
+        lines.append(_share(content["stable_after_following"], ended))
+    return lines
+
+
+def _share(share: Mapping[str, Any], words: str) -> str:
+    if share["n"] == 0:
+        return f"{0:>5} of 0  {words}"
+    bounds = f"[{100 * share['low']:.0f}, {100 * share['high']:.0f}]"
+    return f"{share['hits']:>5} of {share['n']}  {100 * share['rate']:5.1f} %  {bounds}  {words}"
+
+
+def _place(row: Mapping[str, Any]) -> tuple[int, float, str]:
+    order = 3 if not row["is_computed"] else [True, None, False].index(row["is_stable"])
+    return order, -row.get("lowest_frequency", 0.0), row["material_id"]
+
+
+def _line(row: Mapping[str, Any]) -> list[str]:
+    head = [row["formula_pretty"], row["acquired_by"]]
+    if not row["is_computed"]:
+        return [*head, NOTHING, "not computed", *[NOTHING] * 4, row["reason"]]
+    return [
+        *head,
+        str(row["spacegroup_number"]),
+        _SAYS[row["is_stable"]],
+        f"{row['lowest_frequency']:.2f}",
+        _q(row["lowest_q"]),
+        f"{row['highest_frequency']:.2f}",
+        str(row["n_atoms_supercell"]),
+        _end(row["followed"]) if row["followed"] else NOTHING,
+    ]
+
+
+def _q(q: list[float]) -> str:
+    return " ".join(f"{value:g}" for value in (round(value, 3) for value in q))
+
+
+def _end(followed: Mapping[str, Any]) -> str:
+    """Where an imaginary mode has led."""
+    if followed["gained"] is None:
+        return f"nowhere: {followed['reason']}"
+    state = _SAYS[followed["is_stable"]] if followed["is_computed"] else f"no phonons: {followed['reason']}"
+    group, gained = followed["spacegroup_number"], 1e3 * followed["gained"]
+    return f"space group {group}, {gained:.1f} meV/atom lower, {state} there"
