@@ -58,6 +58,7 @@ BY_ITSELF = {
     "lodestone labels import jobs",
     "lodestone audit --against TABLE.parquet",  # tests/audit
     "lodestone opinions",  # tests/opinions
+    "lodestone phonons",  # tests/phonons
     "lodestone novelty",  # tests/novelty
     "lodestone handover --out FOLDER",  # tests/handover
     "lodestone screen --out FOLDER",  # tests/screening

@@ -22,6 +22,7 @@ from lodestone.tables.layout import REPORTS, Layout
 
 AUDIT = REPORTS / "audit.json"
 OPINIONS = REPORTS / "opinions.json"
+PHONONS = REPORTS / "phonons.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class Finished:
         method: Label method of the oracle; of a chain, that of its judge.
         audit: What `lodestone audit` wrote; ``None`` where nobody audited.
         opinions: What `lodestone opinions` wrote; ``None`` where nobody was asked.
+        phonons: What `lodestone phonons` wrote; ``None`` where nobody computed them.
     """
 
     discoveries: pl.DataFrame
@@ -47,6 +49,7 @@ class Finished:
     method: str
     audit: Mapping[str, Any] | None
     opinions: Mapping[str, Any] | None
+    phonons: Mapping[str, Any] | None
 
     def only(self, names: Collection[str]) -> Finished:
         """The same with some of the discoveries, in the order of the table.
@@ -78,7 +81,7 @@ def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
 
     Args:
         folder: With `params.yaml`, `data/` and `reports/`.
-        judged: Whether with its audit and its second opinions, where there are any.
+        judged: Whether with its audit, its second opinions and its phonons, where there are any.
 
     Raises:
         LodestoneError: If there is none, it is not finished, has no discovery, or its tables are of different states.
@@ -104,6 +107,7 @@ def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
         method=str(read_json(layout.oracle)["name"]).partition("//")[0],
         audit=_said(folder / AUDIT, "audit", {"discoveries", "oracle", "against"}) if judged else None,
         opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"}) if judged else None,
+        phonons=_said(folder / PHONONS, "phonons", {"finds", "oracle", "settings"}) if judged else None,
     )
 
 

@@ -99,7 +99,12 @@ def finds(campaign: Finished) -> Iterator[Find]:
     rows = list(campaign.discoveries.iter_rows(named=True))
     verdicts = {
         row["material_id"]: judges(
-            row, verified[row["material_id"]], campaign.energies, campaign.audit, campaign.opinions
+            row,
+            verified[row["material_id"]],
+            campaign.energies,
+            audit=campaign.audit,
+            opinions=campaign.opinions,
+            phonons=campaign.phonons,
         )
         for row in rows
     }

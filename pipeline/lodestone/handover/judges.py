@@ -1,4 +1,4 @@
-"""Who says how sure it is that a find is stable: the ensemble before, the oracle after, an audit, further oracles."""
+"""Who says that a find is stable: the ensemble before, the oracle after, an audit, further oracles, its phonons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lodestone.handover.energies import Energies
 from lodestone.report.discoveries import ON_HULL
 
 Verdict = dict[str, Any]
-ENSEMBLE, ORACLE, AUDIT = "ensemble", "oracle", "audit"
+ENSEMBLE, ORACLE, AUDIT, PHONONS = "ensemble", "oracle", "audit", "phonons"
 SECOND = "second_opinion"  # a key that only the verdicts of further oracles have
 EVEN = 0.5  # a probability above it says stable
 
@@ -18,8 +18,10 @@ def judges(
     find: Mapping[str, Any],
     verified: Mapping[str, Any],
     energies: Energies,
+    *,
     audit: Mapping[str, Any] | None,
     opinions: Mapping[str, Any] | None = None,
+    phonons: Mapping[str, Any] | None = None,
 ) -> list[Verdict]:
     """The verdicts on a find, each with ``judge``, ``name``, ``says_stable`` and what it is made of.
 
@@ -30,6 +32,7 @@ def judges(
         audit: Content of `audit.json`; a find that it does not have was not audited.
         opinions: Content of `opinions.json`, likewise. An oracle that gives no verdict neither agrees nor disputes: its
             ``says_stable`` is ``None``, and ``reason`` says why.
+        phonons: Content of `phonons.json`, likewise.
     """
     verdicts = [_ensemble(verified), _oracle(find, verified, energies)]
     audited, judged = _row_of(find, audit, "discoveries"), _row_of(find, opinions, "finds")
@@ -37,6 +40,8 @@ def judges(
         verdicts.append(_audited(audited, audit))
     if judged and opinions:
         verdicts += [_second(name, said, opinions["oracles"][name]) for name, said in judged["opinions"].items()]
+    if phonons and (vibrating := _row_of(find, phonons, "finds")):
+        verdicts.append(_dynamical(vibrating, phonons))
     return verdicts
 
 
@@ -110,4 +115,24 @@ def _second(name: str, said: Mapping[str, Any], facts: Mapping[str, Any]) -> Ver
         "n_missing_phases": said["n_missing"],
         "reason": said["reason"],
         "caveat": facts["caveat"],
+    }
+
+
+def _dynamical(row: Mapping[str, Any], phonons: Mapping[str, Any]) -> Verdict:
+    """By its phonons: whether it stays as it is when its atoms are displaced a little."""
+    followed = row["followed"]
+    return {
+        "judge": PHONONS,
+        "name": f"dynamically, by the forces of {phonons['oracle']['name']}",
+        "says_stable": row["is_stable"],
+        "energy_above_hull_ev_per_atom": None,
+        "lowest_frequency_thz": row.get("lowest_frequency"),
+        "wave_vector": row.get("lowest_q"),
+        "reason": row["reason"],
+        "followed": followed
+        and {
+            "gained_ev_per_atom": followed["gained"],
+            "space_group_number": followed.get("spacegroup_number"),
+            "is_stable": followed["is_stable"],
+        },
     }

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from lodestone.handover.campaign import Finished
 from lodestone.handover.finds import Find, competing
-from lodestone.handover.judges import AUDIT, ENSEMBLE, SECOND, Verdict
+from lodestone.handover.judges import AUDIT, ENSEMBLE, PHONONS, SECOND, Verdict
 from lodestone.handover.reactions import ARROW, Reaction
 from lodestone.handover.routes import KINDS, Route
 from lodestone.report import markup
@@ -39,6 +39,7 @@ def contents_page(finds: Sequence[Find], campaign: Finished) -> str:
             "energies": campaign.energies,
             "audited": campaign.audit is not None,
             "oracles": list(campaign.opinions["oracles"]) if campaign.opinions else [],
+            "vibrated": campaign.phonons is not None,
         },
     )
 
@@ -126,6 +127,8 @@ def _details(verdict: Verdict) -> str | Markup:
         return f"{text}, 90 % interval {low} to {high}" + (f"; out of distribution: {outside}" if outside else "")
     if verdict["judge"] == AUDIT:
         return _audited(verdict)
+    if verdict["judge"] == PHONONS:
+        return _dynamical(verdict)
     if SECOND in verdict:
         return _second(verdict)
     energy = markup.electronvolts(verdict["formation_energy_ev_per_atom"])
@@ -146,6 +149,27 @@ def _second(verdict: Mapping[str, Any]) -> str:
     missing = f", {verdict['n_missing_phases']} more without an energy" if verdict["n_missing_phases"] else ""
     phases = f"{verdict['n_competing_phases']} competing phases{missing}"
     return f"{phases}; {verdict['reason']}" if verdict["reason"] else f"{phases}; below 0: so far below their hull"
+
+
+def _dynamical(verdict: Mapping[str, Any]) -> str:
+    """Lowest frequency, and where an imaginary mode leads."""
+    if verdict["lowest_frequency_thz"] is None:
+        return str(verdict["reason"])
+    q = " ".join(f"{round(value, 3):g}" for value in verdict["wave_vector"])
+    lowest = f"{verdict['lowest_frequency_thz']:.2f}".replace("-", "−")
+    words = [f"lowest frequency {lowest} THz at q = ({q}); below 0: imaginary"]
+    words += [verdict["reason"]] if verdict["reason"] else []
+    return "; ".join([*words, *_distorted(verdict["followed"])])
+
+
+def _distorted(followed: Mapping[str, Any] | None) -> list[str]:
+    if followed is None:
+        return []
+    if followed["gained_ev_per_atom"] is None:
+        return ["its softest mode was followed to no crystal"]
+    gained = markup.milli(followed["gained_ev_per_atom"], 1)
+    group = f"space group {followed['space_group_number']}"
+    return [f"distorts to {group}, {gained} meV/atom lower, {_SAYS[followed['is_stable']]} there"]
 
 
 def _page(template: str, content: Mapping[str, Any]) -> str:

@@ -38,7 +38,7 @@ def potential_of(settings: OracleParams) -> Potential:
     """
     oracle = make_oracle(settings.judge if isinstance(settings, ChainSettings) else settings)
     if not isinstance(oracle, Potential):
-        problem = f"the oracle {oracle.name} gives no forces, and there are no phonons without"
+        problem = f"the oracle {settings.name} gives no forces, and there are no phonons without"
         raise LodestoneError(problem, "name a potential: `--oracle chgnet-0.3.0`, or a YAML file with its section")
     return oracle
 

@@ -22,19 +22,6 @@ def text(content: Mapping[str, Any]) -> str:
     return "\n".join([_first(content), "", *_shares(content), "", *table])
 
 
-def describe(verdict: Mapping[str, Any]) -> str:
-    """A verdict in words, for people.
-
-    Args:
-        verdict: A row of ``finds``.
-    """
-    if not verdict["is_computed"]:
-        return str(verdict["reason"])
-    words = [f"lowest frequency {verdict['lowest_frequency']:.2f} THz at q = ({_q(verdict['lowest_q'])})"]
-    words += [verdict["reason"]] if verdict["reason"] else []
-    return "; ".join([*words, *([f"followed to {_end(verdict['followed'])}"] if verdict["followed"] else [])])
-
-
 def _first(content: Mapping[str, Any]) -> str:
     settings, who = content["settings"], content["oracle"]["name"]
     how = f"images {settings['min_length']:g} Å apart, at most {settings['max_atoms']} atoms"

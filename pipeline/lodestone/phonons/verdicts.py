@@ -87,7 +87,7 @@ def _computed(crystal: Crystal, oracle: Potential, settings: PhononSettings) -> 
         return _Computed(label=label, crystal=cell, verdict=not_computed(_too_large(cell, settings)) | about)
     phonons = phonons_of(cell, form, oracle, settings.displacement)
     modes = spectrum(phonons, settings.mesh_length)
-    said = _said(modes, settings.tolerance) | about | _facts(modes, form, cell)
+    said = judged(modes, settings.tolerance) | about | _facts(modes, form, cell)
     return _Computed(label=label, crystal=cell, verdict=said, phonons=phonons, held=modes.held)
 
 
@@ -106,8 +106,13 @@ def _facts(modes: Spectrum, form: Form, cell: Crystal) -> Verdict:
     }
 
 
-def _said(modes: Spectrum, tolerance: float) -> Verdict:
-    """What frequencies say; what is interpolated alone condemns no crystal."""
+def judged(modes: Spectrum, tolerance: float) -> Verdict:
+    """What frequencies say; what is interpolated alone condemns no crystal.
+
+    Args:
+        modes: The softest of them.
+        tolerance: How far below zero a frequency is imaginary, THz.
+    """
     if modes.held.frequency < -tolerance:
         words: Verdict = {"is_stable": False, "reason": None}
     elif modes.softest.frequency < -tolerance:
