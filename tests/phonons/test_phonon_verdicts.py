@@ -121,7 +121,9 @@ def test_relaxations_are_tight_and_keep_the_symmetry(oracle):
     assert lattice[0] @ lattice[2] == pytest.approx(0, abs=1e-9)
 
 
-@pytest.mark.parametrize(("q", "band"), [((1 / 3, 1 / 3, 0), 1), ((1 / 3, 1 / 3, 0), 4), ((0, 0, 0.5), 2), ((0, 0, 0), 5)])
+@pytest.mark.parametrize(
+    ("q", "band"), [((1 / 3, 1 / 3, 0), 1), ((1 / 3, 1 / 3, 0), 4), ((0, 0, 0.5), 2), ((0, 0, 0), 5)]
+)
 def test_forces_pull_back_along_a_mode_by_its_frequency(oracle, q, band):
     """Force = - mass (2π frequency)² displacement, atom by atom: eigenvector, phase and units are right."""
     cell = relaxed(symmetric_cell(HCP, 0.01), oracle, SETTINGS).crystal
