@@ -172,12 +172,9 @@ def test_the_smallest_cells_come_first_in_processes_and_one_that_dies_is_tried_a
     content = room.phonons(campaign, dying, SETTINGS, store)
     said = {row["material_id"]: (row["is_stable"], row["reason"]) for row in content["finds"]}
     assert list(said) == ["bcc", "fcc", "hcp"]
-    assert said == {"bcc": (False, None), "fcc": (True, None), "hcp": (None, "worker_died")} or said == {
-        "bcc": (None, "worker_died"),  # where the crystal that it leads to has two atoms, too
-        "fcc": (True, None),
-        "hcp": (None, "worker_died"),
-    }
-    assert len(list(tmp_path.iterdir())) == 3 - sum(reason == "worker_died" for _, reason in said.values())
+    died = (None, "worker_died")
+    assert said == {"bcc": died, "fcc": (True, None), "hcp": died}  # bcc leads to a cell of two atoms, too
+    assert len(list(tmp_path.iterdir())) == 1
     again = room.phonons(campaign, emt(), SETTINGS, store)
     assert [row["is_stable"] for row in again["finds"]] == [False, True, True]
     assert len(again["finds"][0]["followed"]["crystal"]["atomic_numbers"]) == 2
