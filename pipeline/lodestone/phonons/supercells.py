@@ -80,11 +80,11 @@ def _is_kept(form: Form, rotations: np.ndarray) -> bool:
 
 def _inside(vectors: np.ndarray, form: Form) -> np.ndarray:
     """Which vectors are some of the supercell's own."""
-    return _is_whole(vectors @ np.linalg.inv(form)).all(axis=1)
+    return np.asarray(_is_whole(vectors @ np.linalg.inv(form)).all(axis=1))
 
 
 def _is_whole(values: np.ndarray) -> np.ndarray:
-    return np.asarray(np.abs(values - np.rint(values)) < _SAME)
+    return np.abs(values - np.rint(values)) < _SAME
 
 
 def _times(form: Form, factor: int) -> Form:
