@@ -12,6 +12,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.errors import LodestoneError
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.store import LabelStore
+from lodestone.reference import planning
 from lodestone.reference.build import initial_crystal, labelled_rows, with_formation_energy
 from lodestone.reference.closing import SCREENED, Ends, close, is_closed, relax
 from lodestone.reference.decorations import element_decorations
@@ -115,6 +116,26 @@ def test_pairs_are_tried_in_the_common_stoichiometries_before_what_networks_put_
     assert kinds[:3] == ["elements", "pairs", "stoichiometries"]
     assert kinds.index(SCREENED) > 3
     assert kinds[-1] == SCREENED
+
+
+def test_only_the_named_structure_types_are_tried(path):
+    fluorite, before = "AB2_cF12_225_a_c", run_anew(path)[0]
+    limits = Limits(batch=15, margin=5.0, per_formula=9, per_system=9)
+    kind, plan = replace(PLANNER, prototypes=frozenset({fluorite}), limits=limits)(before)
+    assert kind == "prototypes"
+    assert set(plan["aflow_prototype"]) == {fluorite}
+    assert not set(plan.select(list(KEY)).iter_rows()) & before.keys
+
+
+def test_networks_that_exist_judge_in_place_of_new_ones(monkeypatch):
+    given, judges = object(), []
+    monkeypatch.setattr(planning, "train_ensemble", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(planning, "screen", lambda *arguments: judges.append(arguments[2]))
+    table = pl.DataFrame({"chemsys": ["Na"], "formula_pretty": ["Na"]})
+    monkeypatch.setattr(planning.ConvexHull, "of", lambda _: None)
+    ledger = Ledger(table, pl.DataFrame(schema=TRIED), (), 7)
+    Planner(views={}, ensemble=given).screen(ledger, lambda _: [])
+    assert judges == [given]
 
 
 def test_the_files_hold_what_is_known_and_what_was_refused(path):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.cli.arguments import energy, hours, positive, share
+from lodestone.errors import LodestoneError
 from lodestone.tables.layout import REFERENCE_FILE
 
 _PIECE = 100  # relaxations after which the files are written
@@ -50,6 +51,13 @@ def _add_closing(group: Any) -> None:
     )
     group.add_argument("--pairs", action="store_true", help="first every pair of elements in common stoichiometries")
     group.add_argument("--members", type=positive, metavar="N", default=2, help="networks of a view (%(default)s)")
+    group.add_argument("--prototypes", nargs="+", metavar="LABEL", default=[], help="only these structure types")
+    group.add_argument(
+        "--networks",
+        type=Path,
+        metavar="FOLDER",
+        help="a campaign whose networks judge, instead of new ones for each pass",
+    )
     group.add_argument("--params", type=Path, default=Path("params.yaml"), help="its views are trained (%(default)s)")
 
 
@@ -85,6 +93,8 @@ def _close(arguments: argparse.Namespace) -> None:
 
 def _planner(arguments: argparse.Namespace) -> Any:
     from lodestone.config.load import load_params
+    from lodestone.prediction.model import load
+    from lodestone.reference.build import ORACLE
     from lodestone.reference.planning import Planner
     from lodestone.reference.selection import Limits
 
@@ -97,4 +107,27 @@ def _planner(arguments: argparse.Namespace) -> Any:
         screened=arguments.screen,
         limits=limits,
         pairs=arguments.pairs,
+        prototypes=frozenset(_known_labels(arguments.prototypes)),
+        ensemble=_on_scale(load(arguments.networks), ORACLE.name) if arguments.networks else None,
     )
+
+
+def _known_labels(labels: list[str]) -> list[str]:
+    from lodestone.reference.prototypes import all_prototypes
+
+    unknown = sorted(set(labels) - all_prototypes().keys())
+    if unknown:
+        raise LodestoneError(
+            f"--prototypes: there is no structure type {unknown[0]}",
+            "labels are those of reference/families.yaml: AFLOW's, or of structures.yaml",
+        )
+    return labels
+
+
+def _on_scale(model: Any, oracle: str) -> Any:
+    if model.scale.label_method != oracle:
+        raise LodestoneError(
+            f"--networks: they predict energies of {model.scale}, and the set has labels of {oracle}",
+            f"name a campaign that was verified by {oracle}",
+        )
+    return model.ensemble

@@ -9,6 +9,7 @@ from math import inf
 import polars as pl
 
 from lodestone.config.sections import ViewParams
+from lodestone.ensemble.ensemble import Ensemble
 from lodestone.reference.closing import SCREENED
 from lodestone.reference.decorations import Decoration, element_decorations
 from lodestone.reference.enumeration import LARGEST_CELL, WIDE_ELEMENTS, enumerate_decorations
@@ -36,6 +37,8 @@ class Planner:
         screened: About how many decorations all views judge in a pass.
         limits: What a batch may hold.
         pairs: Whether each pair of elements is tried in the common stoichiometries before what networks put lowest.
+        prototypes: Only decorations of these are tried, by their labels; all if there are none.
+        ensemble: Networks that judge; by default, each pass trains its own on the set.
     """
 
     views: Mapping[str, ViewParams]
@@ -44,12 +47,16 @@ class Planner:
     screened: int = 100_000
     limits: Limits = field(default_factory=Limits)
     pairs: bool = False
+    prototypes: frozenset[str] = frozenset()
+    ensemble: Ensemble | None = None
 
     def __call__(self, ledger: Ledger) -> tuple[str, pl.DataFrame]:
         """The kind of the next pass, and its decorations with their starts."""
         for kind, decorations in (("elements", self._elements(ledger)), ("pairs", self._first_phases(ledger))):
             if decorations:
                 return kind, plan_of(decorations, [1.0] * len(decorations))
+        if self.prototypes:
+            return "prototypes", select(self.screen(ledger, self._untried).table, ledger.table, self.limits)
         if self.pairs:
             limits = replace(self.limits, margin=_PAIR_MARGIN, per_system=len(COMMON) * 2, crowding=inf)
             plan = select(self.screen(ledger, self._missing_pairs).table, ledger.table, limits)
@@ -60,7 +67,7 @@ class Planner:
     def screen(self, ledger: Ledger, decorations: Callable[[Ledger], Iterable[Decoration]]) -> Screened:
         """Train networks on the set, and let them judge decorations."""
         seed = child_seed(ledger.seed, "close", len(ledger.passes))
-        ensemble, hull = train_ensemble(ledger.table, self.views, seed), ConvexHull.of(ledger.table)
+        ensemble, hull = self.ensemble or train_ensemble(ledger.table, self.views, seed), ConvexHull.of(ledger.table)
         return screen(lambda: decorations(ledger), ledger.table, ensemble, hull, self.screened)
 
     def _elements(self, ledger: Ledger) -> list[Decoration]:
@@ -77,7 +84,8 @@ class Planner:
         return _without(missing_pairs(ledger.table, self._usable(ledger), self.largest_cell), ledger)
 
     def _untried(self, ledger: Ledger) -> Iterator[Decoration]:
-        return _without(enumerate_decorations(self._usable(ledger), self.largest_cell), ledger)
+        everything = enumerate_decorations(self._usable(ledger), self.largest_cell)
+        return _without((one for one in everything if not self.prototypes or one[0] in self.prototypes), ledger)
 
     def _usable(self, ledger: Ledger) -> tuple[str, ...]:
         """The elements that have a reference energy."""
