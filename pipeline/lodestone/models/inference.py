@@ -118,11 +118,6 @@ def predict_members(saved: SavedView, crystals: Sequence[Crystal], input_structu
     return NetworkInputs.to(saved, crystals, input_structure).members()
 
 
-def latents(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
-    """Latent vectors of crystals in the first member of a view, shape ``(n, width)``, float32."""
-    return NetworkInputs.to(saved, crystals, input_structure).latents() if len(crystals) else no_latents(0)
-
-
 def no_latents(n: int) -> np.ndarray:
     """Latent vectors of ``n`` crystals where no view has any, shape ``(n, 0)``: none is far from another."""
     return np.zeros((n, 0), dtype=np.float32)

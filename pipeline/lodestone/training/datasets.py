@@ -11,7 +11,9 @@ import torch
 from lodestone.config.sections import ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.models.base import ViewDataset
+from lodestone.models.inference import NetworkInputs
 from lodestone.models.registry import dataset_class, make_dataset
+from lodestone.models.weights import SavedView
 from lodestone.runtime.parallel import process_all
 from lodestone.training.distributed import ranks
 
@@ -49,6 +51,12 @@ def build_dataset(
     return kind.joined(
         [kind.restored({name: torch.from_numpy(value) for name, value in built[start].items()}) for start in pieces]
     )
+
+
+def network_inputs(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> NetworkInputs:
+    """As :meth:`lodestone.models.inference.NetworkInputs.to`, on all cores."""
+    unrelaxed = [input_structure == "unrelaxed"] * len(crystals)
+    return NetworkInputs(saved, crystals, build_dataset(saved.view, crystals, saved.params, unrelaxed))
 
 
 def _arrays(piece: _Piece) -> dict[str, np.ndarray]:
