@@ -18,7 +18,7 @@ MAX_DEPTH = 0.05  # eV/atom; the world's truth lies down to 0.15 below the hull
 
 def limited(params, max_depth):
     """Parameters whose acquisition does not look at the limit, so that all limits see the same candidates."""
-    update = {"max_depth": max_depth, "acquisition": "stability_probability"}
+    update = {"min_depth": 0.0, "max_depth": max_depth, "acquisition": "stability_probability"}
     return params.model_copy(update={"discovery": params.discovery.model_copy(update=update)})
 
 
@@ -83,7 +83,12 @@ def test_every_verification_says_how_dense_the_hull_is(result, start):
 def test_the_next_rounds_propose_in_incomplete_systems_first(start, params):
     systems = ["Cl-K-Na", "Mg-O-S"]
     rows = [{"decorated_prototype": f"x{i}", "chemsys": name} for i, name in enumerate([*systems, "Ca-F"])]
-    flags = {"round": ["round_0"] * 3, "is_stable": [False] * 3, "hull_is_incomplete": [True, True, False]}
+    flags = {
+        "round": ["round_0"] * 3,
+        "is_stable": [False] * 3,
+        "is_discovery": [False] * 3,
+        "hull_is_incomplete": [True, True, False],
+    }
     attempts = pl.DataFrame(rows).hstack(pl.DataFrame(flags)).select(start.attempts.columns)
     urgent = replace(start, attempts=attempts)
     assert urgent.incomplete_systems() == frozenset(systems)

@@ -73,5 +73,5 @@ def test_attempts_grow_and_never_repeat(campaign):
         assert not set(result.candidates["decorated_prototype"]) & set(before.crystals["decorated_prototype"])
     last = states[-1].attempts
     assert last["decorated_prototype"].n_unique() == len(last) == 3 * (BUDGET + BASELINE)
-    assert results[-1].metrics["n_discovered_total"] == last["is_stable"].sum()
-    assert last["is_stable"].sum() == sum(result.metrics["n_discovered"] for result in results)
+    assert results[-1].metrics["n_discovered_total"] == last["is_discovery"].sum()
+    assert last["is_discovery"].sum() == sum(result.metrics["n_discovered"] for result in results)

@@ -98,7 +98,7 @@ def test_stability_probability_is_that_of_lying_on_or_below_the_hull(table, pred
 def test_incomplete_probability_is_that_of_lying_deeper_than_the_limit(table, predicted, proposals, hull):
     prediction, distance = predicted
     assert (table["incomplete_probability"] == 0).all()  # without a limit
-    limited = screen(proposals, prediction, hull, "round_7", hit_range=(0.0, 0.03))["incomplete_probability"]
+    limited = screen(proposals, prediction, hull, "round_7", max_depth=0.03)["incomplete_probability"]
     assert limited.to_numpy() == pytest.approx(norm.cdf((-0.03 - distance) / 0.02), abs=3e-3)
 
 

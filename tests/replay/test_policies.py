@@ -22,11 +22,11 @@ def test_all_are_chosen_where_none_is_named(params):
 
 def test_any_with_networks_can_be_kept_from_learning(params):
     known = policies_of(params)
-    chosen = chosen_policies(["greedy-static", "without-relatives-static", "random"], params)
-    assert list(chosen) == ["random", "greedy-static", "without-relatives-static"]
+    chosen = chosen_policies(["greedy-static", "with-relatives-static", "random"], params)
+    assert list(chosen) == ["random", "greedy-static", "with-relatives-static"]
     assert not chosen["greedy-static"].learns
     assert chosen["greedy-static"].acquisition == known["greedy"].acquisition
-    assert not chosen["without-relatives-static"].relatives
+    assert chosen["with-relatives-static"].relatives
     assert chosen_policies(["ours-static"], params)["ours-static"] == known["static"]
 
 

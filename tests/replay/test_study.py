@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2, "batch_size": 16}
 POLICIES = ["ours", "random", "likeliest-substitution", "greedy", "composition", "structure", "uncalibrated", "static"]
-POLICIES.append("without-relatives")
+POLICIES.append("with-relatives")
 
 
 @pytest.fixture(scope="module")

@@ -209,7 +209,7 @@ def _verifications(
     table = table.with_columns(same_as=pl.when(same).then(pl.lit("syn-0000")))
     below = pl.col("is_new") & (pl.col("energy_above_hull") <= 0)
     deep = pl.col("energy_above_hull") < -MAX_DEPTH
-    table = table.with_columns(is_stable=below & ~deep, hull_is_incomplete=below & deep)
+    table = table.with_columns(is_stable=below & ~deep, is_discovery=below & ~deep, hull_is_incomplete=below & deep)
     unknown = [
         "energy_per_atom",
         "formation_energy_per_atom",

@@ -89,8 +89,8 @@ class DiscoveryParams(Section):
     min_depth: float = Field(
         0.0,
         ge=0,
-        description="a new crystal less than this below the hull, eV/atom, is undecided within the oracle's error: "
-        "no hit and no discovery, but known from then on",
+        description="a hit less than this below the hull, eV/atom, is undecided within the oracle's error, and no "
+        "discovery",
     )
     max_depth: Positive = Field(
         0.3,
@@ -104,11 +104,6 @@ class DiscoveryParams(Section):
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"
     )
-
-    @property
-    def hit_range(self) -> tuple[float, float]:
-        """How far below the hull a hit lies, at least and at most, eV/atom."""
-        return self.min_depth, self.max_depth
 
     @field_validator("generators")
     @classmethod

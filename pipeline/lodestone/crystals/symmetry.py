@@ -80,7 +80,7 @@ def dataset_of(crystal: Crystal, symprec: float) -> Any:
     """What moyopy says of a crystal, at the tolerance or, where it fails, at a finer one; ``None`` if all fail."""
     import moyopy
 
-    # It warns about every cell whose symmetry is higher than its lattice's. Each setting empties a cache of all loggers.
+    # It warns about every cell whose symmetry is higher than its lattice's. Setting empties a cache of all loggers.
     if (logger := logging.getLogger("moyo")).level != logging.ERROR:
         logger.setLevel(logging.ERROR)
     cell = moyopy.Cell(crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.atomic_numbers.tolist())

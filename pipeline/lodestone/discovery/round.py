@@ -66,13 +66,13 @@ def choose_candidates(
     """
     proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
-    prediction = _predicted(proposals, ensemble, state.crystals)
+    prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
     if params.discovery.relatives and proposals.items:
         crystals = [proposal for _, proposal in proposals.items]
         prediction = informed(prediction, crystals, name, ensemble=ensemble, state=state, params=params)
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
-    table = screen(proposals.items, prediction, state.hull(), name, hit_range=params.discovery.hit_range)
+    table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
@@ -104,7 +104,7 @@ def verify_choice(
         state.hull(),
         plausible=params.validate_.formation_energy,
         tolerance=params.discovery.stability_tolerance,
-        hit_range=params.discovery.hit_range,
+        depth=(params.discovery.min_depth, params.discovery.max_depth),
     )
     following = next_state(name, state, acquired, verifications, params)
     metrics = dict(choice.counts) | _metrics(verifications, state, following) | _expected(verifications, difference)
@@ -130,7 +130,7 @@ def _predicted(proposals: Proposals, ensemble: Ensemble, known: pl.DataFrame) ->
 
 
 def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState) -> dict[str, Any]:
-    good = verifications.filter(pl.col("status") == "ok")
+    good, discoveries = verifications.filter(pl.col("status") == "ok"), verifications.filter("is_discovery")
     true = good["formation_energy_per_atom"].to_numpy()
     columns = view_columns(good) | {"ensemble": "formation_energy_per_atom_pred"}
     predicted = {view: good[column].to_numpy() for view, column in columns.items()}
@@ -145,21 +145,15 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
         "verified_mae": {"n": len(good)} | {view: errors(values, true)["mae"] for view, values in predicted.items()},
         "n_stable_start": _n_stable(before.crystals),
         "n_stable_end": _n_stable(after.crystals),
-        "n_discovered": int(verifications["is_stable"].sum()),
-        "n_discovered_total": int(after.attempts["is_stable"].sum()),
-        "n_discovered_formulas": verifications.filter("is_stable")["formula_pretty"].n_unique(),
-        "depth": depths(verifications.filter("is_stable")["energy_above_hull"]),
-        "n_undecided": int(verifications.select(_undecided()).to_series().sum()),
+        "n_discovered": len(discoveries),
+        "n_discovered_total": int(after.attempts["is_discovery"].sum()),
+        "n_discovered_formulas": discoveries["formula_pretty"].n_unique(),
+        "depth": depths(discoveries["energy_above_hull"]),
+        "n_undecided": int((verifications["is_stable"] & ~verifications["is_discovery"]).sum()),
         "n_hull_incomplete": int(verifications["hull_is_incomplete"].sum()),
         "n_hull_incomplete_total": int(after.attempts["hull_is_incomplete"].sum()),
         "n_known_crystals": len(after.crystals),
     }
-
-
-def _undecided() -> pl.Expr:
-    """New and not above the hull, but less below it than a hit must be."""
-    on_hull = pl.col("is_new") & (pl.col("energy_above_hull") <= 0)
-    return (on_hull & ~pl.col("is_stable") & ~pl.col("hull_is_incomplete")).fill_null(value=False)
 
 
 def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:
@@ -187,7 +181,7 @@ def _expected(verifications: pl.DataFrame, difference: Difference) -> dict[str, 
     """
     if difference.kind == "none":
         return {}
-    found = verifications.filter("is_stable")
+    found = verifications.filter("is_discovery")
     stds, depth = difference.std(decode(found)), -found["energy_above_hull"].to_numpy()
     probabilities = [0.5 + 0.5 * erf(d / std / sqrt(2)) for d, std in zip(depth, stds, strict=True)]
     return {"n_discovered_expected": fsum(probabilities)}

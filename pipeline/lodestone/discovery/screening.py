@@ -23,18 +23,17 @@ def screen(
     hull: ConvexHull,
     round_name: str,
     *,
-    hit_range: tuple[float, float] = (0.0, math.inf),
+    max_depth: float = math.inf,
 ) -> pl.DataFrame:
     """Proposals with their predicted distance to the hull.
 
     Args:
         proposals: Candidates, each with the name of its generator.
-        prediction: Predicted formation energies of the candidates; P(stable) is the probability of lying so far below
-            the hull that they count as stable.
+        prediction: Predicted formation energies of the candidates; P(stable) is the probability of lying on
+            or below the hull.
         hull: Hull at the start of the round, taken as exact: P(stable) ignores phases it may lack.
         round_name: Prefix of the new identifiers.
-        hit_range: How far below the hull a hit lies, eV/atom: less does not count as stable, more shows that phases are
-            missing there.
+        max_depth: What lies further than this below the hull shows that phases are missing there, eV/atom.
 
     Returns:
         Columns of :class:`lodestone.schemas.Candidates`, ``acquired_by`` set to ``none``.
@@ -50,8 +49,8 @@ def screen(
             "provenance": [proposal.provenance_text for proposal in candidates],
             "weight": [float(proposal.weight) for proposal in candidates],
             "energy_above_hull_pred": prediction.mean - floor,
-            "stability_probability": prediction.probability_below(floor - hit_range[0]),  # the hull is taken as exact
-            "incomplete_probability": prediction.probability_below(floor - hit_range[1]),
+            "stability_probability": prediction.probability_below(floor),  # the hull is taken as exact
+            "incomplete_probability": prediction.probability_below(floor - max_depth),
             "acquired_by": ["none"] * len(proposals),
         },
         schema_overrides=dict.fromkeys(_TEXTS, pl.String) | {"weight": pl.Float64},

@@ -80,7 +80,9 @@ def next_state(
 ) -> RoundState:
     """Add the results of a round: new crystals on a new hull, and the candidates that were tried."""
     tried = acquired.select("material_id", "decorated_prototype", "chemsys", pl.lit(name).alias("round")).join(
-        verifications.select("material_id", "is_stable", "hull_is_incomplete"), on="material_id", maintain_order="left"
+        verifications.select("material_id", "is_stable", "is_discovery", "hull_is_incomplete"),
+        on="material_id",
+        maintain_order="left",
     )
     attempts = pl.concat([state.attempts, tried.drop("material_id")])
     new = verifications.filter("is_new")

@@ -33,6 +33,7 @@ _PREDICTED = [
     "incomplete_probability",
 ]
 
+VERDICTS = ("is_stable", "is_discovery", "hull_is_incomplete")
 ENOUGH = 10  # with so many candidates and no success, the oracle is at fault, not the candidates
 
 
@@ -61,7 +62,7 @@ def verify(
     *,
     plausible: tuple[float, float] = (-10.0, 10.0),
     tolerance: float = 0.0,
-    hit_range: tuple[float, float] = (0.0, float("inf")),
+    depth: tuple[float, float] = (0.0, float("inf")),
 ) -> pl.DataFrame:
     """The table of verifications, rejected candidates included.
 
@@ -73,8 +74,8 @@ def verify(
         hull: Hull of the known crystals.
         plausible: Range of formation energies, eV/atom; values outside are artifacts of the oracle and rejected.
         tolerance: How far below the best known crystal of its formula a crystal must lie to count as stable, eV/atom.
-        hit_range: How far below the hull a hit lies, eV/atom: less is undecided within the oracle's error, more shows
-            that phases are missing there.
+        depth: How far below the hull a discovery lies, eV/atom: what lies less is undecided within the oracle's error,
+            more shows that phases are missing there.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]
     candidates = acquired.select(
@@ -96,11 +97,10 @@ def verify(
         pl.Series("material_id", list(good), dtype=pl.String),
         pl.Series("energy_per_atom", [label.energy_per_atom for label in good.values()], dtype=pl.Float64),
     )
-    limits = _limits(relaxed, state, hull, tolerance=tolerance, min_depth=hit_range[0])
-    relaxed = _with_verdicts(_against_hull(relaxed, state, hull).with_columns(limits), max_depth=hit_range[1])
+    relaxed = _with_verdicts(_against_hull(relaxed, state, hull, tolerance), *depth)
     relaxed = relaxed.drop("formula_pretty", "chemsys", "nsites")
     table = candidates.join(relaxed, on="material_id", how="left", maintain_order="left")
-    return table.with_columns(pl.col("is_new", "is_stable", "hull_is_incomplete").fill_null(value=False))
+    return table.with_columns(pl.col("is_new", *VERDICTS).fill_null(value=False))
 
 
 def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, float]) -> Label:
@@ -115,10 +115,11 @@ def _judged(label: Label, references: pl.DataFrame, plausible: tuple[float, floa
     return replace(label, status=status, energy_per_atom=None, crystal=None)
 
 
-def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull) -> pl.DataFrame:
+def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, tolerance: float) -> pl.DataFrame:
     fractions = atomic_fractions(relaxed["atomic_numbers"].to_list())
     energies = formation_energies(fractions, relaxed["energy_per_atom"].to_numpy(), state.references)
-    formulas = state.compounds()["formula_pretty"].to_list()
+    known = state.compounds()
+    formulas = known["formula_pretty"].to_list()
     decompositions = [describe_decomposition(phases, formulas) for phases in hull.decompositions(fractions)]
     twins = same_as(relaxed, state.crystals)
     return relaxed.with_columns(
@@ -126,22 +127,22 @@ def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull) ->
         pl.Series("energy_above_hull", hull.energies_above_hull(fractions, energies), dtype=pl.Float64),
         pl.Series("decomposition", decompositions, dtype=pl.String),
         pl.Series("same_as", [twins.get(name) for name in relaxed["material_id"]], dtype=pl.String),
+        pl.Series("stable_below", _limits(relaxed, known, hull, tolerance), dtype=pl.Float64),
     )
 
 
-def _with_verdicts(relaxed: pl.DataFrame, max_depth: float) -> pl.DataFrame:
-    """Whether each crystal is new, a hit, or so deep below the hull that phases must be missing there."""
+def _with_verdicts(relaxed: pl.DataFrame, min_depth: float, max_depth: float) -> pl.DataFrame:
+    """Whether each crystal is new, a hit, a discovery, or so deep that phases must be missing there."""
     is_new = pl.col("same_as").is_null()
     below = is_new & (pl.col("energy_above_hull") <= pl.col("stable_below"))
     deep = pl.col("energy_above_hull") < -max_depth
-    return relaxed.with_columns(is_new=is_new, is_stable=below & ~deep, hull_is_incomplete=below & deep)
+    decided = pl.col("energy_above_hull") <= -min_depth
+    verdicts = dict(zip(VERDICTS, (below & ~deep, below & decided & ~deep, below & deep), strict=True))
+    return relaxed.with_columns(is_new=is_new, **verdicts)
 
 
-def _limits(
-    relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, *, tolerance: float, min_depth: float
-) -> pl.Series:
-    """Distance to the hull below which each counts as stable; also below the best known phase of its formula."""
-    distances = state.compounds().with_columns(pl.Series("distance", hull.distances))
-    best = dict(distances.group_by("formula_pretty").agg(pl.col("distance").min() - tolerance).iter_rows())
-    limits = [min(-min_depth, best.get(formula, -min_depth)) for formula in relaxed["formula_pretty"]]
-    return pl.Series("stable_below", limits, dtype=pl.Float64)
+def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, hull: ConvexHull, tolerance: float) -> list[float]:
+    """Largest energy above hull at which each counts as stable: 0, or below the best known phase of its formula."""
+    distances = known.with_columns(pl.Series("energy_above_hull", hull.distances))
+    best = dict(distances.group_by("formula_pretty").agg(pl.col("energy_above_hull").min()).iter_rows())
+    return [min(0.0, best[formula] - tolerance) if formula in best else 0.0 for formula in relaxed["formula_pretty"]]

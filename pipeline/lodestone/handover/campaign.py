@@ -120,8 +120,8 @@ def _refuse_unfinished(folder: Path, paths: list[Path]) -> None:
 
 def _refuse_mixed(discoveries: pl.DataFrame, verified: pl.DataFrame, known: pl.DataFrame) -> None:
     """Refuse a report of another state of the campaign, and one without a discovery."""
-    stable = verified.filter("is_stable")
-    reported, actual = set(discoveries["material_id"]), set(stable["material_id"])
+    actual = set(verified.filter("is_discovery")["material_id"])
+    reported = set(discoveries["material_id"])
     if lost := sorted((reported ^ actual) | (reported - set(known["material_id"]))):
         problem = f"discovery {lost[0]!r} is in some tables of the campaign only: they are of different states"
         raise LodestoneError(problem, "run `lodestone discover` again, which makes what is out of date")

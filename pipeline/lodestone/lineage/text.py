@@ -84,8 +84,9 @@ def _verification(row: Mapping[str, Any] | None) -> Iterable[str]:
     if row is None:
         yield _line("verified", "never")
         return
-    names = ("round", "acquired_by", "status", "formation_energy_per_atom", "energy_above_hull", "same_as", "is_stable")
-    yield _line("verified", _facts({name: row[name] for name in (*names, "hull_is_incomplete")}))
+    names = ("round", "acquired_by", "status", "formation_energy_per_atom", "energy_above_hull", "same_as")
+    verdicts = ("is_stable", "is_discovery", "hull_is_incomplete")
+    yield _line("verified", _facts({name: row[name] for name in (*names, *verdicts)}))
     yield _line("on the hull", _facts(row["hull"]))
 
 

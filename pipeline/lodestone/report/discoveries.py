@@ -24,7 +24,7 @@ ON_HULL = 1e-8  # eV/atom: rounding in the last digits does not take a crystal o
 
 
 def discoveries(campaign: CampaignData) -> pl.DataFrame:
-    """Every verified-stable candidate of all rounds, in round order, lowest energy above the hull first.
+    """The discoveries of all rounds, in round order, lowest energy above the hull first.
 
     ``energy_above_hull_start`` is measured against the hull known at the start of the round, ``energy_above_hull``
     against the hull at the end of the campaign. Novelty is against what was known at the start of the campaign.
@@ -34,7 +34,7 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     """
     order = {data.name: index for index, data in enumerate(campaign.rounds)}
     at_first = [campaign.rounds[0].crystals, campaign.phases]
-    stable = campaign.verifications.filter("is_stable").rename({"energy_above_hull": "energy_above_hull_start"})
+    stable = campaign.verifications.filter("is_discovery").rename({"energy_above_hull": "energy_above_hull_start"})
     final = campaign.known.select("material_id", "energy_above_hull")
     table = stable.join(final, on="material_id", how="left").with_columns(
         pl.col("atomic_numbers").list.len().cast(pl.Int32).alias("nsites"),

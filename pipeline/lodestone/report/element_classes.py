@@ -27,7 +27,7 @@ def class_rows(campaign: CampaignData) -> list[dict[str, Any]]:
 
     The rows of price classes, those of the dearest element, add up to all; the others overlap.
     """
-    tried = campaign.verifications.select("chemsys", "is_stable")
+    tried = campaign.verifications.select("chemsys", "is_discovery")
     systems = {chemsys: chemsys.split("-") for chemsys in tried["chemsys"].unique().sort()}
     return [
         _row(label, tried, [name for name, elements in systems.items() if has(elements)]) for label, has in _tests()
@@ -36,7 +36,7 @@ def class_rows(campaign: CampaignData) -> list[dict[str, Any]]:
 
 def _row(label: str, tried: pl.DataFrame, systems: list[str]) -> dict[str, Any]:
     inside = tried.filter(pl.col("chemsys").is_in(systems))
-    return {"label": label, "tried": len(inside), "found": int(inside["is_stable"].sum())}
+    return {"label": label, "tried": len(inside), "found": int(inside["is_discovery"].sum())}
 
 
 def _tests() -> list[tuple[str, Callable[[list[str]], bool]]]:

@@ -20,7 +20,7 @@ def element_cells(campaign: CampaignData) -> list[dict[str, Any]]:
 
     known = {symbol for chemsys in campaign.known["chemsys"].unique() for symbol in chemsys.split("-")}
     tried = _counts(campaign.verifications["chemsys"])
-    found = _counts(campaign.verifications.filter("is_stable")["chemsys"])
+    found = _counts(campaign.verifications.filter("is_discovery")["chemsys"])
     most = max([1, *found.values()])
     return [
         {"symbol": element.symbol, "tried": tried[element.symbol], "found": found[element.symbol]}

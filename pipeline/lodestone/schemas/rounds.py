@@ -15,13 +15,15 @@ class Attempts(Contract):
     decorated_prototype: str = field("Composition and prototype as proposed", unique=True)
     chemsys: str = field("Chemical system", str_length={"min_value": 1})
     round: str = field("Round that spent its budget on it")
-    is_stable: bool = field("Whether it was a discovery")
+    is_stable: bool = field("Whether it was a hit")
+    is_discovery: bool = field("Whether it was a discovery")
     hull_is_incomplete: bool = field(
         "Whether it lay more than `discovery.max_depth` below the hull: later rounds propose in its system first"
     )
 
     _verdicts = check(
-        "a discovery is no sign of an incomplete hull", ~(pl.col("is_stable") & pl.col("hull_is_incomplete"))
+        "a hit is no sign of an incomplete hull, a discovery is a hit",
+        ~(pl.col("is_stable") & pl.col("hull_is_incomplete")) & (pl.col("is_stable") | ~pl.col("is_discovery")),
     )
 
 
@@ -48,8 +50,7 @@ class Candidates(Sound, Predicted, Proposed):
         "Predicted distance to the hull at the start of the round; negative below it", "eV/atom"
     )
     stability_probability: pl.Float64 = field(
-        "P(energy above hull <= -`discovery.min_depth`) by the distribution of the validation errors; the hull is "
-        "taken as exact",
+        "P(energy above hull <= 0) by the distribution of the validation errors; the hull is taken as exact",
         in_range={"min_value": 0, "max_value": 1},
     )
     incomplete_probability: pl.Float64 = field(
@@ -100,16 +101,17 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
     )
     is_new: bool = field("Accepted, and the same as no other")
     stable_below: pl.Float64 = field(
-        "Distance to the hull at which it counts as stable: `discovery.min_depth` below it; where its formula is "
-        "known, also `discovery.stability_tolerance` below the best crystal of that formula",
+        "Distance to the hull at which it counts as stable: 0, but where its formula is known, "
+        "`discovery.stability_tolerance` below the best crystal of that formula",
         "eV/atom",
         nullable=True,
         le=0,
     )
     is_stable: bool = field(
-        "A hit: new, at least `discovery.min_depth` below the hull at the start of the round (see stable_below), and "
-        "not more than `discovery.max_depth"
+        "A hit: new, not above the hull at the start of the round (see stable_below), and not more than "
+        "`discovery.max_depth` below it"
     )
+    is_discovery: bool = field("A hit at least `discovery.min_depth` below the hull; another hit is undecided")
     hull_is_incomplete: bool = field(
         "New, and more than `discovery.max_depth` below the hull at the start of the round: phases must be missing "
         "there, so that it is no discovery; it joins the known crystals all the same"
@@ -139,8 +141,9 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
         (pl.col("is_stable").cast(pl.Int8) + pl.col("hull_is_incomplete").cast(pl.Int8))
         == (pl.col("is_new") & (pl.col("energy_above_hull") <= pl.col("stable_below")).fill_null(value=False)),
     )
+    _decided = check("a discovery is a hit", pl.col("is_stable") | ~pl.col("is_discovery"))
     _deeper = check(
-        "what shows an incomplete hull lies deeper than any discovery of its round",
+        "what shows an incomplete hull lies deeper than any hit of its round",
         ~pl.col("hull_is_incomplete")
         | (
             pl.col("energy_above_hull")

@@ -74,7 +74,7 @@ def judged(batch: Batch) -> pl.DataFrame:
     if not proposals:
         return pl.DataFrame()
     prediction = ground.ensemble.predict([proposal.crystal for _, proposal in proposals], "unrelaxed")
-    return screen(proposals, prediction, ground.hull, ROUND, hit_range=ground.params.discovery.hit_range)
+    return screen(proposals, prediction, ground.hull, ROUND, max_depth=ground.params.discovery.max_depth)
 
 
 def best(table: pl.DataFrame, keep: int) -> pl.DataFrame:
