@@ -22,7 +22,7 @@ from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
 from lodestone.training.data import LabelledCrystals
-from lodestone.training.datasets import network_inputs
+from lodestone.training.datasets import latents
 from lodestone.training.train import train_view
 from lodestone.training.warm_start import to_other_labels
 
@@ -158,11 +158,12 @@ def test_predictions_are_the_combination_of_the_members(trained, known, round_fo
 def test_latent_vectors_are_those_of_the_first_member(trained, known):
     crystals = decode(known.head(20))
     saved = trained["structure"].saved
-    found = network_inputs(saved, crystals).latents()
+    found = latents(saved, crystals)
     assert found.shape == (20, saved.params.width)
     assert np.ptp(found, axis=0).max() > 1e-3
-    assert not np.allclose(network_inputs(replace(saved, members=saved.members[::-1]), crystals).latents(), found)
-    assert np.allclose(network_inputs(saved, crystals[::-1]).latents()[::-1], found, atol=1e-4)
+    assert not np.allclose(latents(replace(saved, members=saved.members[::-1]), crystals), found)
+    assert np.allclose(latents(saved, crystals[::-1])[::-1], found, atol=1e-4)
+    assert len(latents(saved, [])) == 0  # as where no held-out crystal can be shown unrelaxed
 
 
 def test_a_warm_start_of_another_size_is_refused(known, tiny, round_folder):

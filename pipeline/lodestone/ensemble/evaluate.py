@@ -12,7 +12,6 @@ import polars as pl
 from lodestone.config.registry import VIEWS
 from lodestone.config.sections import GeometryParams, Section
 from lodestone.crystals.compositions import atomic_fractions
-from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.calibration import ENOUGH, Calibration
 from lodestone.ensemble.metrics import errors, stability_scores
@@ -20,12 +19,11 @@ from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.ensemble.strategies import Members
-from lodestone.models.inference import no_latents
 from lodestone.models.weights import SavedView
 from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.subsets import HELD_OUT, subset
-from lodestone.training.datasets import network_inputs
+from lodestone.training.datasets import latents
 
 _ENERGY = "formation_energy_per_atom"
 
@@ -63,15 +61,11 @@ def fit_out_of_distribution(
     held_out = subset(crystals, *HELD_OUT)
     structures = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
 
-    def vectors(inputs: Sequence[Crystal], input_structure: str) -> np.ndarray:
-        known = saved is not None and len(inputs) > 0
-        return network_inputs(saved, inputs, input_structure).latents() if known else no_latents(len(inputs))
-
-    points = {name: vectors(group.crystals, name) for name, group in structures.items()}
+    points = {name: latents(saved, group.crystals, name) for name, group in structures.items()}
     train = decode(subset(crystals, "train"))
     validating = {name: (group.table["split"] == "validation").to_numpy() for name, group in structures.items()}
     out_of_distribution = OutOfDistribution.fit(
-        train, vectors(train, "relaxed"), {name: points[name][rows] for name, rows in validating.items()}
+        train, latents(saved, train), {name: points[name][rows] for name, rows in validating.items()}
     )
     return out_of_distribution, {
         name: out_of_distribution.reasons(group.crystals, points[name], name) for name, group in structures.items()

@@ -16,7 +16,6 @@ from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, system_of
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.ensemble.seen_systems import SeenSystems
-from lodestone.models.inference import latents, no_latents
 from lodestone.models.registry import latent_view
 from lodestone.models.weights import SavedView, load_view, save_view
 from lodestone.pretraining.data import read_training_table
@@ -26,6 +25,7 @@ from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.files import read_json, read_table, write_atomically, write_json, write_table
 from lodestone.tables.layout import RoundLayout
 from lodestone.tables.subsets import HELD_OUT, subset
+from lodestone.training.datasets import latents
 from lodestone.training.train import train_view
 
 _CENTERS = 500  # of clusters of latent vectors, at most
@@ -110,11 +110,8 @@ def _out_of_distribution(
     """What the training crystals were like, with the centers of clusters in place of single latent vectors."""
     held_out, train = subset(crystals, *HELD_OUT), decode(subset(crystals, "train"))
     groups = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed}
-    points = {
-        name: latents(saved, group.crystals, name) if saved else no_latents(len(group.crystals))
-        for name, group in groups.items()
-    }
-    centers = _centers(latents(saved, train) if saved else no_latents(len(train)), seed)
+    points = {name: latents(saved, group.crystals, name) for name, group in groups.items()}
+    centers = _centers(latents(saved, train), seed)
     empty = OutOfDistribution(SeenSystems.of(map(system_of, train)), centers, {})
     watched = {name: points[name][(group.table["split"] == "validation").to_numpy()] for name, group in groups.items()}
     seen = replace(empty, thresholds={name: _threshold(vectors, centers) for name, vectors in watched.items()})

@@ -11,7 +11,7 @@ import torch
 from lodestone.config.sections import ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.models.base import ViewDataset
-from lodestone.models.inference import NetworkInputs
+from lodestone.models.inference import NetworkInputs, no_latents
 from lodestone.models.registry import dataset_class, make_dataset
 from lodestone.models.weights import SavedView
 from lodestone.runtime.parallel import process_all
@@ -57,6 +57,13 @@ def network_inputs(saved: SavedView, crystals: Sequence[Crystal], input_structur
     """As :meth:`lodestone.models.inference.NetworkInputs.to`, on all cores."""
     unrelaxed = [input_structure == "unrelaxed"] * len(crystals)
     return NetworkInputs(saved, crystals, build_dataset(saved.view, crystals, saved.params, unrelaxed))
+
+
+def latents(saved: SavedView | None, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
+    """Latent vectors of crystals in the first member of a view, shape ``(n, width)``; ``(n, 0)`` without a view."""
+    if saved is None or not len(crystals):
+        return no_latents(len(crystals))
+    return network_inputs(saved, crystals, input_structure).latents()
 
 
 def _arrays(piece: _Piece) -> dict[str, np.ndarray]:
