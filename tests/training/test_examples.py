@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from lodestone.models.datasets import build_dataset
 from lodestone.models.registry import make_dataset
 from lodestone.training.data import LabelledCrystals, examples_of
-from lodestone.training.datasets import build_dataset
 
 BOTH = pytest.mark.parametrize("view", ["composition", "structure"])
 

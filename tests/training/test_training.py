@@ -14,6 +14,7 @@ from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.ensemble import load_ensemble
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.errors import LodestoneError
+from lodestone.models.datasets import latents
 from lodestone.models.inference import predict_members
 from lodestone.models.registry import make_dataset
 from lodestone.models.weights import save_view
@@ -22,7 +23,6 @@ from lodestone.substitution.unrelaxed import unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
 from lodestone.training.data import LabelledCrystals
-from lodestone.training.datasets import latents
 from lodestone.training.train import train_view
 from lodestone.training.warm_start import to_other_labels
 

@@ -19,11 +19,11 @@ from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.ensemble.strategies import Members
+from lodestone.models.datasets import latents
 from lodestone.models.weights import SavedView
 from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.subsets import HELD_OUT, subset
-from lodestone.training.datasets import latents
 
 _ENERGY = "formation_energy_per_atom"
 

@@ -16,6 +16,7 @@ from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, system_of
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.ensemble.seen_systems import SeenSystems
+from lodestone.models.datasets import latents
 from lodestone.models.registry import latent_view
 from lodestone.models.weights import SavedView, load_view, save_view
 from lodestone.pretraining.data import read_training_table
@@ -25,7 +26,6 @@ from lodestone.substitution.unrelaxed import UnrelaxedStructures
 from lodestone.tables.files import read_json, read_table, write_atomically, write_json, write_table
 from lodestone.tables.layout import RoundLayout
 from lodestone.tables.subsets import HELD_OUT, subset
-from lodestone.training.datasets import latents
 from lodestone.training.train import train_view
 
 _CENTERS = 500  # of clusters of latent vectors, at most

@@ -16,7 +16,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
-from lodestone.training.datasets import build_dataset
+from lodestone.models.datasets import PIECE, build_dataset
+from lodestone.training.distributed import ranks
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,9 @@ def examples_of(view: str, params: ViewParams, labelled: LabelledCrystals, basel
     unrelaxed_structure[known] = n + np.arange(len(known))
     crystals = [*labelled.crystals, *(crystal for crystal in labelled.unrelaxed_structures if crystal is not None)]
     target = baseline.standardize(labelled.fractions(), labelled.energies)
+    piece = PIECE if ranks().size == 1 else len(crystals)  # the processes of a launcher have the cores already
     return Examples(
-        dataset=build_dataset(view, crystals, params, [row >= n for row in range(len(crystals))]),
+        dataset=build_dataset(view, crystals, params, [row >= n for row in range(len(crystals))], piece=piece),
         target=torch.from_numpy(np.concatenate([target, target[known]])).float(),
         unrelaxed_structure=torch.from_numpy(unrelaxed_structure),
     )

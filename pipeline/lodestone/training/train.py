@@ -15,6 +15,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
 from lodestone.models.baseline import ElementBaseline
+from lodestone.models.datasets import network_inputs
 from lodestone.models.weights import SavedView, Weights, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
@@ -22,7 +23,6 @@ from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held
 from lodestone.tables.subsets import HELD_OUT, subset
 from lodestone.training.checkpoints import Scratch, scratch_of
 from lodestone.training.data import LabelledCrystals, TrainingData
-from lodestone.training.datasets import network_inputs
 from lodestone.training.distributed import ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported

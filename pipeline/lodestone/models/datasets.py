@@ -15,7 +15,6 @@ from lodestone.models.inference import NetworkInputs, no_latents
 from lodestone.models.registry import dataset_class, make_dataset
 from lodestone.models.weights import SavedView
 from lodestone.runtime.parallel import process_all
-from lodestone.training.distributed import ranks
 
 PIECE = 5000  # crystals; starting processes for fewer would take longer than building their graphs
 
@@ -40,7 +39,7 @@ def build_dataset(
         unrelaxed: Which crystals are unrelaxed, shape ``(n,)``.
         piece: Crystals that one process builds at a time; no more than these are built in this process.
     """
-    if len(crystals) <= piece or ranks().size > 1:  # the processes of a launcher have the cores already
+    if len(crystals) <= piece:
         return make_dataset(view, crystals, params, unrelaxed)
     pieces = {
         str(start): _Piece(view, params, crystals[start : start + piece], unrelaxed[start : start + piece])
