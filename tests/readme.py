@@ -61,6 +61,7 @@ BY_ITSELF = {
     "lodestone phonons",  # tests/phonons
     "lodestone novelty",  # tests/novelty
     "lodestone handover --out FOLDER",  # tests/handover
+    "lodestone handover --out FOLDER --look-up",
     "lodestone screen --out FOLDER",  # tests/screening
     # tests/prediction, tests/pretraining
     "lodestone predict crystal.cif",

@@ -14,6 +14,7 @@ from lodestone.config.load import PARAMS_FILE, load_params
 from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
+from lodestone.handover.elsewhere import LookedUp
 from lodestone.handover.energies import Energies
 from lodestone.handover.phases import KnownPhases
 from lodestone.schemas import Crystals, Discoveries, Verifications
@@ -39,6 +40,7 @@ class Finished:
         audit: What `lodestone audit` wrote; ``None`` where nobody audited.
         opinions: What `lodestone opinions` wrote; ``None`` where nobody was asked.
         phonons: What `lodestone phonons` wrote; ``None`` where nobody computed them.
+        elsewhere: What databases know of the discoveries, by identifier; ``None`` where nobody has looked them up.
     """
 
     discoveries: pl.DataFrame
@@ -50,6 +52,7 @@ class Finished:
     audit: Mapping[str, Any] | None
     opinions: Mapping[str, Any] | None
     phonons: Mapping[str, Any] | None
+    elsewhere: LookedUp | None = None
 
     def only(self, names: Collection[str]) -> Finished:
         """The same with some of the discoveries, in the order of the table.

@@ -7,11 +7,11 @@ line. Every line is checked against the models of the package before it is writt
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import gcd
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lodestone.handover.finds import Find
+from lodestone.handover.formulas import anonymous_formula, counts, optimade_formula
 
 API_VERSION = "1.2.0"
 PREFIX = "lodestone"
@@ -107,15 +107,13 @@ def _attributes(find: Find) -> dict[str, Any]:
 
 def _structure(find: Find) -> Mapping[str, Any]:
     crystal, elements = find.crystal, find.elements
-    atoms = [crystal.species.count(symbol) for symbol in elements]
-    counts = [n // gcd(*atoms) for n in atoms]  # not those of `formula_pretty`, which has Na2O2 where OPTIMADE has NaO
     return {
         "elements": elements,
         "nelements": len(elements),
-        "elements_ratios": [n / len(crystal) for n in atoms],
+        "elements_ratios": [crystal.species.count(symbol) / len(crystal) for symbol in elements],
         "chemical_formula_descriptive": find.name,
-        "chemical_formula_reduced": "".join(_part(*pair) for pair in zip(elements, counts, strict=True)),
-        "chemical_formula_anonymous": _anonymous(counts),
+        "chemical_formula_reduced": optimade_formula(crystal),
+        "chemical_formula_anonymous": anonymous_formula(list(counts(crystal).values())),
         "dimension_types": [1, 1, 1],
         "nperiodic_dimensions": 3,
         "lattice_vectors": crystal.lattice.tolist(),
@@ -127,15 +125,6 @@ def _structure(find: Find) -> Mapping[str, Any]:
         "last_modified": None,  # a date would make equal campaigns give unequal bytes
         "immutable_id": find.material_id,
     }
-
-
-def _part(symbol: str, count: int) -> str:
-    return symbol if count == 1 else f"{symbol}{count}"
-
-
-def _anonymous(counts: Sequence[int]) -> str:
-    names = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    return "".join(_part(*pair) for pair in zip(names, sorted(counts, reverse=True), strict=False))
 
 
 def _dumped(content: Any) -> str:

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from lodestone.handover import pages
+from lodestone.handover.cifs import cif_in_group
 from lodestone.handover.finds import Find, competing, route_table
 from lodestone.report.powder import picture, powder_pattern
-from lodestone.report.structure_files import cif, parsed, poscar
+from lodestone.report.structure_files import parsed, poscar
 
 Files = dict[str, str]
 
@@ -16,7 +17,7 @@ Files = dict[str, str]
 def files_of(find: Find) -> Files:
     """Names and contents of the files of one find."""
     name, oracle = find.name, {"name": find.energies.label_method, "caveat": find.energies.caveat}
-    text = cif(find.crystal, oracle, _items(find))
+    text = cif_in_group(find.crystal, find.row["spacegroup_number"], oracle, _items(find))
     pattern = powder_pattern(parsed(text))
     title = f"{find.formula} ({find.material_id}), calculated"
     files = {
@@ -57,6 +58,7 @@ def facts(find: Find) -> dict[str, Any]:
             one.reaction.facts() | {"kind": one.kind, "precursors": list(one.precursors)} for one in find.routes
         ],
         **find.novelty,
+        "known_elsewhere": None if find.elsewhere is None else [vars(one) for one in find.elsewhere],
         "hazards": find.hazards,
         "judges": list(find.verdicts),
         "disputed_by": find.disagreeing,

@@ -12,6 +12,7 @@ import polars as pl
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.handover.campaign import Finished
+from lodestone.handover.elsewhere import Elsewhere
 from lodestone.handover.energies import Energies
 from lodestone.handover.judges import Verdict, disagreeing, judges
 from lodestone.handover.phases import System
@@ -32,6 +33,7 @@ class Find:
         decomposition: What it would decompose into without a phase of its composition.
         routes: Reactions from common precursors, the largest driving force first.
         verdicts: Of its judges.
+        elsewhere: What databases know of it; ``None`` where nobody has looked it up.
     """
 
     row: Mapping[str, Any]
@@ -40,6 +42,7 @@ class Find:
     decomposition: Reaction
     routes: tuple[Route, ...]
     verdicts: tuple[Verdict, ...]
+    elsewhere: tuple[Elsewhere, ...] | None = None
 
     @property
     def material_id(self) -> str:
@@ -126,6 +129,7 @@ def _find(row: Mapping[str, Any], campaign: Finished, verdicts: tuple[Verdict, .
         decomposition=system.decomposition(row),
         routes=tuple(routes(row, campaign.phases)),
         verdicts=verdicts,
+        elsewhere=None if campaign.elsewhere is None else campaign.elsewhere[row["material_id"]],
     )
 
 

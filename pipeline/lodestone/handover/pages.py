@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from lodestone.handover.campaign import Finished
+from lodestone.handover.elsewhere import looked_up
 from lodestone.handover.finds import Find, competing
 from lodestone.handover.judges import AUDIT, ENSEMBLE, PHONONS, SECOND, Verdict
 from lodestone.handover.reactions import ARROW, Reaction
@@ -40,6 +41,7 @@ def contents_page(finds: Sequence[Find], campaign: Finished) -> str:
             "audited": campaign.audit is not None,
             "oracles": list(campaign.opinions["oracles"]) if campaign.opinions else [],
             "vibrated": campaign.phonons is not None,
+            "looked_up": looked_up(campaign.elsewhere),
         },
     )
 
@@ -84,6 +86,7 @@ def _summary(find: Find) -> dict[str, Any]:
         "probability": markup.percent(find.verdicts[0]["stability_probability"]),
         "disputed_by": find.disagreeing,
         **find.novelty,
+        "elsewhere": find.elsewhere,
         "hazards": find.hazards,
     }
 

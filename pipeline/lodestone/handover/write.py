@@ -85,6 +85,7 @@ def _entry(find: Find, files: list[str]) -> dict[str, Any]:
         "largest_driving_force": best,
         "disputed_by": find.disagreeing,
         **find.novelty,
+        "known_elsewhere": None if find.elsewhere is None else {one.database: one.knows for one in find.elsewhere},
         **find.hazards,
     }
 
