@@ -35,13 +35,17 @@ class Count:
     Attributes:
         n_started: Labels that it began to compute.
         n_kept: Labels that it brought into the store.
-        in_flight: Labels whose computing was in vain, for each kill: those of the killed workers, then that of the run.
+        in_flight: Labels that were begun and not stored, for each kill: those of killed workers, then that of the run.
+        lost: Keys of those that had been computed to the end.
+        late: Keys that are in the store without having been computed in this run.
         problems: Whatever a kill does not explain; empty if all is well.
     """
 
     n_started: int
     n_kept: int
     in_flight: tuple[int, ...]
+    lost: frozenset[str]
+    late: frozenset[str]
     problems: list[str] = field(default_factory=list)
 
 
@@ -61,10 +65,11 @@ def count(attempt: Attempt, workers: int) -> Count:
     problems += [f"{key} was stored and computed again" for key, _ in starts if key in attempt.before]
     last_of_key = {key: place for place, (key, _) in enumerate(starts)}
     last_of_process = {process: place for place, (_, process) in enumerate(starts)}
-    by_worker, by_run = dict.fromkeys(attempt.killed_workers, 0), 0
+    by_worker, by_run, lost = dict.fromkeys(attempt.killed_workers, 0), 0, set()
     for place, (key, process) in enumerate(starts):
         if key in attempt.after and place == last_of_key[key]:
             continue
+        lost.add(key)
         if process in by_worker and place == last_of_process[process]:
             by_worker[process] += 1
         elif attempt.end != FINISHED and key not in attempt.after and place == last_of_key[key]:
@@ -74,5 +79,26 @@ def count(attempt: Attempt, workers: int) -> Count:
     if by_run > workers + 1:
         problems.append(f"{by_run} labels were in flight in {workers} workers")
     ends = (by_run,) if attempt.end != FINISHED else ()
-    n_kept = len(attempt.after - attempt.before)
-    return Count(n_started=len(starts), n_kept=n_kept, in_flight=(*by_worker.values(), *ends), problems=problems)
+    new = attempt.after - attempt.before
+    return Count(
+        n_started=len(starts),
+        n_kept=len(new),
+        in_flight=(*by_worker.values(), *ends),
+        lost=frozenset(lost & {key for word, key, _ in attempt.lines if word == "end"}),
+        late=new - last_of_key.keys(),
+        problems=problems,
+    )
+
+
+def appeared(counts: Sequence[Count]) -> list[str]:
+    """Labels of runs, in their order, that came into the store without having been computed in the run or before.
+
+    A run may be killed when a label is on the disk, but has not been announced to other users of the file. They see it
+    when the file is next opened afresh; until then it counts as lost.
+    """
+    lost: set[str] = set()
+    problems = []
+    for one in counts:
+        problems += [f"{key} was stored and never computed" for key in sorted(one.late - lost)]
+        lost |= one.lost
+    return problems

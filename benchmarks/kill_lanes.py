@@ -51,11 +51,13 @@ class Lane:
         self._random = random.Random(f"{self.own.seed}-{self.number}")  # noqa: S311 - no secret
 
     def run(self) -> Lane:
-        """Start and kill until no kill is left and the last batch is whole."""
-        while self.kills or not self.batches or not self._table(self.batches - 1).exists():
+        """Start and kill until no kill is left and the batch of the last one is whole."""
+        while True:
             self._attempt()
-            self.batches += self._table(self.batches).exists()
-        return self
+            if self._table(self.batches).exists():
+                self.batches += 1
+                if not self.kills:
+                    return self
 
     def _table(self, batch: int) -> Path:
         return self.folder / f"table_{self.number}_{batch}.parquet"

@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +25,7 @@ from options import one_thread
 
 one_thread()
 
-from kill_counts import GAVE_UP, count  # noqa: E402
+from kill_counts import GAVE_UP, appeared, count  # noqa: E402
 from kill_lanes import Lane  # noqa: E402
 from kill_runs import label_batch  # noqa: E402
 
@@ -58,7 +59,8 @@ def tormented(own: argparse.Namespace, folder: Path) -> tuple[list[Lane], dict[s
 
 def facts(lanes: Sequence[Lane], equal: Sequence[bool]) -> dict[str, Any]:
     """The figures of all lanes."""
-    counts = [count(attempt, lane.own.workers) for lane in lanes for attempt in lane.attempts]
+    by_lane = [[count(attempt, lane.own.workers) for attempt in lane.attempts] for lane in lanes]
+    counts = [one for some in by_lane for one in some]
     in_flight = [n for one in counts for n in one.in_flight]
     started, kept = (sum(getattr(one, name) for one in counts) for name in ("n_started", "n_kept"))
     return {
@@ -70,9 +72,10 @@ def facts(lanes: Sequence[Lane], equal: Sequence[bool]) -> dict[str, Any]:
         "computed": started,
         "kept": kept,
         "in_flight": sum(in_flight),
+        "in_flight_and_stored": sum(len(one.late) for one in counts),
         "most_in_flight": max(in_flight, default=0),
         "kills_without_loss": in_flight.count(0),
-        "problems": [problem for one in counts for problem in one.problems],
+        "problems": [*(problem for one in counts for problem in one.problems), *chain(*map(appeared, by_lane))],
         "tables": len(equal),
         "equal_tables": sum(equal),
     }
@@ -80,7 +83,8 @@ def facts(lanes: Sequence[Lane], equal: Sequence[bool]) -> dict[str, Any]:
 
 def are_well(figures: dict[str, Any]) -> bool:
     """Nothing lost, nothing computed twice beyond what was in flight, equal tables."""
-    exact = figures["kept"] == figures["crystals"] and figures["computed"] == figures["kept"] + figures["in_flight"]
+    again = figures["in_flight"] - figures["in_flight_and_stored"]
+    exact = figures["kept"] == figures["crystals"] == figures["computed"] - again
     return exact and not figures["problems"] and figures["equal_tables"] == figures["tables"] > 0
 
 

@@ -27,6 +27,7 @@ SERVERS: Mapping[str, str] = MappingProxyType(
     | {"cod": "https://www.crystallography.net/cod/optimade"}
 )
 _LONGEST_REASON = 200  # characters
+_POOL = re.compile(r": HTTPS?ConnectionPool\(.*?(?= \(tried|$)")  # whole addresses with their queries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,4 +137,4 @@ def _digest(address: str, formula: str) -> str:
 
 
 def _short(text: str) -> str:
-    return public_address(" ".join(text.split()))[:_LONGEST_REASON]
+    return public_address(_POOL.sub("", " ".join(text.split())))[:_LONGEST_REASON]
