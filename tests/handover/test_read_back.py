@@ -20,7 +20,7 @@ from pymatgen.io.vasp import Poscar
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.crystals.symmetry import symmetry_of
-from lodestone.handover.cifs import cif_in_group
+from lodestone.report.cifs import cif_in_group
 from lodestone.report.structure_files import poscar
 
 ROOT = Path(__file__).parents[2]

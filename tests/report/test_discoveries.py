@@ -79,6 +79,7 @@ def test_cifs_hold_the_same_crystals_and_replace_those_of_an_earlier_campaign(
         assert text.startswith("# Energies are made up.\n")
         assert re.search(rf"^_lodestone_material_id +'{row['material_id']}'$", text, re.MULTILINE)
         assert re.search(r"^_lodestone_energy_above_hull +\d", text, re.MULTILINE)
+        assert re.search(rf"^_symmetry_Int_Tables_number +{row['spacegroup_number']}$", text, re.MULTILINE)
         structure = Structure.from_file(path)
         assert structure.composition.reduced_formula == row["formula_pretty"]
         assert structure.get_space_group_info()[1] == row["spacegroup_number"]

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from lodestone.handover import pages
-from lodestone.handover.cifs import cif_in_group
 from lodestone.handover.finds import Find, competing, route_table
+from lodestone.report.cifs import cif_in_group
 from lodestone.report.powder import picture, powder_pattern
 from lodestone.report.structure_files import parsed, poscar
 

@@ -14,8 +14,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.novelty.classes import novelty
 from lodestone.novelty.disorder import disorder
+from lodestone.report.cifs import cif_in_group
 from lodestone.report.collect import CampaignData
-from lodestone.report.structure_files import cif
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import write_atomically
 
@@ -91,7 +91,8 @@ def crystal_of(row: Mapping[str, Any]) -> Crystal:
 
 def discovery_cif(row: Mapping[str, Any], oracle: Mapping[str, Any]) -> str:
     """A row of the discoveries as CIF; the table keeps the oracle's exact coordinates."""
-    return cif(crystal_of(row), oracle, {name: row[name] for name in _ITEMS} | {"energy_unit": "eV per atom"})
+    items = {name: row[name] for name in _ITEMS} | {"energy_unit": "eV per atom"}
+    return cif_in_group(crystal_of(row), row["spacegroup_number"], oracle, items)
 
 
 def _all_known(table: pl.DataFrame) -> None:
