@@ -169,7 +169,7 @@ def test_a_campaign_without_discoveries_is_told_plainly(tmp_path: Path, kind: st
     found = discoveries(campaign)
     own = _own(render(campaign, found))
     assert found.is_empty()
-    assert "No predicted crystals on or below the hull of" in own
+    assert "No predicted crystals below the hull of" in own
     assert "No verified candidate was new and stable." in own
     assert "No new crystal lies more than 700 meV/atom below the hull" in own
     assert not re.search(r">\s*(None|nan)\b", own)

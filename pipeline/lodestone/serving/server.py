@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lodestone.errors import LodestoneError
 from lodestone.prediction.model import StabilityModel
@@ -11,6 +11,9 @@ from lodestone.prediction.phases import KnownPhases
 from lodestone.serving.access import LOOPBACK, Access, is_loopback
 from lodestone.serving.app import make_app
 from lodestone.serving.questions import Limits
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 PASSWORD_VARIABLE = "LODESTONE_SERVE_PASSWORD"  # noqa: S105 - its name
 _MOST_CONNECTIONS = 256  # more get 503
@@ -46,19 +49,31 @@ def run(
     Raises:
         LodestoneError: If the port cannot be had.
     """
-    import uvicorn
+    from uvicorn import Config
 
     with _listening(host, port) as listener:
         _ = model.ensemble  # read before anybody waits for it
         settings: dict[str, Any] = {"limit_concurrency": _MOST_CONNECTIONS, "proxy_headers": False}
         app = make_app(model, phases, access, limits)
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, **settings)
+        config = Config(app, log_level="warning", access_log=False, server_header=False, **settings)
         address = f"[{host}]" if ":" in host else host
-        print(f"predictions on http://{address}:{port}/predict (Ctrl-C ends it)", flush=True)
+        server = _announcing(f"predictions on http://{address}:{port}/predict (Ctrl-C ends it)")(config)
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
         except KeyboardInterrupt:
             return
+
+
+def _announcing(line: str) -> type[Server]:
+    """A server that prints a line when it has taken over signals: one that came in between would be lost."""
+    from uvicorn import Server
+
+    class Announcing(Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            print(line, flush=True)
+
+    return Announcing
 
 
 def _listening(host: str, port: int) -> socket.socket:
