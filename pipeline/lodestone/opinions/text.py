@@ -33,18 +33,19 @@ def _first(content: Mapping[str, Any]) -> str:
 
 
 def _shares(content: Mapping[str, Any]) -> list[str]:
-    lines = [_share(content["all_agree"], "all agree, of those on which each gives a verdict")]
+    lines = [share_line(content["all_agree"], "all agree, of those on which each gives a verdict")]
     for name, share in content["survive"].items():
         refused = sum(content["oracles"][name]["refused"].values())
-        lines.append(_share(share, f"{name} says stable" + (f" ({refused} crystals refused)" if refused else "")))
+        lines.append(share_line(share, f"{name} says stable" + (f" ({refused} crystals refused)" if refused else "")))
     for name, one in content["functionals"].items():
         if len(one["oracles"]) > 1 and one["median_spread"] is not None:
             spread = f"median spread {1e3 * one['median_spread']:.0f} meV/atom (n = {one['n_spread']})"
-            lines.append(_share(one["survive_by_median"], f"the median of {name} says stable; {spread}"))
+            lines.append(share_line(one["survive_by_median"], f"the median of {name} says stable; {spread}"))
     return lines
 
 
-def _share(share: Mapping[str, Any], words: str) -> str:
+def share_line(share: Mapping[str, Any], words: str) -> str:
+    """A share with its n and 95 % interval, and what it is of."""
     if share["n"] == 0:
         return f"{0:>5} of 0  {words}"
     bounds = f"[{100 * share['low']:.0f}, {100 * share['high']:.0f}]"

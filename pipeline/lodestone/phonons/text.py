@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lodestone.opinions.text import share_line
+
 NOTHING = "-"
 _SAYS = {True: "stable", False: "unstable", None: "undecided"}
 _HEADS = ("formula", "by", "group", "says", "lowest, THz", "at q", "highest, THz", "atoms", "followed to")
@@ -33,20 +35,13 @@ def _first(content: Mapping[str, Any]) -> str:
 
 
 def _shares(content: Mapping[str, Any]) -> list[str]:
-    lines = [_share(content[word], f"{word}, of those whose phonons were computed") for word in _SAYS.values()]
+    lines = [share_line(content[word], f"{word}, of those whose phonons were computed") for word in _SAYS.values()]
     if content["n_not_computed"]:
         lines.append(f"{content['n_not_computed']:>5} not computed")
     if content["n_followed"]:
         ended = "stable there, of those that an imaginary mode led to a lower crystal"
-        lines.append(_share(content["stable_after_following"], ended))
+        lines.append(share_line(content["stable_after_following"], ended))
     return lines
-
-
-def _share(share: Mapping[str, Any], words: str) -> str:
-    if share["n"] == 0:
-        return f"{0:>5} of 0  {words}"
-    bounds = f"[{100 * share['low']:.0f}, {100 * share['high']:.0f}]"
-    return f"{share['hits']:>5} of {share['n']}  {100 * share['rate']:5.1f} %  {bounds}  {words}"
 
 
 def _place(row: Mapping[str, Any]) -> tuple[int, float, str]:
