@@ -125,7 +125,9 @@ def _known_labels(labels: list[str]) -> list[str]:
 
 
 def _on_scale(model: Any, oracle: str) -> Any:
-    if model.scale.label_method != oracle:
+    from lodestone.prediction.scale import Scale
+
+    if not model.scale.agrees_with(Scale(oracle)):
         raise LodestoneError(
             f"--networks: they predict energies of {model.scale}, and the set has labels of {oracle}",
             f"name a campaign that was verified by {oracle}",

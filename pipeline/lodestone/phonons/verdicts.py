@@ -10,7 +10,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import encode
 from lodestone.crystals.motions import primitive_motions
 from lodestone.crystals.supercells import Form
-from lodestone.crystals.symmetry import dataset_of
+from lodestone.crystals.symmetry import symmetry_of
 from lodestone.errors import LodestoneError
 from lodestone.oracles.attempt import reason
 from lodestone.oracles.base import Label
@@ -79,7 +79,7 @@ def _computed(crystal: Crystal, oracle: Potential, settings: PhononSettings) -> 
     cell, motions = primitive_motions(label.crystal, EXACT)
     about: Verdict = {
         "n_atoms": len(cell),
-        "spacegroup_number": spacegroup(cell, settings.symprec),
+        "spacegroup_number": symmetry_of(cell, settings.symprec).spacegroup_number,
         "energy_per_atom": label.energy_per_atom,
     }
     form = smallest_supercell(cell, motions, min_length=settings.min_length, max_atoms=settings.max_atoms)
@@ -141,12 +141,6 @@ def _gain(start: _Computed, end: _Computed) -> Verdict:
         return {"gained": None, "crystal": None}
     gained = start.label.energy_per_atom - end.label.energy_per_atom
     return {"gained": gained, "crystal": encode([end.crystal]).row(0, named=True)}
-
-
-def spacegroup(crystal: Crystal, symprec: float) -> int:
-    """International number; 1 where no symmetry is read."""
-    data = dataset_of(crystal, symprec)
-    return 1 if data is None else int(data.number)
 
 
 def _too_large(crystal: Crystal, settings: PhononSettings) -> str:

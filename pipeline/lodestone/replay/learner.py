@@ -19,6 +19,8 @@ from lodestone.replay.preparation import Inputs, Prepared
 from lodestone.replay.tables import ENERGY
 from lodestone.runtime.seeds import child_seed
 
+LEARNABLE = 0.01  # of what networks have learned: fewer new labels cost more by forgetting than they teach
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -52,9 +54,6 @@ class Beginning:
     def relatives(self) -> np.ndarray:
         """Energies of the pool by known relatives, shape ``(n,)``, eV/atom."""
         return self.prepared.relatives.energies(self.table)
-
-
-LEARNABLE = 0.01  # of what networks have learned: fewer new labels cost more by forgetting than they teach
 
 
 class PoolLearner:
