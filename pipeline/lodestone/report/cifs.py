@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.symmetry import SYMPREC, symmetry_of
 from lodestone.report.structure_files import cif, parsed
@@ -48,6 +46,4 @@ def _is_in(text: str, number: int) -> bool:
     stated = re.search(r"^_symmetry_Int_Tables_number\s+(\d+)", text, re.MULTILINE)
     if stated is None or int(stated[1]) != number:
         return False
-    structure = parsed(text)
-    crystal = Crystal(structure.lattice.matrix, np.array(structure.atomic_numbers), structure.frac_coords)
-    return symmetry_of(crystal).spacegroup_number == number
+    return symmetry_of(Crystal.from_pymatgen(parsed(text))).spacegroup_number == number
