@@ -76,7 +76,7 @@ def own_params(view: str, pretrained: ViewParams) -> ViewParams:
     """What `params.yaml` says about training the view, with a single network of the size of the pretrained ones."""
     params = load_params(ROOT / "params.yaml").view(view)
     size = {name: getattr(pretrained, name) for name in ("width", "layers")}
-    return params.model_copy(update={**size, "members": 1})
+    return params.model_copy(update={**size, "members": 1, "rehearsed": None})
 
 
 def drawn(own: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:

@@ -29,7 +29,7 @@ from lodestone.crystals.compositions import atomic_fractions, fractions_of_formu
 from lodestone.crystals.encoding import decode  # noqa: E402
 from lodestone.ensemble.calibration import ENOUGH, Calibration, conformal_quantile  # noqa: E402
 from lodestone.ensemble.metrics import errors  # noqa: E402
-from lodestone.ensemble.out_of_distribution import OutOfDistribution  # noqa: E402
+from lodestone.ensemble.out_of_distribution import OutOfDistribution, remembered  # noqa: E402
 from lodestone.ensemble.predictor import Aggregation, EnsemblePredictor, Prediction  # noqa: E402
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores  # noqa: E402
 from lodestone.models.inference import NetworkInputs  # noqa: E402
@@ -66,7 +66,8 @@ def measure(
     crystals = {part: decode(table.filter(pl.col("split") == part)) for part in ("train", "validation", *TESTS)}
     inputs = {part: NetworkInputs.to(saved, x) for part, x in crystals.items()}
     vectors = {part: x.latents() for part, x in inputs.items()}
-    seen = OutOfDistribution.fit(crystals["train"], vectors["train"], {"relaxed": vectors["validation"]})
+    some = vectors["train"][remembered(len(crystals["train"]))]
+    seen = OutOfDistribution.fit(crystals["train"], some, {"relaxed": vectors["validation"]})
     rule, predicted = None, {}
     for part in ("validation", *TESTS):
         rows = table.filter(pl.col("split") == part)

@@ -51,7 +51,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     view = parser.parse_args().view
     params = load_params(ROOT / "params.yaml")
-    small = {"members": MEMBERS, "epochs": FIRST, "fine_tune_epochs": LATER}
+    small = {"members": MEMBERS, "epochs": FIRST, "fine_tune_epochs": LATER, "rehearsed": None}
     settings = params.view(view).model_copy(update=small)
     crystals = split_snapshot(pl.read_parquet(ROOT / "reference" / "crystals.parquet"), params.split)
     print(f"{view} view, {MEMBERS} members\n{'way':<38}{'epochs':>8}{'MAE, meV/atom':>18}{'n':>8}{'seconds':>11}")

@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from lodestone.crystals.crystal import Crystal
-from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances
+from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, remembered
 from lodestone.ensemble.seen_systems import SeenSystems, hash_of
 from lodestone.errors import LodestoneError
 
@@ -115,10 +115,12 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
 
 
 def test_at_most_two_thousand_latent_vectors_are_kept():
-    latents = np.arange(5000.0)[:, None]
-    kept = OutOfDistribution.fit([crystal(NA, CL)] * 5000, latents, both(latents[:10])).latents[:, 0]
-    assert len(kept) == 2000
-    assert (kept[0], kept[-1]) == (0, 4999)
+    rows = remembered(5000)
+    assert len(rows) == 2000
+    assert (rows[0], rows[-1]) == (0, 4999)
+    assert set(np.diff(rows)) == {2, 3}
+    assert remembered(3).tolist() == [0, 1, 2]
+    assert not len(remembered(0))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not safetensors"])

@@ -199,6 +199,11 @@ class ViewParams(Section):
     members: int = Field(ge=2, description="networks in the ensemble; fewer than two have no spread")
     epochs: Count = Field(description="epochs from scratch, in the first round")
     fine_tune_epochs: Count = Field(description="epochs from the previous round's networks, in later rounds")
+    rehearsed: Count | None = Field(
+        None,
+        description="training crystals of the snapshot that a later round learns again, beside all that rounds have "
+        "verified; null takes all",
+    )
     batch_size: Count
     learning_rate: Positive
     fine_tune_learning_rate: Positive

@@ -15,7 +15,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.calibration import ENOUGH, Calibration
 from lodestone.ensemble.metrics import errors, stability_scores
-from lodestone.ensemble.out_of_distribution import OutOfDistribution
+from lodestone.ensemble.out_of_distribution import OutOfDistribution, remembered
 from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor, Prediction
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.ensemble.strategies import Members
@@ -65,7 +65,9 @@ def fit_out_of_distribution(
     train = decode(subset(crystals, "train"))
     validating = {name: (group.table["split"] == "validation").to_numpy() for name, group in structures.items()}
     out_of_distribution = OutOfDistribution.fit(
-        train, latents(saved, train), {name: points[name][rows] for name, rows in validating.items()}
+        train,
+        latents(saved, [train[row] for row in remembered(len(train))]),
+        {name: points[name][rows] for name, rows in validating.items()},
     )
     return out_of_distribution, {
         name: out_of_distribution.reasons(group.crystals, points[name], name) for name, group in structures.items()

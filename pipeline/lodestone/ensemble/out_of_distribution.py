@@ -52,13 +52,12 @@ class OutOfDistribution:
         """Remember the training crystals.
 
         Args:
-            train: All of them; at most 2,000 latent vectors, evenly spaced in their order, are kept.
-            latents: Their latent vectors, shape ``(n, width)``.
+            train: All of them.
+            latents: Latent vectors of those of :func:`remembered`, shape ``(k, width)``.
             validation_latents: Those of the validation crystals, shape ``(m, width)``, by input
                 structure; they set the thresholds.
         """
-        rows = np.unique(np.linspace(0, len(train) - 1, min(_KEPT, len(train))).round().astype(int))
-        kept = np.ascontiguousarray(latents[rows], dtype=np.float32)
+        kept = np.ascontiguousarray(latents, dtype=np.float32)
         thresholds = {structure: _threshold(vectors, kept) for structure, vectors in validation_latents.items()}
         return cls(SeenSystems.of(map(system_of, train)), kept, thresholds)
 
@@ -111,6 +110,11 @@ class OutOfDistribution:
             return cls(SeenSystems.from_tensors(tensors), tensors["latents"], thresholds)
         except (OSError, SafetensorError, KeyError) as error:
             raise LodestoneError(f"{path} cannot be read: {error}", "make it again: `dvc repro`") from error
+
+
+def remembered(n: int) -> np.ndarray:
+    """Rows of the training crystals whose latent vectors are kept: at most 2,000 of ``n``, evenly spaced."""
+    return np.unique(np.linspace(0, n - 1, min(_KEPT, n)).round().astype(int))
 
 
 def _threshold(latents: np.ndarray, known: np.ndarray) -> float:

@@ -20,7 +20,6 @@ from lodestone.runtime.seeds import child_seed
 from lodestone.training.data import Examples, LabelledCrystals, TrainingData, examples_of
 from lodestone.training.train import fit_prepared
 
-REHEARSED = 1000  # known crystals that are learned again beside the revealed ones, so that they are not forgotten
 _WATCHED = 200  # validation crystals that a short training looks at
 
 
@@ -103,7 +102,7 @@ def fine_tuned(view: PreparedView, saved: SavedView, revealed: Revealed, seed: i
     new = LabelledCrystals(revealed.relaxed, revealed.energies, structures)
     train, watched = view.data.train, view.data.validation
     generator = torch.Generator().manual_seed(seed)
-    again = torch.randperm(len(train), generator=generator)[:REHEARSED]
+    again = torch.randperm(len(train), generator=generator)[: view.params.rehearsed]  # so that they are not forgotten
     data = TrainingData(
         view=view.data.view,
         train=train.subset(again).joined(examples_of(view.data.view, view.params, new, baseline)),

@@ -16,6 +16,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.crystals.splits import split_by_hash
 from lodestone.ensemble.calibration import ENOUGH
+from lodestone.ensemble.out_of_distribution import remembered
 from lodestone.ensemble.relatives import Relatives
 from lodestone.errors import LodestoneError
 from lodestone.models.base import ViewDataset
@@ -27,7 +28,6 @@ from lodestone.substitution.unrelaxed import draw_unrelaxed, make_unrelaxed
 from lodestone.training.data import LabelledCrystals, TrainingData
 
 MOST_VALIDATED = 2000  # more would cost time in every round, and tell nothing new
-_LATENTS = 2000  # training crystals to which others are compared
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def prepare(known: pl.DataFrame, params: Params, views: Sequence[str], *, seen: 
     }
     chosen = {view: _with_epochs(params.view(view), len(train), seen) for view in views}
     prepared = {view: _prepared(view, one, parts) for view, one in chosen.items()}
-    rows = np.unique(np.linspace(0, len(train) - 1, min(_LATENTS, len(train))).round().astype(int))
+    rows = remembered(len(train))
     calibrated, structures = _calibrated(parts["validation"])
     is_unrelaxed = structures[0] is not parts["validation"].crystals[calibrated[0]]
     return Prepared(

@@ -7,6 +7,7 @@ can serve for training and testing.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ def make_unrelaxed(
     if parents.is_empty():
         return [None] * len(targets)
     crystals, labels = decode(parents), parents["decorated_prototype"].to_list()
-    volumes = AtomicVolumes.fit(crystals)
+    volumes, orbits = AtomicVolumes.fit(crystals), list(map(orbits_by_element, labels))
     rows: dict[str, list[int]] = defaultdict(list)
     for row, prototype in enumerate(parents["prototype"]):
         rows[prototype].append(row)
@@ -53,7 +54,7 @@ def make_unrelaxed(
     for prototype, label in targets.select("prototype", "decorated_prototype").iter_rows():
         known = [row for row in rows.get(prototype, []) if labels[row] != label]
         sample = generator.permutation(known)[:_MOST_PARENTS] if len(known) > _MOST_PARENTS else known
-        unrelaxed.append(_likeliest(label, [int(row) for row in sample], labels, crystals, volumes))
+        unrelaxed.append(_likeliest(label, [int(row) for row in sample], orbits, crystals, volumes))
     return unrelaxed
 
 
@@ -98,10 +99,14 @@ def _child(label: str, parent_label: str, parent: Crystal, volumes: AtomicVolume
 
 
 def _likeliest(
-    label: str, rows: Sequence[int], labels: Sequence[str], crystals: Sequence[Crystal], volumes: AtomicVolumes
+    label: str,
+    rows: Sequence[int],
+    orbits: Sequence[Mapping[int, str]],
+    crystals: Sequence[Crystal],
+    volumes: AtomicVolumes,
 ) -> Crystal | None:
     target = orbits_by_element(label)
-    options = [(*replacement(orbits_by_element(labels[row]), target), row) for row in rows]
+    options = [(*replacement(orbits[row], target), row) for row in rows]
     if not options:
         return None
     probability, new, row = max(options, key=lambda item: item[0])
@@ -123,13 +128,12 @@ def replacement(old: Mapping[int, str], new: Mapping[int, str]) -> tuple[float, 
     for orbits in sorted(set(old.values())):
         places, elements = ([z for z in sorted(side) if side[z] == orbits] for side in (old, new))
         ways = [dict(zip(places, order, strict=True)) for order in permutations(elements, len(places))]
-        likeliest = max(ways, key=lambda way: _probability(table, way))
-        chosen |= likeliest
+        chosen |= max(ways, key=lambda way: _probability(table, way)) if len(ways) > 1 else ways[0]
     return _probability(table, chosen), chosen
 
 
 def _probability(table: np.ndarray, way: Mapping[int, int]) -> float:
-    return float(np.prod([1.0 if old == new else table[new, old] for old, new in way.items()]))
+    return math.prod(1.0 if old == new else float(table[new, old]) for old, new in way.items())
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,9 @@ class UnrelaxedStructures:
     crystals: list[Crystal]
 
 
-def unrelaxed_to_train_on(crystals: pl.DataFrame, seed: int) -> list[Crystal | None]:
-    """Training crystals, sorted by ``material_id``, rebuilt from one another; ``None`` where that is impossible."""
-    train = subset(crystals, "train")
-    return make_unrelaxed(train, train, child_generator(seed, "unrelaxed", "train"))
+def unrelaxed_to_train_on(learned: pl.DataFrame, crystals: pl.DataFrame, seed: int) -> list[Crystal | None]:
+    """What is learned, rebuilt from the training crystals; ``None`` where that is impossible."""
+    return make_unrelaxed(learned, subset(crystals, "train"), child_generator(seed, "unrelaxed", "train"))
 
 
 def unrelaxed_held_out(crystals: pl.DataFrame, seed: int) -> UnrelaxedStructures:

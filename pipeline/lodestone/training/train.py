@@ -26,6 +26,7 @@ from lodestone.training.data import LabelledCrystals, TrainingData
 from lodestone.training.distributed import ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
+from lodestone.training.rehearsal import rehearsal
 from lodestone.training.shared import share
 from lodestone.training.tasks import FitResult, FitTask
 from lodestone.training.warm_start import to_other_labels
@@ -67,12 +68,13 @@ def train_view(
         view: See :func:`fit_view`, as for the next four.
         params: Parameters of the view.
         crystals: Known crystals.
-        warm_start: Networks of the previous round, or others.
+        warm_start: Networks of the previous round, which learn ``params.rehearsed`` crystals again beside what rounds
+            have verified; or others.
         seed: Seed of this view in this round.
         structures_seed: Seed of the unrelaxed structures that are predicted, the same for all views of a round; by
             default that of the view.
         other_labels: The networks of the warm start learned labels of another kind; what these differ by from element
-            to element is fitted first.
+            to element is fitted first, and all training crystals are learned.
     """
     held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
     fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out, other_labels=other_labels)
@@ -150,13 +152,17 @@ def _fit_view(
     held_out: UnrelaxedStructures | None,
     other_labels: bool = False,
 ) -> _Fitted:
-    splits = {split: _labelled(crystals, split) for split in ("train", "validation")}
+    start = _start(warm_start, view, params)
+    goes_on = start is not None and not other_labels
+    learned = subset(crystals, "train")
+    if goes_on:
+        learned = rehearsal(learned, params.rehearsed, seed)
+    splits = {"train": _labelled(learned), "validation": _labelled(subset(crystals, "validation"))}
     if isinstance(params, GeometryParams) and params.unrelaxed > 0:
-        splits["train"] = replace(splits["train"], unrelaxed_structures=unrelaxed_to_train_on(crystals, seed))
+        splits["train"] = replace(splits["train"], unrelaxed_structures=unrelaxed_to_train_on(learned, crystals, seed))
         splits["validation"] = replace(
             splits["validation"], unrelaxed_structures=_validation_structures(crystals, held_out)
         )
-    start = _start(warm_start, view, params)
     if start and other_labels:
         start = to_other_labels(start, splits["train"])
     baseline = start.baseline.including(splits["train"].fractions()) if start else _baseline(splits["train"])
@@ -224,8 +230,7 @@ def _start(folder: Path | None, view: str, params: ViewParams) -> SavedView | No
     return saved
 
 
-def _labelled(crystals: pl.DataFrame, split: str) -> LabelledCrystals:
-    rows = subset(crystals, split)
+def _labelled(rows: pl.DataFrame) -> LabelledCrystals:
     return LabelledCrystals(decode(rows), rows["formation_energy_per_atom"].to_numpy())
 
 
