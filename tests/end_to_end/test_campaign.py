@@ -12,7 +12,7 @@ from lodestone.tables.files import read_json, read_table
 
 pytestmark = pytest.mark.end_to_end
 
-FIRST, LAST = ["snapshot", "validate", "label", "split"], ["report", "publish"]
+FIRST, LAST = ["snapshot", "validate", "label", "split"], ["opinions", "report", "publish"]
 N_VERIFIED = sum(BUDGET.values())  # in each round
 
 

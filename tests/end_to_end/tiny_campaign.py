@@ -210,6 +210,7 @@ def shrink(params: Any, rounds: int) -> None:
     params["composition"] |= VIEW
     params["structure"] |= VIEW
     params["discovery"] |= DISCOVERY
+    params["opinions"]["oracles"] = []
     params["rounds"] = {}
     for number in range(rounds):
         params["rounds"] |= round_line(number)

@@ -37,7 +37,7 @@ SALT = {
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
     "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
-    "provenance": "{}", "same_as": None, "novelty": "new composition", "known_as": None,
+    "provenance": "{}", "same_as": None, "novelty": "new composition", "known_as": None, "n_verdicts": 5, "disputed_by": "",
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 
@@ -132,6 +132,7 @@ def test_a_snapshot_may_say_nonsense_which_is_for_the_next_stage_to_judge():
         (Discoveries, {"novelty": "polymorph"}, "known_as says"),
         (Discoveries, {"known_as": "mp-2"}, "known_as says"),
         (Discoveries, {"likely_disorder": None}, "come together"),
+        (Discoveries, {"disputed_by": None}, "n_verdicts and disputed_by come together"),
         (References, {"element": "Sodium"}, "element: "),
         (Drift, {"presence": "added"}, "kept crystals have a comparison"),
     ],

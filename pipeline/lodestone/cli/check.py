@@ -17,5 +17,8 @@ def add_to(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from lodestone.opinions.judges import judges_of
+
     params = load_params(arguments.params)
+    judges_of(params)
     print(f"{arguments.params} is valid: {len(params.rounds)} rounds on the {params.snapshot.source} snapshot.")

@@ -15,6 +15,7 @@ from typing import Any
 
 from lodestone.cli.campaigns import add_params, enter_campaign
 from lodestone.config.load import PARAMS_FILE, load_params
+from lodestone.config.params import Params
 from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.disk import check_writable
 from lodestone.runtime.environment import command_variables
@@ -57,9 +58,10 @@ def _run(arguments: argparse.Namespace) -> int:
     prepare_executor()
     refresh_versions(root)
     enter_campaign(arguments.params)
-    snapshot = load_params().snapshot
-    _refuse_missing_source(snapshot.path)
-    ensure_version_file(snapshot)
+    params = load_params()
+    _refuse_missing_source(params.snapshot.path)
+    _refuse_absent_judges(params)
+    ensure_version_file(params.snapshot)
     _clear_away(root)
     before = _unpublished(root)
     code, ran = _repro([*arguments.targets, *(f"--{name}" for name in ("force", "pull") if getattr(arguments, name))])
@@ -96,6 +98,13 @@ def _refuse_missing_source(path: Path) -> None:
     if not path.exists():
         remedy = f"correct the path, or put the file back (`git checkout {REFERENCE_FILE}` brings the default)"
         raise LodestoneError(f"{PARAMS_FILE}: snapshot.path: {path} does not exist", remedy)
+
+
+def _refuse_absent_judges(params: Params) -> None:
+    """Before anything is computed: their stage comes last."""
+    from lodestone.opinions.judges import judges_of
+
+    judges_of(params)
 
 
 def _clear_away(root: Path) -> None:

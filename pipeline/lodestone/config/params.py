@@ -18,6 +18,7 @@ from lodestone.config.sections import (
     EnsembleParams,
     LabelParams,
     Name,
+    OpinionsParams,
     OracleParams,
     Section,
     SnapshotParams,
@@ -43,6 +44,7 @@ class Params(Section):
     split: SplitParams
     ensemble: EnsembleParams
     discovery: DiscoveryParams
+    opinions: OpinionsParams = OpinionsParams()
     promotion: PromotionParams = PromotionParams()
     warm_start: str = Field(
         "none",

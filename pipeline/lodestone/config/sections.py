@@ -241,6 +241,17 @@ class StructureParams(GeometryParams):
     neighbors: Count = Field(description="edges per atom; the last shell is kept whole")
 
 
+class OpinionsParams(Section):
+    """Second opinions: further oracles judge the discoveries, each on a hull of its own."""
+
+    oracles: tuple[str, ...] = Field(
+        (), description="who is asked, by the names that `lodestone opinions` takes; none: nobody is"
+    )
+    near: float = Field(
+        0.05, ge=0, description="compounds further above the campaign's own hull do not compete, eV/atom"
+    )
+
+
 class EnsembleParams(Section):
     """How the views become one prediction."""
 

@@ -17,6 +17,7 @@ from lodestone.errors import LodestoneError
 from lodestone.handover.elsewhere import LookedUp
 from lodestone.handover.energies import Energies
 from lodestone.handover.phases import KnownPhases
+from lodestone.report.second_opinions import said_by_the_stage
 from lodestone.schemas import Crystals, Discoveries, Verifications
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import REPORTS, Layout
@@ -38,7 +39,7 @@ class Finished:
         energies: What the energies are.
         method: Label method of the oracle; of a chain, that of its judge.
         audit: What `lodestone audit` wrote; ``None`` where nobody audited.
-        opinions: What `lodestone opinions` wrote; ``None`` where nobody was asked.
+        opinions: What `lodestone opinions` wrote, or else the stage of that name; ``None`` where nobody was asked.
         phonons: What `lodestone phonons` wrote; ``None`` where nobody computed them.
         elsewhere: What databases know of the discoveries, by identifier; ``None`` where nobody has looked them up.
     """
@@ -49,9 +50,9 @@ class Finished:
     phases: KnownPhases
     energies: Energies
     method: str
-    audit: Mapping[str, Any] | None
-    opinions: Mapping[str, Any] | None
-    phonons: Mapping[str, Any] | None
+    audit: Mapping[str, Any] | None = None
+    opinions: Mapping[str, Any] | None = None
+    phonons: Mapping[str, Any] | None = None
     elsewhere: LookedUp | None = None
 
     def only(self, names: Collection[str]) -> Finished:
@@ -96,8 +97,31 @@ def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
     end = layout.round(params.rounds[names[-1]].next)
     reported = folder / REPORTS / "discoveries.parquet"
     _refuse_unfinished(folder, [*(layout.round(name).verifications for name in names), end.crystals, reported])
+    campaign = assembled(params, layout, _some(read_table(reported, Discoveries)))
+    if not judged:
+        return campaign
+    return replace(
+        campaign,
+        audit=_said(folder / AUDIT, "audit", {"discoveries", "oracle", "against"}),
+        opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"}) or said_by_the_stage(layout.opinions),
+        phonons=_said(folder / PHONONS, "phonons", {"finds", "oracle", "settings"}),
+    )
+
+
+def assembled(params: Params, layout: Layout, discoveries: pl.DataFrame) -> Finished:
+    """The campaign that has made some discoveries; nobody but its own oracle has judged them.
+
+    Args:
+        params: Its settings.
+        layout: Where its data are.
+        discoveries: All of its discoveries (contract :class:`lodestone.schemas.Discoveries`).
+
+    Raises:
+        LodestoneError: If its tables are of different states.
+    """
+    names = round_names(params.rounds)
     verified = pl.concat(read_table(layout.round(name).verifications, Verifications) for name in names)
-    discoveries, known = read_table(reported, Discoveries), read_table(end.crystals, Crystals)
+    known = read_table(layout.round(params.rounds[names[-1]].next).crystals, Crystals)
     _refuse_mixed(discoveries, verified, known)
     return Finished(
         discoveries=discoveries,
@@ -108,9 +132,6 @@ def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
         phases=KnownPhases.of(known, _without_structures(layout)),
         energies=_energies(params, layout),
         method=str(read_json(layout.oracle)["name"]).partition("//")[0],
-        audit=_said(folder / AUDIT, "audit", {"discoveries", "oracle", "against"}) if judged else None,
-        opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"}) if judged else None,
-        phonons=_said(folder / PHONONS, "phonons", {"finds", "oracle", "settings"}) if judged else None,
     )
 
 
@@ -122,15 +143,19 @@ def _refuse_unfinished(folder: Path, paths: list[Path]) -> None:
 
 
 def _refuse_mixed(discoveries: pl.DataFrame, verified: pl.DataFrame, known: pl.DataFrame) -> None:
-    """Refuse a report of another state of the campaign, and one without a discovery."""
+    """Refuse discoveries of another state of the campaign."""
     actual = set(verified.filter("is_discovery")["material_id"])
     reported = set(discoveries["material_id"])
     if lost := sorted((reported ^ actual) | (reported - set(known["material_id"]))):
         problem = f"discovery {lost[0]!r} is in some tables of the campaign only: they are of different states"
         raise LodestoneError(problem, "run `lodestone discover` again, which makes what is out of date")
+
+
+def _some(discoveries: pl.DataFrame) -> pl.DataFrame:
     if discoveries.is_empty():
         remedy = "add a round, or enlarge its budget"
         raise LodestoneError("the campaign has no discovery, so there is nothing to hand over or to judge", remedy)
+    return discoveries
 
 
 def _without_structures(layout: Layout) -> pl.DataFrame | None:

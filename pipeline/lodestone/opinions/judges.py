@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.config.load import read_content
+from lodestone.config.params import Params
 from lodestone.config.registry import ORACLES
 from lodestone.config.sections import OracleParams
 from lodestone.errors import LodestoneError
@@ -89,10 +90,15 @@ def chosen(words: Sequence[str] | None, campaign: str) -> list[Judge]:
         raise LodestoneError(problem, f"choose another: {', '.join(_known())}")
     for name in names:
         if names.count(name) > 1:
-            raise LodestoneError(f"the oracle {name} stands twice among --oracles", "name each once")
+            raise LodestoneError(f"the oracle {name} stands twice among those that are asked", "name each once")
     for judge in judges:
         judge.facts()  # whoever is not installed says so before anything is computed
     return judges
+
+
+def judges_of(params: Params) -> list[Judge]:
+    """Those of the parameters of a campaign; see :func:`chosen`."""
+    return chosen(params.opinions.oracles, make_oracle(params.oracle).name.partition("//")[0])
 
 
 def settings_of(word: str) -> OracleParams:

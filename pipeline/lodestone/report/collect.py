@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import polars as pl
 from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
+from lodestone.report.second_opinions import said_by_the_stage
 from lodestone.schemas import Candidates, Crystals, Phases, Predictions, References, Verifications
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import METRICS, Layout, RoundLayout
@@ -128,6 +130,7 @@ class CampaignData:
         labels: Metrics of the label stage.
         oracle: Facts about the oracle that labeled the crystals: at least ``name`` and ``caveat``.
         phases: Competing phases without structures, all known at the start.
+        opinions: What further oracles say of the discoveries; ``None`` where nobody was asked, or not yet.
     """
 
     params: Params
@@ -138,6 +141,7 @@ class CampaignData:
     labels: dict[str, Any]
     oracle: dict[str, Any]
     phases: pl.DataFrame = field(default_factory=Phases.empty)
+    opinions: Mapping[str, Any] | None = None
 
     @property
     def verifications(self) -> pl.DataFrame:
@@ -167,6 +171,7 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
         labels=read_json(metrics / "label.json"),
         oracle=_oracle(layout.oracle),
         phases=read_table(layout.phases, Phases),
+        opinions=said_by_the_stage(layout.opinions),
     )
 
 

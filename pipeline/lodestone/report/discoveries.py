@@ -16,6 +16,7 @@ from lodestone.novelty.classes import novelty
 from lodestone.novelty.disorder import disorder
 from lodestone.report.cifs import cif_in_group
 from lodestone.report.collect import CampaignData
+from lodestone.report.second_opinions import verdict_columns
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import write_atomically
 
@@ -44,6 +45,7 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     _all_known(table)
     table = table.sort("_order", "energy_above_hull_start", "material_id")
     table = table.hstack(novelty(table, at_first)).hstack(disorder(table))
+    table = table.hstack(verdict_columns(table["material_id"], campaign.opinions))
     return table.select(list(Discoveries.to_schema().columns))
 
 

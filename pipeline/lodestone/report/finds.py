@@ -17,6 +17,7 @@ from lodestone.report.find_figures import DRAWN, drawn_atoms, hull_figure, powde
 from lodestone.report.hulls import system_hull
 from lodestone.report.moles import in_moles
 from lodestone.report.powder import powder_pattern
+from lodestone.report.second_opinions import opinion_facts
 from lodestone.report.structure_files import parsed, poscar
 
 MOST = 300  # panels; each takes some 15 kB of the page
@@ -27,8 +28,8 @@ Row = Mapping[str, Any]
 def one_per_formula(discoveries: pl.DataFrame, verifications: pl.DataFrame) -> pl.DataFrame:
     """The lowest discovery of each formula, the most credible first.
 
-    Credible are those that are still on the hull at the end, and among them those that lie least below the hull they
-    started from: a great depth says that phases are missing there.
+    Credible are those that are still on the hull at the end; among them those that the fewest oracles dispute; and
+    among these those that lie least below the hull they started from: a great depth says that phases are missing there.
 
     Args:
         discoveries: All of them.
@@ -45,9 +46,12 @@ def one_per_formula(discoveries: pl.DataFrame, verifications: pl.DataFrame) -> p
     return (
         lowest.unique("formula_pretty", keep="first", maintain_order=True)
         .join(before, on="material_id", how="left")
-        .with_columns((pl.col("energy_above_hull") > ON_HULL).alias("_fell"))
-        .sort("_fell", pl.col("energy_above_hull_start").neg(), "material_id")
-        .drop("_fell")
+        .sort(
+            pl.col("energy_above_hull") > ON_HULL,
+            pl.col("disputed_by").str.count_matches("[^, ]+").fill_null(0),
+            pl.col("energy_above_hull_start").neg(),
+            "material_id",
+        )
     )
 
 
@@ -103,6 +107,7 @@ def _facts(campaign: CampaignData, row: Row, verified: Row) -> list[tuple[str, A
             f"{markup.electronvolts(row[f'{energy}_pred'])} eV/atom, 90 % interval {low} to {high}",
         ),
         (campaign.oracle["name"], f"{markup.electronvolts(row[energy])} eV/atom after {verified['n_steps']} steps"),
+        *opinion_facts(row["material_id"], campaign.opinions),
         ("Hull at the start of its round", f"{depth} meV/atom, {row['n_competing_phases']} compounds known around it"),
         ("Hull at the end", "on it" if row["energy_above_hull"] <= ON_HULL else f"{end} meV/atom above"),
         ("Would decompose to", markup.decomposition(in_moles(row["decomposition"], row["formula_pretty"]))),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from lodestone.report import rows
-from lodestone.report.collect import CampaignData
+from lodestone.report.collect import CampaignData, HitRate
 from lodestone.report.discoveries import incomplete_finds
 from lodestone.report.element_classes import class_rows
 from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
@@ -17,7 +17,7 @@ from lodestone.report.hull_figures import binary_figure, simplex_figure
 from lodestone.report.hulls import most_changed_systems, system_hull
 from lodestone.report.markup import milli
 from lodestone.report.periodic import element_cells
-from lodestone.report.summary import campaign_summary
+from lodestone.report.summary import campaign_summary, n_agreed
 from lodestone.report.uncertainty_figures import coverage, stability
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "elements": element_cells(campaign),
         "element_classes": class_rows(campaign),
         "incomplete": rows.incomplete_rows(incomplete_finds(campaign)),
+        "judges": _judges(campaign),
+        "agreed": n_agreed(discoveries),
         "depth": {name: milli(summary["depth"][name]) for name in ("median", "max")},
         "min_depth": milli(shallowest) if (shallowest := campaign.params.discovery.min_depth) else None,
         "max_depth": milli(campaign.params.discovery.max_depth),
@@ -70,6 +72,18 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "n_references": campaign.references.height,
         "plots": {name: plot(chart, name) for name, chart in _figures(campaign).items()},
         "hulls": [plot(chart, name) for name, chart in _hulls(campaign, discoveries).items()],
+    }
+
+
+def _judges(campaign: CampaignData) -> dict[str, Any] | None:
+    """Who else was asked, and the share of the discoveries on which all agree."""
+    if campaign.opinions is None:
+        return None
+    share = campaign.opinions["all_agree"]
+    return {
+        "names": [f"{name} ({facts['functional']})" for name, facts in campaign.opinions["oracles"].items()],
+        "agreed": rows.hit_rate(HitRate(**share)),
+        "survive": {name: rows.hit_rate(HitRate(**one)) for name, one in campaign.opinions["survive"].items()},
     }
 
 

@@ -15,6 +15,7 @@ from lodestone.report import markup
 from lodestone.report.collect import ENSEMBLE, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
 from lodestone.report.moles import in_moles
+from lodestone.report.second_opinions import agreement
 from lodestone.runtime.redaction import public_address
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
@@ -194,6 +195,7 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
         "on_hull": row["energy_above_hull"] <= ON_HULL,
         "probability": row["stability_probability"],
         "probability_text": markup.percent(row["stability_probability"]),
+        **agreement(row),
         "verified": row["formation_energy_per_atom"],
         "verified_text": markup.electronvolts(row["formation_energy_per_atom"]),
         "decomposition": _decomposition(row),

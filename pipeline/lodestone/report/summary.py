@@ -10,6 +10,7 @@ import polars as pl
 from lodestone.novelty.disorder import n_families
 from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
+from lodestone.report.second_opinions import opinion_summary
 from lodestone.stability.density import depths
 
 
@@ -43,6 +44,7 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "novelty": dict(discoveries["novelty"].value_counts().sort("novelty").iter_rows()),
         "n_likely_disordered": discoveries["likely_disorder"].count(),
         "n_families": n_families(discoveries),
+        "opinions": opinion_summary(campaign.opinions),
         "depth": depths(discoveries["energy_above_hull_start"]),
         **{name: sum(data.counts[name] for data in campaign.rounds) for name in ("n_undecided", "n_hull_incomplete")},
         "test_mae": {name: last.test[name].mae for name in last.predictors},
@@ -53,13 +55,14 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
 def headline(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, float | int | None]:
     """The few numbers in `metrics/summary.json`, for one line of `dvc metrics show`.
 
-    Discoveries, their formulas and median depth below the hull (eV/atom); the last round's test error; hit rates over
+    Discoveries, their median depth below the hull (eV/atom), and how many of them no further oracle disputes, where
+    any was asked; the last round's test error; hit rates over
     all rounds.
     """
     figures: dict[str, float | int | None] = {
         "discoveries": discoveries.height,
-        "formulas": discoveries["formula_pretty"].n_unique(),
         "depth": depths(discoveries["energy_above_hull_start"])["median"],
+        "agreed": n_agreed(discoveries),
     }
     figures["test_mae"] = campaign.rounds[-1].test[ENSEMBLE].mae
     for who in ("model", "random"):
@@ -72,6 +75,12 @@ def headline(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, flo
 def n_on_final_hull(discoveries: pl.DataFrame) -> int:
     """Number of discoveries that no later discovery pushed off the hull."""
     return discoveries.filter(discoveries["energy_above_hull"] <= ON_HULL).height
+
+
+def n_agreed(discoveries: pl.DataFrame) -> int | None:
+    """Number of discoveries that no oracle disputes; ``None`` where none was asked."""
+    judged = discoveries["disputed_by"].drop_nulls()
+    return int((judged == "").sum()) if len(judged) else None
 
 
 def _row(index: int, data: RoundData) -> dict[str, Any]:

@@ -186,6 +186,15 @@ class Discoveries(Sound, Proposed):
         "The disordered crystal of which it would be an ordered child, as `(Mg,Ni)O` and its prototype", nullable=True
     )
 
+    n_verdicts: pl.Int32 = field(
+        "Oracles with a verdict on it, the campaign's own included; null where no further one was asked",
+        ge=1,
+        nullable=True,
+    )
+    disputed_by: str = field(
+        "Those that do not call it stable on their own hulls, comma-separated; empty where all agree", nullable=True
+    )
+
     _relative = check(
         "known_as says: of a known formula",
         (pl.col("novelty") == "new prototype")
@@ -194,4 +203,7 @@ class Discoveries(Sound, Proposed):
     _disordered = check(
         "likely_disorder and disorder_family come together",
         pl.col("likely_disorder").is_null() == pl.col("disorder_family").is_null(),
+    )
+    _judged = check(
+        "n_verdicts and disputed_by come together", pl.col("n_verdicts").is_null() == pl.col("disputed_by").is_null()
     )

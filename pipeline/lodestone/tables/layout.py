@@ -73,6 +73,11 @@ class Layout:
         return self.data / "labelled" / "rejections.parquet"
 
     @property
+    def opinions(self) -> Path:
+        """What further oracles say of the discoveries."""
+        return self.data / "opinions.json"
+
+    @property
     def rounds(self) -> Path:
         """Folder of the rounds."""
         return self.data / "rounds"
