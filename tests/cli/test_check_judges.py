@@ -14,7 +14,9 @@ def test_an_oracle_that_is_unknown_is_told_before_anything_runs(command, tmp_pat
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     (tmp_path / "reference").symlink_to(ROOT / "reference")
     monkeypatch.chdir(tmp_path)
-    assert main([command]) == 1
+    with pytest.raises(SystemExit) as ended:
+        main([command])
+    assert ended.value.code == 1
     told = capsys.readouterr().err
     assert "there is no oracle 'sevennet-9'" in told
     assert "did you mean sevennet-0?" in told

@@ -76,7 +76,7 @@ def _said(one: Mapping[str, Any]) -> str:
     if one["says_stable"] is None:
         return f"{SILENT}: {one['reason']}"
     distance = markup.milli(one["energy_above_hull"])
-    return f"{'stable' if one['says_stable'] else 'disputes it'}: {distance} meV/atom from its own hull without the find"
+    return f"{'stable' if one['says_stable'] else 'disputes it'}: {distance} meV/atom from its own hull"
 
 
 def _by_name(opinions: Opinions) -> dict[str, Mapping[str, Any]]:
