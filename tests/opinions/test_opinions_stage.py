@@ -67,7 +67,9 @@ def test_the_table_says_who_disputes_each_find(asked, campaign, folder):
     assert set(table["n_verdicts"]) == {3}
     for name, disputed in table.select("material_id", "disputed_by").iter_rows():
         assert disputed == ", ".join(told[name]["disputed_by"])
-    assert 0 < (table["disputed_by"] == "").sum() < len(table), "some are disputed and some are not, else nothing is shown"
+    assert 0 < (table["disputed_by"] == "").sum() < len(table), (
+        "some are disputed and some are not, else nothing is shown"
+    )
 
 
 def test_the_summary_counts_those_on_which_all_agree(asked, campaign):
@@ -87,7 +89,9 @@ def test_the_least_disputed_finds_come_first_and_none_is_shown_without_its_dispu
     share = asked["all_agree"]
     assert f"all judges agree on {share['hits']} of {share['n']}" in page
     for name, disputed in finds.select("material_id", "disputed_by").iter_rows():
-        row = re.search(rf"<tr [^>]*>(?:(?!</tr>).)*find={re.escape(name)}(?:(?!</tr>).)*</tr>", page, re.DOTALL).group()
+        row = re.search(
+            rf"<tr [^>]*>(?:(?!</tr>).)*find={re.escape(name)}(?:(?!</tr>).)*</tr>", page, re.DOTALL
+        ).group()
         assert (f'title="disputed by {disputed}"' in row) == bool(disputed)
         assert f">{3 - len(disputed.split(', ') if disputed else [])} of 3<" in row
 

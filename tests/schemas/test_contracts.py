@@ -37,7 +37,8 @@ SALT = {
     "energy_above_hull_start": -0.1, "element": "Na", "view": "structure", "member": 0, "acquired_by": "model",
     "presence": "kept", "structure": "same", "flip": "none",
     "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
-    "provenance": "{}", "same_as": None, "novelty": "new composition", "known_as": None, "n_verdicts": 5, "disputed_by": "",
+    "provenance": "{}", "same_as": None, "novelty": "new composition", "known_as": None,
+    "n_verdicts": 5, "disputed_by": "",
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 

@@ -103,7 +103,8 @@ def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
     return replace(
         campaign,
         audit=_said(folder / AUDIT, "audit", {"discoveries", "oracle", "against"}),
-        opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"}) or said_by_the_stage(layout.opinions),
+        opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"})
+        or said_by_the_stage(layout.opinions),
         phonons=_said(folder / PHONONS, "phonons", {"finds", "oracle", "settings"}),
     )
 
