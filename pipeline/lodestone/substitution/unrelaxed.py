@@ -128,7 +128,8 @@ def replacement(old: Mapping[int, str], new: Mapping[int, str]) -> tuple[float, 
     for orbits in sorted(set(old.values())):
         places, elements = ([z for z in sorted(side) if side[z] == orbits] for side in (old, new))
         ways = [dict(zip(places, order, strict=True)) for order in permutations(elements, len(places))]
-        chosen |= max(ways, key=lambda way: _probability(table, way)) if len(ways) > 1 else ways[0]
+        likeliest = ways[0] if len(ways) == 1 else max(ways, key=lambda way: _probability(table, way))
+        chosen |= likeliest
     return _probability(table, chosen), chosen
 
 
