@@ -1,6 +1,7 @@
 """Labels are kept exactly, under a key that changes with everything that changes a label."""
 
 import sqlite3
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from fake_oracle import FakeOracle, cube
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
+from lodestone.oracles import store
 from lodestone.oracles.base import Label
 from lodestone.oracles.store import LabelStore, default_path, label_key, label_keys
 
@@ -99,6 +101,30 @@ def test_default_path(monkeypatch):
     assert str(default_path()) == ".lodestone/labels.sqlite"
     monkeypatch.setenv("LODESTONE_LABELS", "/elsewhere/x.sqlite")
     assert str(default_path()) == "/elsewhere/x.sqlite"
+
+
+def test_two_that_begin_with_a_file_wait_for_each_other(tmp_path):
+    """Sqlite says at once that the file is locked where one writes to it before it has a write-ahead log."""
+    first = sqlite3.connect(tmp_path / "labels", check_same_thread=False, isolation_level=None)
+    first.execute("BEGIN IMMEDIATE")
+    first.execute("CREATE TABLE other (x)")
+    timer = threading.Timer(0.2, first.execute, ("COMMIT",))
+    timer.start()
+    with LabelStore(tmp_path / "labels") as second:
+        assert not first.in_transaction
+        assert len(second) == 0
+    timer.join()
+    first.close()
+
+
+def test_a_file_that_stays_locked_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "_PATIENCE", 0.05)
+    first = sqlite3.connect(tmp_path / "labels", isolation_level=None)
+    first.execute("BEGIN IMMEDIATE")
+    first.execute("CREATE TABLE other (x)")
+    with pytest.raises(LodestoneError, match="database is locked"):
+        LabelStore(tmp_path / "labels")
+    first.close()
 
 
 def test_file_that_is_no_database(tmp_path):

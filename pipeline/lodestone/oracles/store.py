@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,8 @@ CREATE TABLE IF NOT EXISTS labels (
     key TEXT PRIMARY KEY, oracle TEXT NOT NULL, settings TEXT NOT NULL, status TEXT NOT NULL,
     energy_per_atom REAL, crystal TEXT, n_steps INTEGER NOT NULL, seconds REAL NOT NULL, versions TEXT)
 """
+_PATIENCE = 30.0  # seconds for another process to let go of the file
+_PAUSE = 0.02
 _COLUMNS = ("key", "oracle", "settings", "versions", "status", "energy_per_atom", "crystal", "n_steps", "seconds")
 _INSERT = f"INSERT OR REPLACE INTO labels ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _SAFE_TO_DELETE = (
@@ -59,8 +62,8 @@ class LabelStore:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=30)
-            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection = sqlite3.connect(path, timeout=_PATIENCE)
+            self._write_ahead()
             self._connection.execute(_CREATE)
             self._add_versions()
         except (sqlite3.Error, OSError) as error:
@@ -113,6 +116,19 @@ class LabelStore:
                 f"label store {self.path} cannot be written: {error}",
                 "free some disk space and run again; labels stored so far are kept",
             ) from error
+
+    def _write_ahead(self) -> None:
+        """Let readers and a writer go on side by side; sqlite does not wait by itself where two begin with a file."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return
 
     def _add_versions(self) -> None:
         """Add the column of versions to an older store; its labels stay, under keys no longer used."""
