@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.error import URLError
@@ -21,6 +22,7 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
 LOCK, CUDA_LOCK = ROOT / "requirements.lock", ROOT / "requirements-cuda.lock"
+BUILT_FROM_SOURCE = ("gpaw",)  # its compiler and libraries are not everybody's
 CPU_INDEX = "https://download.pytorch.org/whl/cpu/torch/"
 _OF_CUDA = re.compile(r"(nvidia-|cuda-|triton).*sys_platform == 'linux'")
 _NAME = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE)
@@ -46,12 +48,19 @@ def resolved(keep: bool) -> list[str]:
         wanted.write_text("setuptools\n")  # builds the editable install
         command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"]
         command += ["--python-version", "3.11", "--no-header", "--no-annotate", "--no-emit-package", "pip"]
-        command += ["--constraint", str(pins), "--all-extras", "pyproject.toml", str(wanted)]
+        command += ["--constraint", str(pins), *extras(), "pyproject.toml", str(wanted)]
         environment = {"SSL_CERT_FILE": os.environ["PIP_CERT"]} if "PIP_CERT" in os.environ else {}
         text = subprocess.run(
             command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=True
         ).stdout
     return re.findall(r"^\S.*\n(?:[ ].*\n)*", text, re.MULTILINE)
+
+
+def extras() -> Iterator[str]:
+    """Options for all extras but those that are built from source, which `make install` would then ask of everybody."""
+    for name in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]:
+        if name not in BUILT_FROM_SOURCE:
+            yield from ("--extra", name)
 
 
 def with_other_builds(block: str) -> str:

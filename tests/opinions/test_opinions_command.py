@@ -100,6 +100,18 @@ def test_some_finds_are_fewer_crystals(folder):
     assert (whole["near"], wide["near"]) == (0.05, 10.0)
 
 
+def test_few_phases_give_the_same_distance_where_the_oracle_agrees_with_the_campaign(folder):
+    assert call("opinions", "--oracles", NAME) == 0
+    whole = json.loads((folder / OUT).read_text())
+    assert call("opinions", "--oracles", NAME, "--few") == 0
+    few = json.loads((folder / OUT).read_text())
+    assert (whole["few"], few["few"]) == (False, True)
+    assert few["n_crystals"] < whole["n_crystals"]
+    for one, other in zip(few["finds"], whole["finds"], strict=True):
+        distances = [row["opinions"]["toy+0"]["energy_above_hull"] for row in (one, other)]
+        assert distances[0] == pytest.approx(distances[1], abs=1e-9)
+
+
 def test_the_default_is_one_stronger_potential_for_pbe_and_three_for_r2scan():
     pytest.importorskip("sevenn")
     pytest.importorskip("diep")

@@ -115,7 +115,10 @@ def test_memory_that_is_short_alone_too_is_no_verdict(tmp_path, store, monkeypat
     oracle = FakeOracle(tmp_path / "journal", faults={2: ("memory", 2)})
     assert statuses(oracle, store, 1, 2, 3) == ["ok", "out_of_memory", "ok"]
     assert len(store) == 2
-    assert "no label for lack of memory or time: 1 out_of_memory" in capsys.readouterr().err
+    assert (
+        "no label for lack of memory or time, or because a cell is too large: 1 out_of_memory"
+        in capsys.readouterr().err
+    )
     assert statuses(oracle, store, 1, 2, 3) == ["ok"] * 3, "asked again, with more memory"
 
 

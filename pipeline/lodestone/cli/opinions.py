@@ -31,6 +31,11 @@ def add_to(commands: Any) -> None:
         metavar="EV",
         help="leave out phases further above the campaign's own hull (0.05 eV/atom)",
     )
+    parser.add_argument(
+        "--few",
+        action="store_true",
+        help="hold a find only against what it decomposes into on the campaign's own hull, and its elements: for DFT",
+    )
     parser.add_argument("--finds", nargs="+", metavar="ID", help="these discoveries only: identifiers or formulas")
     parser.add_argument(
         "--out",
@@ -63,6 +68,7 @@ def _run(arguments: argparse.Namespace) -> None:
             judges,
             lambda judge, crystals: label_all(judge.oracle, crystals, store, f"labelling by {judge.name}"),
             near,
+            few=arguments.few,
         )
     print(text(content))
     write_json(content, arguments.out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -39,17 +39,19 @@ class Contest:
         return str(self.find["chemsys"]).split("-")
 
 
-def contests(campaign: Finished, near: float = NEAR) -> Iterator[Contest]:
+def contests(campaign: Finished, near: float = NEAR, *, few: bool = False) -> Iterator[Contest]:
     """One for each discovery, in their order.
 
     Args:
         campaign: A finished campaign.
         near: Compounds further above the hull of its system without the find are left out, eV/atom. Of each
             composition the lowest competes, of each element all that lie so near.
+        few: Whether only those compete that are needed, for an oracle that takes long.
     """
     for row in campaign.discoveries.iter_rows(named=True):
         everything = campaign.phases.within(row["chemsys"].split("-")).table
-        yield _contest(row, System.of(everything.filter(pl.col("material_id") != row["material_id"])), near)
+        contest = _contest(row, System.of(everything.filter(pl.col("material_id") != row["material_id"])), near)
+        yield replace(contest, phases=contest.phases.filter("is_needed")) if few else contest
 
 
 def _contest(find: Mapping[str, Any], others: System, near: float) -> Contest:

@@ -24,7 +24,9 @@ Labels = Mapping[str, Label]
 _WHO = ("model", "random")
 
 
-def opinions(campaign: Finished, judges: Sequence[Judge], label: LabelBy, near: float = NEAR) -> dict[str, Any]:
+def opinions(
+    campaign: Finished, judges: Sequence[Judge], label: LabelBy, near: float = NEAR, *, few: bool = False
+) -> dict[str, Any]:
     """Have every judge label the finds and what they compete with, and ask it which finds are stable.
 
     Args:
@@ -32,17 +34,19 @@ def opinions(campaign: Finished, judges: Sequence[Judge], label: LabelBy, near: 
         judges: Whose opinions; each has a hull of its own.
         label: Labels crystals by one of them.
         near: Compounds further above the campaign's own hull are left out, eV/atom.
+        few: Whether only what a find decomposes into, and its elements, compete.
 
     Returns:
         The content of ``opinions.json``.
     """
-    held = list(contests(campaign, near))
+    held = list(contests(campaign, near, few=few))
     crystals = _crystals(campaign, held)
     labels = {judge.name: dict(zip(crystals, label(judge, list(crystals.values())), strict=True)) for judge in judges}
     rows = [_row(campaign.method, contest, judges, labels) for contest in held]
     return {
         "campaign": campaign.method,
         "near": near,
+        "few": few,
         "n_finds": len(rows),
         "n_crystals": len(crystals),
         "oracles": {judge.name: judge.facts() | {"refused": _refused(labels[judge.name])} for judge in judges},

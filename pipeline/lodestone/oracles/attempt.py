@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
-from lodestone.oracles.base import OUT_OF_MEMORY, TIMED_OUT, Label, Oracle
+from lodestone.oracles.base import OUT_OF_MEMORY, TIMED_OUT, Label, Oracle, RejectedError
 from lodestone.runtime.memory import is_out_of_memory
 
 _LONGEST_REASON = 200  # characters
@@ -76,6 +76,8 @@ def reason(error: BaseException) -> str:
         return TIMED_OUT
     if is_out_of_memory(error):
         return OUT_OF_MEMORY
+    if isinstance(error, RejectedError):
+        return str(error)[:_LONGEST_REASON]
     return f"failed: {type(error).__name__}: {error}"[:_LONGEST_REASON]
 
 

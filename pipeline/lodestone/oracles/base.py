@@ -17,6 +17,11 @@ from lodestone.errors import LodestoneError
 OUT_OF_MEMORY = "out_of_memory"
 WORKER_DIED = "worker_died"
 TIMED_OUT = "timed_out"
+TOO_LARGE = "too_large"
+
+
+class RejectedError(Exception):
+    """A crystal that an oracle rejects; its text becomes the status, as ``reason`` or ``reason: details``."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class Label:
 
     @property
     def is_passing(self) -> bool:
-        """Whether the machine is at fault, not the crystal; such labels are never stored."""
-        return self.needs_another_try or self.status == TIMED_OUT
+        """Whether a limit of the machine or of the settings is at fault, not the crystal; never stored."""
+        return self.needs_another_try or self.status.split(":")[0] in (TIMED_OUT, TOO_LARGE)
 
 
 class Oracle(ABC):

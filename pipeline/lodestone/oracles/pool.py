@@ -108,11 +108,12 @@ def _in_one_call(oracle: Oracle, crystals: Mapping[str, Crystal]) -> Iterator[tu
 
 
 def _warn(passing: Sequence[Label]) -> None:
-    """Report labels missing for lack of memory or time."""
+    """Report labels missing for lack of memory or time, or because a cell is larger than the settings allow."""
     if passing:
-        counts = sorted(Counter(label.status for label in passing).items())
+        counts = sorted(Counter(label.status.split(":")[0] for label in passing).items())
         text = ", ".join(f"{count} {status}" for status, count in counts)
-        _log(f"no label for lack of memory or time: {text}; they are not stored, and tried again when this stage runs")
+        why = "for lack of memory or time, or because a cell is too large"
+        _log(f"no label {why}: {text}; they are not stored, and tried again when this stage runs")
 
 
 def _log(text: str) -> None:
