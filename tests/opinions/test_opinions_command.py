@@ -100,10 +100,12 @@ def test_some_finds_are_fewer_crystals(folder):
     assert (whole["near"], wide["near"]) == (0.05, 10.0)
 
 
-def test_few_phases_give_the_same_distance_where_the_oracle_agrees_with_the_campaign(folder):
+def test_few_phases_give_the_same_distance_where_the_oracle_agrees_with_the_campaign(folder, capsys):
     assert call("opinions", "--oracles", NAME) == 0
     whole = json.loads((folder / OUT).read_text())
+    capsys.readouterr()
     assert call("opinions", "--oracles", NAME, "--few") == 0
+    assert "against what they decompose into" in capsys.readouterr().out
     few = json.loads((folder / OUT).read_text())
     assert (whole["few"], few["few"]) == (False, True)
     assert few["n_crystals"] < whole["n_crystals"]

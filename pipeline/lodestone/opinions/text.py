@@ -24,10 +24,11 @@ def text(content: Mapping[str, Any]) -> str:
 
 
 def _first(content: Mapping[str, Any]) -> str:
-    finds, oracles, near = content["n_finds"], len(content["oracles"]), content["near"]
+    near = f"what the campaign knows within {content['near']:g} eV/atom of its hull"
+    against = "what they decompose into on the campaign's hull, and their elements" if content["few"] else near
     return (
-        f"{finds} finds, held by {oracles} further oracles against what the campaign knows within {near:g} eV/atom of "
-        f"its hull: {content['n_crystals']} crystals.\n"
+        f"{content['n_finds']} finds, held by {len(content['oracles'])} further oracles against {against}: "
+        f"{content['n_crystals']} crystals.\n"
         "Distances are to each oracle's own hull without the find, meV/atom; negative: stable."
     )
 
