@@ -7,7 +7,8 @@ labels them as DFT left them, with the compounds in their systems that lie withi
 the lowest of small crystals, which it relaxes, and of those on the file's hull. Distances to the hull of these phases
 are compared with those by DFT, under the corrections of MP2020, on the hull of the same phases. Only cells that PBE
 relaxed count (`crysxpp`), of at most 40 sites, and of each formula the lowest; the hull is theirs. Some crystals are
-relaxed as well, in this process, for the seconds that it takes.
+relaxed as well, in this process, for the seconds that it takes. Last comes the share of those that all oracles call
+stable that are so by DFT.
 
 The potentials have learned the Materials Project: this measures whether they agree with it, not what they do elsewhere.
 Labels are kept, and it goes on where it was stopped. `LODESTONE_WORKERS=1` keeps to one process.
@@ -36,7 +37,7 @@ from lodestone.crystals.compositions import fractions_of_formulas, weighted_sums
 from lodestone.crystals.crystal import Crystal  # noqa: E402
 from lodestone.crystals.encoding import decode  # noqa: E402
 from lodestone.curation.difference import by_number  # noqa: E402
-from lodestone.ensemble.metrics import stability_scores  # noqa: E402
+from lodestone.ensemble.metrics import stability_scores, wilson_proportion  # noqa: E402
 from lodestone.oracles.base import Label, Labeller, Oracle  # noqa: E402
 from lodestone.oracles.pool import label_all  # noqa: E402
 from lodestone.oracles.registry import as_is  # noqa: E402
@@ -59,6 +60,7 @@ HIGHEST, NEAR, ON_HULL = 0.3, 0.05, 0.005  # eV/atom above the hull
 LARGEST_PHASE = 40  # sites of a competing phase
 TOO_LARGE = 1.05  # in volume, where relaxations start that are timed
 STABLE = 1e-9
+DEPTHS = {"all call stable": 0.0, "and by the first at least 20 meV/atom": 0.02}  # eV/atom below the hull of the others
 
 
 def main() -> None:
@@ -182,7 +184,9 @@ def compared(rows: pl.DataFrame, n: int, results: dict[str, np.ndarray], seed: i
     truth = distances(kept, by_dft(kept), judged)
     found = {name: distances(kept, energies[good], judged) for name, energies in results.items()}
     first = next(iter(found.values()))
+    called = np.stack([own <= STABLE for own in found.values()]).all(axis=0)
     return {
+        "all_agree": {name: agreed(truth, called & (first <= -depth)) for name, depth in DEPTHS.items()},
         "n": len(judged),
         "n_stable": int((truth <= STABLE).sum()),
         "n_phases": len(kept),
@@ -193,6 +197,11 @@ def compared(rows: pl.DataFrame, n: int, results: dict[str, np.ndarray], seed: i
             for name, own in found.items()
         },
     }
+
+
+def agreed(truth: np.ndarray, called: np.ndarray) -> dict[str, Any]:
+    """How many of the compounds that are called stable are so by DFT: precision, with its 95 % Wilson interval."""
+    return wilson_proportion(int((truth[called] <= STABLE).sum()), int(called.sum()))
 
 
 def figures(truth: np.ndarray, found: np.ndarray, systems: Sequence[str], seed: int) -> dict[str, Any]:
@@ -247,7 +256,15 @@ def text(content: dict[str, Any]) -> str:
             f"{one['f1']:.2f} [{one['f1_interval'][0]:.2f}, {one['f1_interval'][1]:.2f}] | {took['static']:.2f} | "
             f"{took['relaxation']:.1f} | {3600 / max(took['relaxation'], 1e-9):.0f} |"
         )
+    lines += ["", "| stable by DFT, of those that | |", "| --- | --- |"]
+    lines += [f"| {name} | {_precision(one)} |" for name, one in content["all_agree"].items()]
     return "\n".join([head, *lines])
+
+
+def _precision(one: dict[str, Any]) -> str:
+    if not one["n"]:
+        return "none"
+    return f"{one['hits']} of {one['n']}, {one['rate']:.0%} [{100 * one['low']:.0f}, {100 * one['high']:.0f}]"
 
 
 def _milli(value: float, bounds: Sequence[float]) -> str:

@@ -111,13 +111,24 @@ def test_a_verdict_that_is_wrong_lowers_f1(rows):
     assert STABLE < 1e-6
 
 
+def test_those_that_all_call_stable_are_held_against_dft(rows):
+    truth = by_dft(rows)
+    low = truth - np.array([0.0, 0.5, 0.0])  # poor is stable by this one
+    several = compared(rows, 3, {"low": low, "right": truth}, seed=0)["all_agree"]
+    alone = compared(rows, 3, {"low": low}, seed=0)["all_agree"]["all call stable"]
+    assert [(one["hits"], one["n"]) for one in several.values()] == [(1, 1), (1, 1)]
+    assert (alone["hits"], alone["n"]) == (1, 2)
+
+
 def test_the_table_has_a_line_for_each_oracle(rows):
     content = compared(rows, 3, {"one": by_dft(rows), "other": by_dft(rows)}, seed=0)
     seconds = {name: {"static": 0.1, "relaxation": 2.0, "steps": 9.0, "ok": 3} for name in ("one", "other")}
-    lines = text(content | {"seconds": seconds, "timed": 3}).splitlines()
+    *lines, _, _, _, agreed, deep = text(content | {"seconds": seconds, "timed": 3}).splitlines()
     assert "3 compounds, 1 of them stable on the hull of 3 phases" in lines[0]
     assert lines[-1].startswith("| other | 0 [0, 0] | 0 [0, 0] | 1.00")
     assert lines[-1].endswith("| 0.10 | 2.0 | 1800 |")
+    assert agreed == "| all call stable | 1 of 1, 100% [21, 100] |"
+    assert deep.startswith("| and by the first at least 20 meV/atom | 1 of 1")
 
 
 def test_an_oracle_is_named_with_its_model_and_modality():
