@@ -120,7 +120,9 @@ def draw(table: pl.DataFrame, n: int, seed: int, max_sites: int) -> pl.DataFrame
 def oracle_of(name: str) -> Oracle:
     """By its name, its model and its modality, with colons between them."""
     oracle, *chosen = name.split(":")
-    settings = {"name": oracle, **LIMITS} | dict(zip(("model", "modality"), chosen, strict=False))
+    fields = ORACLES[oracle].settings.model_fields
+    limits = {key: value for key, value in LIMITS.items() if key in fields and fields[key].is_required()}
+    settings = {"name": oracle, **limits} | dict(zip(("model", "modality"), chosen, strict=False))
     made: Oracle = ORACLES.make(oracle, ORACLES.settings(oracle, settings))
     return made
 
