@@ -57,6 +57,9 @@ class World:
             calibration=Calibration.none(),
         )
 
+    def predict_formulas(self, formulas):
+        return self.predict(formulas)
+
     def fails(self, crystal):
         return int(crystal.digest()[-2:], 16) % 6 == 0
 

@@ -195,6 +195,16 @@ def test_figures_of_uncertainty_without_anything_measured() -> None:
         assert "nothing was measured" in draw({"test": empty}).to_json()
 
 
+def test_structures_that_could_not_be_made_are_told_where_there_are_any(
+    page: str, campaign: CampaignData, found: pl.DataFrame
+) -> None:
+    assert "could not be made" not in page
+    first, *others = campaign.rounds
+    failed = replace(first, counts=first.counts | {"n_unbuilt": 1200, "n_out_of_time": 3})
+    told = "1,203 structures could not be made: 1,200 ended with an error, 3 took too long."
+    assert told in render(replace(campaign, rounds=[failed, *others]), found)
+
+
 def test_funnel_narrows_to_the_discoveries(campaign: CampaignData) -> None:
     funnel = {row["label"]: [cell["n"] for cell in row["cells"]] for row in rows.funnel_rows(campaign)}
     assert funnel["Ideas of the generators"] == ["2,895"] * 3

@@ -11,7 +11,7 @@ import pytest
 import lodestone
 import waiting
 from lodestone.errors import LodestoneError
-from lodestone.runtime.parallel import WorkerDiedError, n_workers, process_all, process_each
+from lodestone.runtime.parallel import OutOfTimeError, WorkerDiedError, n_workers, process_all, process_each
 from lodestone.runtime.processes import is_running
 from lodestone.runtime.workers import _context
 
@@ -130,6 +130,16 @@ def test_a_dead_worker_is_told(monkeypatch):
     with pytest.raises(LodestoneError, match="a worker process died") as told:
         list(process_all(die, {"a": 1}))
     assert "LODESTONE_WORKERS=1" in told.value.remedy
+
+
+def test_a_task_that_takes_too_long_is_killed_and_the_next_one_has_its_turn(monkeypatch, tmp_path):
+    monkeypatch.setenv("LODESTONE_WORKERS", "1")
+    files = {name: tmp_path / name for name in ("one", "other")}
+    outcomes = {item.key: item.error for item in process_each(write_pid_and_stay, files, max_seconds=1.0)}
+    assert set(outcomes) == set(files)
+    assert all(isinstance(error, OutOfTimeError) for error in outcomes.values())
+    assert "other took longer than 1 seconds" in str(outcomes["other"])
+    assert not any(is_running(int(file.read_text())) for file in files.values() if file.exists())
 
 
 def test_a_dead_worker_takes_one_task_with_it(monkeypatch):

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
+
+import numpy as np
 
 from lodestone.config.discovery import DiscoveryParams
 from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Filters
 from lodestone.crystals.chemistry import is_allowed
+from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.soundness import why_unsound
 from lodestone.discovery.element_policy import excluded_elements
-from lodestone.discovery.generators.base import Generator, Known, Proposal
+from lodestone.discovery.generators.base import Generator, Known, Proposal, Unbuilt
 from lodestone.discovery.state import RoundState
 from lodestone.runtime.seeds import child_generator
 from lodestone.substitution.charges import COMMON, ChargeRule, charge_rule, check_states, is_neutral
 
 DROPPED = ("known", "tried", "repeated", "outside", "excluded", "unbalanced")
+UNBUILT = ("unbuilt", "out_of_time")  # structures that a generator could not make, with an error, and within its limit
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,23 @@ class Proposals:
 
     Attributes:
         items: Pairs of generator name and proposal.
-        dropped: Number of dropped proposals, by the words of :data:`DROPPED`.
+        dropped: Number of dropped proposals, by the words of :data:`DROPPED`, and by those of :data:`UNBUILT` that
+            happened.
     """
 
     items: list[tuple[str, Proposal]]
     dropped: Mapping[str, int]
 
 
-def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filters, seed: int) -> Proposals:
+def propose(
+    name: str,
+    state: RoundState,
+    params: DiscoveryParams,
+    filters: Filters,
+    seed: int,
+    *,
+    judge_formulas: Callable[[Sequence[Crystal]], np.ndarray] | None = None,
+) -> Proposals:
     """Collect proposals from the generators of a campaign.
 
     Args:
@@ -87,6 +100,7 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         params: The generators and their limits.
         filters: Chemistry of the snapshot; outside it the competing phases are unknown.
         seed: Root seed.
+        judge_formulas: For generators that begin with formulas, see :class:`Known`.
     """
     elements = frozenset(state.references["element"])
     excluded = excluded_elements(elements, params.elements)
@@ -98,6 +112,7 @@ def propose(name: str, state: RoundState, params: DiscoveryParams, filters: Filt
         max_elements=params.max_elements,
         incomplete=state.incomplete_systems(),
         charge_rule=charges,
+        judge_formulas=judge_formulas,
     )
     rules = Rules(
         known=frozenset(state.crystals["decorated_prototype"]),
@@ -127,7 +142,7 @@ def _checked_rule(name: str, elements: Set[str], filters: Filters) -> ChargeRule
     return rule
 
 
-def collect(sources: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int) -> Proposals:
+def collect(sources: Mapping[str, Iterator[Proposal | Unbuilt]], rules: Rules, limit: int) -> Proposals:
     """Take proposals that obey the rules, from the generators in turn, until there are enough or none are left.
 
     Args:
@@ -138,8 +153,11 @@ def collect(sources: Mapping[str, Iterator[Proposal]], rules: Rules, limit: int)
     seen: set[str] = set()
     dropped = Counter(dict.fromkeys(DROPPED, 0))
 
-    def accepted(name: str, proposals: Iterator[Proposal]) -> Iterator[tuple[str, Proposal]]:
+    def accepted(name: str, proposals: Iterator[Proposal | Unbuilt]) -> Iterator[tuple[str, Proposal]]:
         for proposal in proposals:
+            if isinstance(proposal, Unbuilt):
+                dropped[UNBUILT[proposal.out_of_time]] += 1
+                continue
             objection = rules.objection(proposal, seen)
             if objection is None:
                 seen.add(proposal.label)

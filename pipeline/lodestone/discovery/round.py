@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from math import erf, fsum, sqrt
 from typing import Any
 
@@ -16,7 +17,7 @@ from lodestone.curation.difference import Difference
 from lodestone.discovery.choice import choose
 from lodestone.discovery.proposals import Proposals, propose
 from lodestone.discovery.relatives import informed
-from lodestone.discovery.screening import screen
+from lodestone.discovery.screening import formulas_above_hull, screen
 from lodestone.discovery.state import Choice, RoundResult, RoundState, next_state
 from lodestone.discovery.verification import refuse_if_all_failed, verify
 from lodestone.ensemble.ensemble import Ensemble
@@ -64,7 +65,10 @@ def choose_candidates(
         params: Parameters of the campaign.
         difference: What is added to the oracle's energies; its error grows the predicted ones.
     """
-    proposals = propose(name, state, params.discovery, params.snapshot.filters, params.seed)
+    hull = state.hull()
+    judge = partial(formulas_above_hull, ensemble=ensemble, hull=hull)
+    filters, seed = params.snapshot.filters, params.seed
+    proposals = propose(name, state, params.discovery, filters, seed, judge_formulas=judge)
     dropped = {f"n_{word}": n for word, n in proposals.dropped.items()}
     prediction, depth = _predicted(proposals, ensemble, state.crystals), params.discovery.max_depth
     if params.discovery.relatives and proposals.items:
@@ -72,7 +76,7 @@ def choose_candidates(
         prediction = informed(prediction, crystals, name, ensemble=ensemble, state=state, params=params)
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
-    table = screen(proposals.items, prediction, state.hull(), name, max_depth=depth)
+    table = screen(proposals.items, prediction, hull, name, max_depth=depth)
     chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)

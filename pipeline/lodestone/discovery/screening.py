@@ -6,11 +6,14 @@ import hashlib
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from lodestone.crystals.compositions import atomic_fractions
+from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.discovery.generators.base import Proposal
+from lodestone.ensemble.ensemble import Ensemble
 from lodestone.ensemble.predictor import Prediction
 from lodestone.stability.hull import ConvexHull
 
@@ -56,6 +59,24 @@ def screen(
         schema_overrides=dict.fromkeys(_TEXTS, pl.String) | {"weight": pl.Float64},
     )
     return table.drop("decorated_prototype").hstack(derived).hstack(prediction.columns())
+
+
+def formulas_above_hull(formulas: Sequence[Crystal], ensemble: Ensemble, hull: ConvexHull) -> np.ndarray:
+    """How far formulas lie above the hull by the views that see no atoms.
+
+    Args:
+        formulas: Crystals of which only the elements and their numbers are read.
+        ensemble: Predicts their formation energies.
+        hull: Hull at the start of the round.
+
+    Returns:
+        Shape ``(n,)``, eV/atom.
+
+    Raises:
+        LodestoneError: If the ensemble cannot judge formulas.
+    """
+    floor = hull.hull_energies(atomic_fractions([formula.atomic_numbers for formula in formulas]))
+    return np.asarray(ensemble.predict_formulas(formulas).mean - floor)
 
 
 def candidate_id(round_name: str, decorated_prototype: str) -> str:

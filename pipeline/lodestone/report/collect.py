@@ -37,6 +37,7 @@ COUNTS = (
     "n_undecided",
     "n_hull_incomplete",
 )
+UNBUILT = ("n_unbuilt", "n_out_of_time")  # counted only where a generator could not make a structure
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class RoundData:
         unrelaxed: The same for unrelaxed structures, as in screening.
         uncertainty: Scores of the predicted errors on the validation and test crystals.
         stability: Scores of P(stable) on the same crystals.
-        counts: The counters named in ``COUNTS``.
+        counts: The counters named in ``COUNTS`` and ``UNBUILT``.
         hit_rate: Hit rate by chooser: ``model`` or ``random``.
         predicted_hit_rate: Mean probability of a hit of the same candidates before verification, or ``None``.
         verified_mae: Mean absolute error on the verified candidates by predictor, eV/atom, or ``None``.
@@ -214,7 +215,7 @@ def _metrics(folder: Path, views: tuple[str, ...]) -> dict[str, Any]:
         "test": {name: Errors(**_only(ensemble["test"][name], Errors)) for name in predictors},
         "unrelaxed": {name: Errors(**_only(unrelaxed["test"][name], Errors)) for name in predictors},
         **{name: {split: ensemble[split][name] for split in SPLITS} for name in ("uncertainty", "stability")},
-        "counts": {name: learning[name] for name in COUNTS},
+        "counts": {name: learning[name] for name in COUNTS} | {name: learning.get(name, 0) for name in UNBUILT},
         "hit_rate": {who: HitRate(**_only(learning["hit_rate"][who], HitRate)) for who in ("model", "random")},
         "predicted_hit_rate": {who: learning["predicted_hit_rate"][who] for who in ("model", "random")},
         "verified_mae": {name: verified[name] for name in predictors},

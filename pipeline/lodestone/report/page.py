@@ -64,6 +64,7 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "min_depth": milli(shallowest) if (shallowest := campaign.params.discovery.min_depth) else None,
         "max_depth": milli(campaign.params.discovery.max_depth),
         "funnel": rows.funnel_rows(campaign),
+        "unbuilt": rows.unbuilt_counts(campaign),
         "rejections": rows.rejection_rows(campaign),
         "rejected": rows.rejected_candidates(campaign),
         "provenance": rows.flattened(campaign.provenance),

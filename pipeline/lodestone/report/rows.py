@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from lodestone.config.sections import GeometryParams
 from lodestone.report import markup
-from lodestone.report.collect import ENSEMBLE, CampaignData, HitRate, RoundData
+from lodestone.report.collect import ENSEMBLE, UNBUILT, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
 from lodestone.report.moles import in_moles
 from lodestone.report.second_opinions import agreement
@@ -129,6 +129,12 @@ def funnel_rows(campaign: CampaignData) -> list[dict[str, Any]]:
         }
         for key, label in STEPS
     ]
+
+
+def unbuilt_counts(campaign: CampaignData) -> dict[str, int]:
+    """Structures that generators could not make, over all rounds."""
+    failed, late = (sum(data.counts[name] for data in campaign.rounds) for name in UNBUILT)
+    return {"total": failed + late, "failed": failed, "out_of_time": late}
 
 
 def rejection_rows(campaign: CampaignData) -> list[dict[str, Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from multiprocessing.connection import wait
+from time import monotonic
 from typing import Any, Generic, TypeVar, cast
 
 from lodestone.errors import LodestoneError
@@ -20,6 +22,10 @@ class WorkerDiedError(LodestoneError):
     """The process that worked on a task died; nothing more is known about the task."""
 
 
+class OutOfTimeError(LodestoneError):
+    """The process that worked on a task was killed, as the task took too long."""
+
+
 @dataclass(frozen=True)
 class Outcome(Generic[R]):
     """How one task ended.
@@ -27,7 +33,7 @@ class Outcome(Generic[R]):
     Attributes:
         key: Key of the task.
         value: What the function returned.
-        error: What it raised instead, or :class:`WorkerDiedError`.
+        error: What it raised instead, or :class:`WorkerDiedError`, or :class:`OutOfTimeError`.
     """
 
     key: str
@@ -69,7 +75,7 @@ def process_all(
 
 
 def process_each(
-    function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequence[str] = ()
+    function: Callable[[T], R], tasks: Mapping[str, T], preload: Sequence[str] = (), *, max_seconds: float = inf
 ) -> Iterator[Outcome[R]]:
     """Apply a picklable function to each task in single-threaded processes; no task affects another.
 
@@ -80,36 +86,43 @@ def process_each(
         function: Top-level function or bound method of a picklable object.
         tasks: Arguments by key.
         preload: Modules that the function imports when called; they are imported once for all processes.
+        max_seconds: For one task, start of its process included; then the process is killed.
 
     Yields:
         Outcomes, in the order in which tasks finish.
     """
-    waiting, busy, modules = deque(tasks), dict[Worker, str](), modules_of(function, preload)
+    waiting, busy, modules = deque(tasks), dict[Worker, tuple[str, float]](), modules_of(function, preload)
 
     def give(worker: Worker) -> None:
-        busy[worker] = waiting.popleft()
-        worker.send(tasks[busy[worker]])
+        key = waiting.popleft()
+        busy[worker] = key, monotonic() + max_seconds
+        worker.send(tasks[key])
 
     try:
         for _ in range(min(n_workers(), len(tasks)) if tasks else 0):
             give(Worker(function, modules))
         while busy:
             for worker in _ready(busy):
-                key, reply = busy.pop(worker), worker.reply()
+                (key, end), reply = busy.pop(worker), worker.reply()
                 if waiting:
                     give(worker if reply is not None else Worker(function, modules))
                 elif reply is not None:
                     worker.dismiss()
-                yield _outcome(key, reply, worker)
+                yield _outcome(key, reply, worker) if reply or monotonic() < end else _out_of_time(key, max_seconds)
     finally:
         for worker in busy:
             worker.kill()
 
 
-def _ready(workers: Iterable[Worker]) -> list[Worker]:
-    """Wait until at least one worker replies or dies."""
-    sources: list[Any] = [*workers]
-    return cast("list[Worker]", wait(sources))
+def _ready(busy: Mapping[Worker, tuple[str, float]]) -> list[Worker]:
+    """Wait until at least one worker replies or dies; those that take too long are killed."""
+    sources: list[Any] = [*busy]
+    first = min(end for _, end in busy.values())
+    while not (ready := wait(sources, None if first == inf else max(0.001, first - monotonic()))):
+        for worker, (_, end) in busy.items():
+            if monotonic() >= end:
+                worker.stop()
+    return cast("list[Worker]", ready)
 
 
 def _outcome(key: str, reply: Reply | None, worker: Worker) -> Outcome[R]:
@@ -128,6 +141,11 @@ def outcome_of(key: str, reply: Reply) -> Outcome[R]:
     if reply.error is not None and not isinstance(reply.error, LodestoneError):
         reply.error.add_note(f"in a worker process, at {key}:\n{reply.traceback}")
     return Outcome(key, cast("R", reply.value), reply.error)
+
+
+def _out_of_time(key: str, max_seconds: float) -> Outcome[R]:
+    problem = f"{key} took longer than {max_seconds:g} seconds"
+    return Outcome(key, error=OutOfTimeError(problem, "allow it more time, or leave it out"))
 
 
 def _death(key: str, exit_code: int | None) -> WorkerDiedError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,6 +44,17 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class Unbuilt:
+    """A structure that a generator tried to make, in vain; it is counted.
+
+    Attributes:
+        out_of_time: Whether it took too long; otherwise there was an error.
+    """
+
+    out_of_time: bool = False
+
+
+@dataclass(frozen=True)
 class Known:
     """What a generator starts from.
 
@@ -57,6 +68,8 @@ class Known:
         max_elements: Maximum number of elements in a candidate.
         incomplete: Chemical systems, as ``Cl-Na``, whose hull lacks phases; propose in them and their subsystems first.
         charge_rule: Rule by which compounds with anions must be neutral; ``None`` if they need not be.
+        judge_formulas: Predicts how far formulas lie above the hull, eV/atom, from crystals of which it reads only the
+            elements and their numbers; ``None`` where no network is at hand.
     """
 
     crystals: pl.DataFrame
@@ -65,6 +78,7 @@ class Known:
     max_elements: int
     incomplete: frozenset[str] = frozenset()
     charge_rule: ChargeRule | None = None
+    judge_formulas: Callable[[Sequence[Crystal]], np.ndarray] | None = None
 
     def incomplete_numbers(self) -> list[np.ndarray]:
         """The systems of :attr:`incomplete` as atomic numbers, in the order of their names."""
@@ -99,7 +113,7 @@ class Generator(Protocol):
         ('cP2_221_Cl=1:m-3m_Cs=1:m-3m', '{"parent": "mp-1"}')
     """
 
-    def propose(self, known: Known, rng: np.random.Generator, limit: int) -> Iterator[Proposal]:
+    def propose(self, known: Known, rng: np.random.Generator, limit: int) -> Iterator[Proposal | Unbuilt]:
         """Yield candidates, better ones earlier on average.
 
         Args:
