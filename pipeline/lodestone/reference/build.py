@@ -171,7 +171,7 @@ def with_formation_energy(table: pl.DataFrame) -> pl.DataFrame:
     """The table with formation energies relative to the lowest crystal of each element in it."""
     fractions = atomic_fractions(table["atomic_numbers"].to_list())
     energies = formation_energies(fractions, table["energy_per_atom"].to_numpy(), elemental_references(table))
-    return table.with_columns(pl.Series("formation_energy_per_atom", energies))
+    return table.with_columns(pl.Series("formation_energy_per_atom", energies).round(DECIMALS))
 
 
 def drop_implausible(table: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
