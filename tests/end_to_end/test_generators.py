@@ -14,14 +14,15 @@ pytestmark = pytest.mark.end_to_end
 
 TOY = ROOT / "docs" / "how-to" / "toy_generator.py"
 SWAP = {"name": "swap", "max_parent_energy_above_hull": 0.5}
+COMPOSITION = {"name": "composition", "formulas": 300, "compositions": 10, "random_structures": 0}
 
 
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory) -> Campaign:
-    """One round with the toy beside the generator of substitutions: a file is copied, a section is added."""
+    """One round with the toy and `composition` beside the generator of substitutions: a file, two sections."""
     campaign = make_campaign(tmp_path_factory.mktemp("toy") / "campaign", rounds=1)
     shutil.copyfile(TOY, campaign.folder / "pipeline" / "lodestone" / "discovery" / "generators" / "toy.py")
-    campaign.edit(lambda params: params["discovery"]["generators"].append(SWAP))
+    campaign.edit(lambda params: params["discovery"]["generators"].extend([SWAP, COMPOSITION]))
     outcome = campaign.discover()
     assert outcome.code == 0, outcome.out + outcome.err
     return campaign
@@ -39,6 +40,15 @@ def test_a_generator_in_one_file_proposes_and_is_reported(campaign):
     page = (campaign.folder / "reports" / "campaign.html").read_text()
     refused = verified.filter(~pl.col("is_new"))
     assert all(json.loads(told)["parent"] in page for told in refused["provenance"])
+
+
+def test_formulas_are_judged_by_the_composition_view_and_get_structures(campaign):
+    round_0 = campaign.folder / "data" / "rounds" / "round_0"
+    candidates = read_table(round_0 / "candidates.parquet", Candidates)
+    made = candidates.filter(pl.col("generator") == "composition")
+    known = read_table(round_0 / "crystals.parquet", Crystals)
+    assert 0 < made["formula_pretty"].n_unique() <= COMPOSITION["compositions"]
+    assert not made["formula_pretty"].is_in(known["formula_pretty"].implode()).any()
 
 
 def test_a_round_that_ends_empty_is_reported(campaign):
