@@ -96,7 +96,8 @@ def test_distances_in_later_rounds_agree_with_pymatgens_phase_diagrams(campaign)
         hull = PhaseDiagram(list(map(PDEntry, formulas, totals))).get_hull_energy_per_atom(
             Composition(row["formula_pretty"])
         )
-        assert row["energy_above_hull"] == pytest.approx(row["energy_per_atom"] - hull, abs=1e-8)
+        # Formation energies of the reference set have five digits.
+        assert row["energy_above_hull"] == pytest.approx(row["energy_per_atom"] - hull, abs=1e-5)
 
 
 def test_errors_of_predictions_are_measured_on_what_was_verified(first, world):
