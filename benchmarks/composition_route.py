@@ -18,9 +18,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
-from options import ROOT, one_thread
+from options import campaign_parser, one_thread
 
 one_thread()
 
@@ -37,7 +36,6 @@ from lodestone.discovery.generators.composition import CompositionRoute, Composi
 from lodestone.discovery.round import choose_candidates, verify_choice  # noqa: E402
 from lodestone.discovery.state import RoundState  # noqa: E402
 from lodestone.ensemble.ensemble import Ensemble, load_ensemble  # noqa: E402
-from lodestone.ensemble.metrics import wilson_proportion  # noqa: E402
 from lodestone.ensemble.pieces import predict_in_pieces  # noqa: E402
 from lodestone.oracles.base import Label  # noqa: E402
 from lodestone.oracles.pool import label_all  # noqa: E402
@@ -47,6 +45,7 @@ from lodestone.runtime.seeds import child_generator  # noqa: E402
 from lodestone.structure_prediction.formulas import Formula  # noqa: E402
 from lodestone.tables.files import read_table  # noqa: E402
 from lodestone.tables.layout import Layout  # noqa: E402
+from shares import share_of  # noqa: E402
 
 Labeller = Callable[[Sequence[Crystal]], Sequence[Label]]
 
@@ -104,10 +103,10 @@ def held_out(
         for case, true in zip(cases, drawn["decorated_prototype"], strict=True)
     )
     yield f"{len(cases)} ground states of at most {asked.sites} sites; {unbuilt} structures could not be made."
-    yield f"- prototype of the ground state among the structures: {_interval(proposed, len(cases))}"
+    yield f"- prototype of the ground state among the structures: {share_of(proposed, len(cases))}"
     for k in range(1, asked.keep + 1):
         n_found = sum(case.found_by is not None and case.found_by[1] <= k for case in cases)
-        yield f"- within {1000 * asked.within:.0f} meV/atom after {k} relaxed: {_interval(n_found, len(cases))}"
+        yield f"- within {1000 * asked.within:.0f} meV/atom after {k} relaxed: {share_of(n_found, len(cases))}"
     yield from _told(cases)
 
 
@@ -127,8 +126,8 @@ def new(
         chosen = table.filter(pl.col("acquired_by") == how)
         stable = chosen.filter("is_stable")
         tried, hits = (rows["formula_pretty"].n_unique() for rows in (chosen, stable))
-        yield f"- chosen by {how}, formulas with a crystal on or below the hull: {_interval(hits, tried)}"
-        yield f"- of the structures that were relaxed: {_interval(len(stable), len(chosen))}"
+        yield f"- chosen by {how}, formulas with a crystal on or below the hull: {share_of(hits, tried)}"
+        yield f"- of the structures that were relaxed: {share_of(len(stable), len(chosen))}"
 
 
 def ground_states(crystals: pl.DataFrame, count: int, sites: int, rng: np.random.Generator) -> pl.DataFrame:
@@ -178,18 +177,8 @@ def _settings(asked: argparse.Namespace) -> CompositionRouteParams:
     return CompositionRouteParams(name="composition", formulas=asked.formulas, **settings)
 
 
-def _interval(count: int, n: int) -> str:
-    share = wilson_proportion(count, n)
-    if not n:
-        return "none of 0"
-    return f"{count} of {n}: {100 * share['rate']:.0f} % [{100 * share['low']:.0f}, {100 * share['high']:.0f}]"
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--campaign", type=Path, default=ROOT, help="folder with the data of a finished campaign")
-    parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
-    parser.add_argument("--round", default="round_0")
+    parser = campaign_parser(__doc__)
     parser.add_argument("--count", type=int, default=100, help="ground states that are asked for")
     parser.add_argument("--sites", type=int, default=10, help="of the ground states, at most")
     parser.add_argument("--within", type=float, default=0.02, help="of the ground state, eV/atom")

@@ -29,6 +29,19 @@ def parser(about: str | None, out: str) -> argparse.ArgumentParser:
     return made
 
 
+def campaign_parser(about: str | None) -> argparse.ArgumentParser:
+    """A command line with ``--campaign``, ``--params`` and ``--round``, for a benchmark of a finished campaign.
+
+    Args:
+        about: Docstring of the benchmark.
+    """
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--campaign", type=Path, default=ROOT, help="folder with the data of a finished campaign")
+    made.add_argument("--params", type=Path, default=ROOT / "params.yaml")
+    made.add_argument("--round", default="round_0")
+    return made
+
+
 def ensemble_parser(about: str | None, out: str, members: int, epochs: int) -> argparse.ArgumentParser:
     """Likewise, for a benchmark that trains one ensemble on crystals that :func:`materials_project.deal` draws.
 

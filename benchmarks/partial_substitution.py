@@ -15,10 +15,9 @@ import argparse
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from options import ROOT, one_thread
+from options import campaign_parser, one_thread
 
 one_thread()
 
@@ -34,7 +33,6 @@ from lodestone.discovery.proposals import Proposals, Rules, collect, propose  # 
 from lodestone.discovery.round import choose_candidates, verify_choice  # noqa: E402
 from lodestone.discovery.state import RoundState  # noqa: E402
 from lodestone.ensemble.ensemble import load_ensemble  # noqa: E402
-from lodestone.ensemble.metrics import wilson_proportion  # noqa: E402
 from lodestone.oracles.pool import label_all  # noqa: E402
 from lodestone.oracles.registry import make_oracle  # noqa: E402
 from lodestone.oracles.store import LabelStore, default_path  # noqa: E402
@@ -42,6 +40,7 @@ from lodestone.runtime.seeds import child_generator  # noqa: E402
 from lodestone.substitution.charges import charge_rule  # noqa: E402
 from lodestone.tables.files import read_table  # noqa: E402
 from lodestone.tables.layout import Layout  # noqa: E402
+from shares import share_of  # noqa: E402
 
 WHOLE, PARTIAL = "substitution", "partial_substitution"
 
@@ -104,7 +103,7 @@ def as_drawn(state: RoundState, params: Params, asked: argparse.Namespace) -> It
         section = _with(params, name, asked).discovery
         drawn, seconds = _timed(partial(propose, asked.round, state, section, params.snapshot.filters, params.seed))
         new = sum(symmetry_of(one.crystal).prototype not in known for _, one in drawn.items)
-        share = _interval(new, len(drawn.items))
+        share = share_of(new, len(drawn.items))
         yield f"| {name} | {seconds:.1f} | {sum(drawn.dropped.values())} | {share} |"
 
 
@@ -127,7 +126,7 @@ def judged(state: RoundState, params: Params, asked: argparse.Namespace) -> Iter
 def _judged(name: str, how: str, table: pl.DataFrame, known: frozenset[str]) -> str:
     hits = table.filter("is_stable")
     novel = int((~hits["prototype"].is_in(sorted(known))).sum())
-    shares = " | ".join(_interval(count, len(table)) for count in (len(hits), novel))
+    shares = " | ".join(share_of(count, len(table)) for count in (len(hits), novel))
     return f"| {name} | {how} | {len(table)} | {int(table['is_new'].sum())} | {shares} |"
 
 
@@ -144,18 +143,8 @@ def _timed(work: Any) -> tuple[Any, float]:
     return work(), time.process_time() - start
 
 
-def _interval(count: int, n: int) -> str:
-    share = wilson_proportion(count, n)
-    if not n:
-        return "none of 0"
-    return f"{count} of {n}: {100 * share['rate']:.0f} % [{100 * share['low']:.0f}, {100 * share['high']:.0f}]"
-
-
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--campaign", type=Path, default=ROOT, help="folder with the data of a finished campaign")
-    parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
-    parser.add_argument("--round", default="round_0")
+    parser = campaign_parser(__doc__)
     parser.add_argument("--parents", type=int, default=10, help="whose candidates are all counted")
     parser.add_argument("--times", type=int, default=20, help="as many times the count of whole substitution, at most")
     parser.add_argument("--proposals", type=int, default=500, help="candidates drawn by each generator")
