@@ -7,7 +7,7 @@ import sys
 
 import dask
 import pytest
-from distributed import Security
+from distributed import Client, Security
 
 import waiting
 from dask_tasks import (
@@ -148,6 +148,20 @@ def test_no_scheduler_is_an_error_within_seconds():
         _connected(DaskChoice(address), timeout=1),
     ):
         pass
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "tls", "nonsense"])
+def test_a_client_that_cannot_connect_is_closed(monkeypatch, protocol):
+    clients, begin = [], Client.__init__
+    monkeypatch.setattr(
+        Client, "__init__", lambda self, *args, **named: (clients.append(self), begin(self, *args, **named))[1]
+    )
+    with (
+        pytest.raises(LodestoneError, match="cannot be reached"),
+        _connected(DaskChoice(f"{protocol}://127.0.0.1:{free_port()}"), timeout=1),
+    ):
+        pass
+    assert [client.status in ("closed", "newly-created") for client in clients] == [True]
 
 
 @pytest.fixture

@@ -75,11 +75,9 @@ def require_dask() -> None:
 
 @contextmanager
 def _connected(choice: DaskChoice, timeout: float = _TIMEOUT) -> Iterator[Client]:
-    from distributed import Client
-
     name = f"the Dask scheduler {choice.scheduler or f'of {choice.cluster}'}"
     try:
-        client = Client(choice.scheduler or _jobs(choice), timeout=timeout, set_as_default=False)
+        client = _client(choice.scheduler or _jobs(choice), timeout)
     except (OSError, TypeError, ValueError) as error:  # TypeError: tls without certificates
         raise LodestoneError(
             f"{name} cannot be reached: {error}",
@@ -89,6 +87,23 @@ def _connected(choice: DaskChoice, timeout: float = _TIMEOUT) -> Iterator[Client
         if not client.scheduler_info()["workers"]:
             print(f"{name} has no workers yet: waiting for them", file=sys.stderr, flush=True)
         yield client
+
+
+def _client(address: Any, timeout: float) -> Client:
+    """A client of a scheduler; one that cannot connect is closed.
+
+    By us: the garbage collector would close it in whatever this thread does then, perhaps with the lock of Dask that
+    closing waits for.
+    """
+    from distributed import Client
+
+    client = Client.__new__(Client)
+    try:
+        Client.__init__(client, address, timeout=timeout, set_as_default=False)
+    except Exception:
+        client.close()
+        raise
+    return client
 
 
 def _jobs(choice: DaskChoice) -> Any:
