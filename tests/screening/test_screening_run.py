@@ -19,7 +19,7 @@ from lodestone.runtime.seeds import child_generator
 from lodestone.schemas import Attempts, Candidates
 from lodestone.screening import run, sampling
 from lodestone.screening.batch import Batch
-from lodestone.screening.cascade import ALL, Cascade, Sample, fitted, step
+from lodestone.screening.cascade import ALL, ONE, Cascade, Sample, fitted, step
 from lodestone.screening.run import ordered_families, run_search
 from lodestone.screening.search import Search, ground_of
 from lodestone.screening.unit import children
@@ -96,10 +96,26 @@ def test_a_search_finds_what_judging_all_candidates_finds(search, batches, tmp_p
     assert table["stability_probability"].to_numpy() == pytest.approx(best, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "parameters"),
+    [
+        ("constant", {"weights": {"composition": 0.3, "structure": 0.7}}),
+        ("inverse_variance", {"errors": {"composition": 0.5, "structure": 0.5}}),
+    ],
+)
+def test_one_network_of_each_view_is_mixed_as_the_ensemble_mixes_all(batches, monkeypatch, strategy, parameters):
+    batch, predictor = batches[0], batches[0].ground.ensemble.predictors["unrelaxed"]
+    mixture = replace(predictor.aggregation, strategy=strategy, parameters=parameters)
+    monkeypatch.setitem(batch.ground.ensemble.predictors, "unrelaxed", replace(predictor, aggregation=mixture))
+    share = parameters.get("weights", {"composition": 0.5, "structure": 0.5})  # equal errors, no spread: equal weights
+    expected = sum(weight * step(batch, view) for view, weight in share.items())
+    assert step(batch, ONE) == pytest.approx(expected, abs=1e-6)
+
+
 def test_what_the_cascade_lets_pass_is_judged_and_no_more(search, batches, tmp_path):
     content = run_search(search, tmp_path / "out")
     cascade = Cascade(content["cascade"]["thresholds"])
-    assert list(cascade.thresholds) == ["composition", "ensemble", "structure"]
+    assert list(cascade.thresholds) == ["composition", "ensemble", "one_of_each"]
     assert content["judged"] == sum(len(cascade.passing(batch)) for batch in batches) < content["candidates"]
     assert json.loads((tmp_path / "out" / "screening.json").read_text())["cascade"]["recall"]["n"] > 0
 
@@ -170,8 +186,8 @@ def test_the_cheapest_step_comes_first_and_the_next_sees_who_passes(batches, mon
 
     monkeypatch.setattr("lodestone.screening.cascade.step", counted)
     largest = max(batches, key=len)
-    passing = Cascade({ALL: 4.0, "structure": 9.0, "composition": 19.0}).passing(largest)
-    assert seen == [("composition", len(largest)), ("structure", 20), (ALL, 10)]
+    passing = Cascade({ALL: 4.0, ONE: 9.0, "composition": 19.0}).passing(largest)
+    assert seen == [("composition", len(largest)), (ONE, 20), (ALL, 10)]
     assert len(passing) == 5
 
 

@@ -1,8 +1,9 @@
 """Cheap networks first: who is far from the hull by the first ones is not shown to the others.
 
-The steps are the first network of each view, then all networks; only who passes them is made a crystal and judged with
-its error. The thresholds come from a sample that was judged so: each step lets pass all of its best candidates. How
-many are lost is measured by thresholds from either half of the sample on the other half, which are tighter.
+The steps are one network of compositions, one of each view, and all networks; only who passes them is made a crystal
+and judged with its error. The thresholds come from a sample that was judged so: each step lets pass all of its best
+candidates. How many are lost is measured by thresholds from either half of the sample on the other half, which are
+tighter.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lodestone.models.inference import member_energies
 from lodestone.screening.batch import Batch
 
 VIEWS = ("composition", "structure")  # those whose input is known without a crystal
-ALL = "ensemble"
+ONE, ALL = "one_of_each", "ensemble"
 MARGIN = 0.01  # eV/atom, added to the largest distance of the best of a sample
 FEWEST = 40  # candidates of a sample that count as best, whatever their probability
 HOPELESS = 0.1  # P(stable) below which a candidate is not among the best, however many are kept
@@ -101,19 +102,30 @@ def fitted(sample: Sample, best: float, margin: float = MARGIN) -> tuple[Cascade
 
 
 def steps_of(ensemble: Ensemble) -> list[str]:
-    """The steps that an ensemble can take: its views that need no crystal, and all together if it has no others."""
+    """The steps that an ensemble can take: views that need no crystal; if it has no others, their mixtures, too."""
     views = [view for view in VIEWS if view in ensemble.views]
-    return [*views, ALL] if set(views) == set(ensemble.views) else views
+    if set(views) != set(ensemble.views):
+        return views
+    return [views[0], ONE, ALL] if len(views) > 1 else [views[0], ALL]
 
 
 def step(batch: Batch, name: str) -> np.ndarray:
-    """Distance to the hull that the first network of a view, or the ensemble, predicts, shape ``(n,)``, eV/atom."""
-    floor = batch.ground.hull.hull_energies(batch.fractions)
-    if name != ALL:
-        return np.asarray(_members(batch, name, 1)[0] - floor)
+    """Distance to the hull that a step predicts, shape ``(n,)``, eV/atom.
+
+    Args:
+        batch: Candidates.
+        name: A view, for its first network; or how many networks of each view are mixed as the ensemble mixes them.
+    """
+    energies = _mixed(batch, 1 if name == ONE else None) if name in (ONE, ALL) else _members(batch, name, 1)[0]
+    return np.asarray(energies - batch.ground.hull.hull_energies(batch.fractions))
+
+
+def _mixed(batch: Batch, members: int | None) -> np.ndarray:
     aggregation = batch.ground.ensemble.predictors["unrelaxed"].aggregation
-    together = aggregation.aggregate({view: _members(batch, view, None) for view in aggregation.views})
-    return np.asarray(together.mean - floor)
+    found = {view: _members(batch, view, members) for view in aggregation.views}
+    if members == 1:  # which counts as two that agree: a spread, by which some ensembles mix, takes two
+        found = {view: np.repeat(energies, 2, axis=0) for view, energies in found.items()}
+    return np.asarray(aggregation.aggregate(found).mean)
 
 
 def _members(batch: Batch, view: str, members: int | None) -> np.ndarray:
