@@ -12,6 +12,7 @@ from lodestone.report.discoveries import incomplete_finds
 from lodestone.report.element_classes import class_rows
 from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
 from lodestone.report.finds import find_panels, one_per_formula
+from lodestone.report.generators import generator_rows
 from lodestone.report.html import embedded, page, plot
 from lodestone.report.hull_figures import binary_figure, simplex_figure
 from lodestone.report.hulls import most_changed_systems, system_hull
@@ -64,6 +65,7 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "min_depth": milli(shallowest) if (shallowest := campaign.params.discovery.min_depth) else None,
         "max_depth": milli(campaign.params.discovery.max_depth),
         "funnel": rows.funnel_rows(campaign),
+        "generators": generator_rows(summary["generators"]),
         "unbuilt": rows.unbuilt_counts(campaign),
         "rejections": rows.rejection_rows(campaign),
         "rejected": rows.rejected_candidates(campaign),

@@ -10,6 +10,7 @@ import polars as pl
 from lodestone.novelty.disorder import n_families
 from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
+from lodestone.report.generators import contributions
 from lodestone.report.second_opinions import opinion_summary
 from lodestone.stability.density import depths
 
@@ -42,6 +43,7 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "n_discoveries_on_final_hull": n_on_final_hull(discoveries),
         "n_formulas": discoveries["formula_pretty"].n_unique(),
         "novelty": dict(discoveries["novelty"].value_counts().sort("novelty").iter_rows()),
+        "generators": contributions(campaign, discoveries),
         "n_likely_disordered": discoveries["likely_disorder"].count(),
         "n_families": n_families(discoveries),
         "opinions": opinion_summary(campaign.opinions),
