@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
 from lodestone.config.load import load_params
-from lodestone.crystals.crystal import Crystal
 from lodestone.handover.campaign import assembled
 from lodestone.opinions.judges import Judge, judges_of
 from lodestone.opinions.opinions import opinions
-from lodestone.oracles.base import Label
-from lodestone.oracles.pool import label_all
 from lodestone.oracles.store import LabelStore, default_path
 from lodestone.report.collect import collect
 from lodestone.report.discoveries import discoveries
@@ -25,10 +22,7 @@ def main() -> None:
     campaign = assembled(params, layout, discoveries(collect(params, layout, METRICS)))
     judges = judges_of(params)
     with LabelStore(default_path()) as store:
-
-        def label(judge: Judge, crystals: Sequence[Crystal]) -> list[Label]:
-            return label_all(judge.oracle, crystals, store, f"labelling by {judge.name}")
-
+        label = partial(Judge.label, store=store)
         write_json(opinions(campaign, judges, label, params.opinions.near), layout.opinions)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,9 @@ def add_to(commands: Any) -> None:
 def _run(arguments: argparse.Namespace) -> None:
     from lodestone.handover.campaign import read_finished
     from lodestone.opinions.contests import NEAR
-    from lodestone.opinions.judges import chosen
+    from lodestone.opinions.judges import Judge, chosen
     from lodestone.opinions.opinions import opinions
     from lodestone.opinions.text import text
-    from lodestone.oracles.pool import label_all
     from lodestone.oracles.store import LabelStore, default_path
     from lodestone.tables.files import write_json
 
@@ -63,13 +63,7 @@ def _run(arguments: argparse.Namespace) -> None:
     judges = chosen(arguments.oracles, campaign.method)
     near = NEAR if arguments.near is None else arguments.near
     with LabelStore(default_path()) as store:
-        content = opinions(
-            campaign,
-            judges,
-            lambda judge, crystals: label_all(judge.oracle, crystals, store, f"labelling by {judge.name}"),
-            near,
-            few=arguments.few,
-        )
+        content = opinions(campaign, judges, partial(Judge.label, store=store), near, few=arguments.few)
     print(text(content))
     write_json(content, arguments.out)
     print(f"\nwritten: {arguments.out}")

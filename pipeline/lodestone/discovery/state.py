@@ -14,6 +14,8 @@ from lodestone.curation.splits import split_verified
 from lodestone.schemas import Crystals, Phases
 from lodestone.stability.hull import ConvexHull
 
+VERDICTS = ("is_stable", "is_discovery", "hull_is_incomplete")
+
 
 @dataclass(frozen=True)
 class RoundState:
@@ -80,7 +82,7 @@ def next_state(
 ) -> RoundState:
     """Add the results of a round: new crystals on a new hull, and the candidates that were tried."""
     tried = acquired.select("material_id", "decorated_prototype", "chemsys", pl.lit(name).alias("round")).join(
-        verifications.select("material_id", "is_stable", "is_discovery", "hull_is_incomplete"),
+        verifications.select("material_id", *VERDICTS),
         on="material_id",
         maintain_order="left",
     )

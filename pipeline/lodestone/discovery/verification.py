@@ -12,7 +12,7 @@ import polars as pl
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.encoding import describe
 from lodestone.discovery.duplicates import same_as
-from lodestone.discovery.state import RoundState
+from lodestone.discovery.state import VERDICTS, RoundState
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Label
 from lodestone.schemas import VIEW_COLUMNS
@@ -33,7 +33,6 @@ _PREDICTED = [
     "incomplete_probability",
 ]
 
-VERDICTS = ("is_stable", "is_discovery", "hull_is_incomplete")
 ENOUGH = 10  # with so many candidates and no success, the oracle is at fault, not the candidates
 
 

@@ -12,10 +12,13 @@ from lodestone.config.load import read_content
 from lodestone.config.params import Params
 from lodestone.config.registry import ORACLES
 from lodestone.config.sections import OracleParams
+from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.handover.energies import NOT_STATED, Energies
-from lodestone.oracles.base import Oracle
+from lodestone.oracles.base import Label, Oracle
+from lodestone.oracles.pool import label_all
 from lodestone.oracles.registry import make_oracle
+from lodestone.oracles.store import LabelStore
 from lodestone.snapshot.functionals import named_functionals
 
 DEFAULT = ("sevennet", "chgnet-r2scan", "sevennet-mf-0-r2scan", "diep")
@@ -61,6 +64,10 @@ class Judge:
             raise LodestoneError(problem, remedy) from error
         name = oracle.name.removesuffix(_STATIC)
         return cls(name=name, functional=_functional(name, oracle), oracle=oracle)
+
+    def label(self, crystals: Sequence[Crystal], store: LabelStore) -> list[Label]:
+        """Energies of crystals as they are; see :func:`lodestone.oracles.pool.label_all`."""
+        return label_all(self.oracle, crystals, store, f"labelling by {self.name}")
 
     def facts(self) -> dict[str, Any]:
         """Identity, caveat and functional.
