@@ -1,6 +1,6 @@
 """From a composition alone to a crystal: how often is the ground state found, and how often is something new stable?
 
-    python benchmarks/composition_route.py --campaign . --count 100 --keep 3 --attempts 30
+    python benchmarks/composition_route.py --campaign . --count 100 --keep 3 --attempts 60
 
 Reads a round of a finished campaign. Stable compounds are drawn from its test crystals, whose formulas its networks
 have not seen; all crystals of these formulas are taken from what is known, and the generator `composition` makes
@@ -178,16 +178,20 @@ def _settings(asked: argparse.Namespace) -> CompositionRouteParams:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = campaign_parser(__doc__)
+    parser, usual = campaign_parser(__doc__), CompositionRouteParams(name="composition")
     parser.add_argument("--count", type=int, default=100, help="ground states that are asked for")
     parser.add_argument("--sites", type=int, default=10, help="of the ground states, at most")
     parser.add_argument("--within", type=float, default=0.02, help="of the ground state, eV/atom")
-    parser.add_argument("--attempts", type=int, default=30, help="new structures that are relaxed, by the ensemble")
-    parser.add_argument("--baseline", type=int, default=10, help="others, at random")
-    parser.add_argument("--compositions", type=int, default=100, help="new formulas that get structures")
-    parser.add_argument("--formulas", type=int, default=20_000, help="of so many")
-    parser.add_argument("--prototypes", type=int, default=20, help="structures of a composition by known prototypes")
-    parser.add_argument("--random", type=int, default=5, help="random structures of a composition")
+    parser.add_argument("--attempts", type=int, default=60, help="new structures that are relaxed, by the ensemble")
+    parser.add_argument("--baseline", type=int, default=20, help="others, at random")
+    parser.add_argument("--compositions", type=int, default=usual.compositions, help="new formulas that get structures")
+    parser.add_argument("--formulas", type=int, default=usual.formulas, help="of so many")
+    parser.add_argument(
+        "--prototypes", type=int, default=usual.prototypes, help="structures of a composition by known prototypes"
+    )
+    parser.add_argument(
+        "--random", type=int, default=usual.random_structures, help="random structures of a composition"
+    )
     parser.add_argument("--keep", type=int, default=3, help="structures of a composition that are relaxed")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()

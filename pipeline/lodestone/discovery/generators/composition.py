@@ -35,7 +35,7 @@ from lodestone.substitution.oxidation_states import reported_states
 class CompositionRouteParams(GeneratorParams):
     """Settings of the generator `composition`."""
 
-    formulas: Count = Field(20_000, description="new charge-balanced formulas that the composition view judges")
+    formulas: Count = Field(100_000, description="new charge-balanced formulas that the composition view judges")
     formulas_per_system: Count = Field(20, description="most of them in one chemical system")
     max_odd_states: int = Field(
         1, ge=0, description="elements of a formula that may lie between their lowest and highest oxidation state"
@@ -43,12 +43,12 @@ class CompositionRouteParams(GeneratorParams):
     new_stoichiometries: bool = Field(
         False, description="whether formulas may have numbers of atoms, as A2B3, that no known crystal has"
     )
-    compositions: Count = Field(100, description="formulas, lowest above the hull, for which structures are made")
+    compositions: Count = Field(500, description="formulas, lowest above the hull, for which structures are made")
     prototypes: int = Field(
         20, ge=0, description="most structures of a composition by known prototypes, likeliest substitutions first"
     )
     random_structures: int = Field(
-        5,
+        1,
         ge=0,
         description="random structures of a composition along symmetry, by PyXtal (extra `random-structures`); 0: none",
     )
