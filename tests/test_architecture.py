@@ -87,7 +87,7 @@ def test_stages_that_train_or_relax_depend_on_the_versions_of_all_packages(stage
         heavy = any(room in path.parents for path in closure_that_counts(script_of(stage)) for room in rooms)
         assert (Path("requirements.lock") in declared_files(stage)) == heavy, name
     depending = [name for name, stage in stages.items() if Path("requirements.lock") in declared_files(stage)]
-    assert {name.split("@")[0] for name in depending} == {"label", "train", "active_learning", "opinions"}
+    assert {name.split("@")[0] for name in depending} == {"label", "train", "active_learning", "opinions", "phonons"}
 
 
 def test_stages_declare_the_parameters_they_use(stages):

@@ -57,7 +57,7 @@ def test_a_round_that_ends_empty_is_reported(campaign):
     campaign.edit(lambda params: params["rounds"]["round_0"].update(random_baseline=0))
     outcome = campaign.discover()
     assert outcome.code == 0, outcome.out + outcome.err
-    assert outcome.ran == ["active_learning@round_0", "opinions", "report", "publish"]
+    assert outcome.ran == ["active_learning@round_0", "opinions", "phonons", "report", "publish"]
     rounds = campaign.folder / "data" / "rounds"
     before, after = (read_table(rounds / name / "crystals.parquet", Crystals) for name in ("round_0", "round_1"))
     assert after.equals(before)

@@ -15,7 +15,7 @@ from waiting import wait_for
 pytestmark = pytest.mark.end_to_end
 
 N_KNOWN, N_NEW = 150, 900  # compounds
-LAST = ["active_learning@round_0", "opinions", "report", "publish"]
+LAST = ["active_learning@round_0", "opinions", "phonons", "report", "publish"]
 KNOWN, NEW = known_and_new(N_KNOWN)
 NEW = NEW.head(N_NEW)
 

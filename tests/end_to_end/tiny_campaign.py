@@ -211,6 +211,7 @@ def shrink(params: Any, rounds: int) -> None:
     params["structure"] |= VIEW
     params["discovery"] |= DISCOVERY
     params["opinions"]["oracles"] = []
+    params["phonons"]["most"] = 0
     params["rounds"] = {}
     for number in range(rounds):
         params["rounds"] |= round_line(number)

@@ -1,16 +1,13 @@
 """The command: what it writes, that it resumes, what it refuses, and who reads its file."""
 
 import json
-import shutil
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError
 
 import polars as pl
 import pytest
-import yaml
 from copper import BCC, FCC, HCP, LIMITS, SECTION, DyingSettings, campaign_of, emt
 
-from finished_campaign import write_finished_campaign
 from lodestone.cli.main import main
 from lodestone.config.registry import ORACLES
 from lodestone.ensemble.metrics import wilson_proportion
@@ -23,69 +20,10 @@ from lodestone.phonons import phonons as room
 from lodestone.phonons.settings import PhononSettings
 from lodestone.phonons.store import VerdictStore, verdict_key
 from lodestone.phonons.text import text
-from lodestone.phonons.verdicts import SHALLOW, not_computed
 
 pytest.importorskip("phonopy")
 OUT = "reports/phonons.json"
 SETTINGS = PhononSettings(min_length=5.0)
-
-
-@pytest.fixture(scope="module")
-def finished_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("vibrating")
-    write_finished_campaign(folder, rounds=2)
-    return folder
-
-
-@pytest.fixture
-def folder(finished_folder, tmp_path, monkeypatch):
-    """A copy of the finished campaign, in which the command is run, with an oracle of one process."""
-    monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
-    monkeypatch.setenv("LODESTONE_LABELS", str(tmp_path / "labels.sqlite"))
-    shutil.copytree(finished_folder, tmp_path / "campaign")
-    monkeypatch.chdir(tmp_path / "campaign")
-    (tmp_path / "campaign" / "emt.yaml").write_text(yaml.safe_dump({"oracle": SECTION | {"one_process": True}}))
-    return tmp_path / "campaign"
-
-
-@pytest.fixture
-def computed(monkeypatch):
-    """Verdicts without any computing, each kind in turn; and the crystals that were asked for."""
-    digests = []
-
-    def verdict(crystal, oracle, settings):
-        digests.append(crystal.digest())
-        return KINDS[len(digests) % len(KINDS)]
-
-    monkeypatch.setattr(room, "verdict", verdict)
-    return digests
-
-
-def kind(is_stable, lowest, *, reason=None, followed=None):
-    return {
-        "is_stable": is_stable,
-        "is_computed": True,
-        "reason": reason,
-        "followed": followed,
-        "n_atoms": 2,
-        "spacegroup_number": 225,
-        "energy_per_atom": -1.0,
-        "n_atoms_supercell": 64,
-        "lowest_frequency": lowest,
-        "lowest_q": [0.5, 0.0, 1 / 3],
-        "highest_frequency": 9.0,
-    }
-
-
-END = {"is_stable": True, "is_computed": True, "reason": None, "spacegroup_number": 62, "gained": 0.0123}
-NOWHERE = not_computed("not relaxed: exploded") | {"gained": None}
-KINDS = [
-    kind(True, 0.7),
-    kind(False, -1.5, followed=END),
-    kind(None, -0.4, reason=SHALLOW, followed=END | {"gained": 0.0004}),
-    not_computed("too large: whatever"),
-    kind(False, -2.5, followed=NOWHERE),
-]
 
 
 def call(*arguments):

@@ -38,7 +38,7 @@ SALT = {
     "presence": "kept", "structure": "same", "flip": "none",
     "formation_energy_per_atom_std": 0.1, "out_of_distribution": "pair,latent", "input_structure": "relaxed",
     "provenance": "{}", "same_as": None, "novelty": "new composition", "known_as": None,
-    "n_verdicts": 5, "disputed_by": "",
+    "n_verdicts": 5, "disputed_by": "", "dynamical_stability": "stable",
 }  # fmt: skip
 SPLITS = {"MemberPredictions": "test", "Predictions": "test"}
 

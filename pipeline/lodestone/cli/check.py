@@ -18,7 +18,9 @@ def add_to(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from lodestone.opinions.judges import judges_of
+    from lodestone.phonons.stage import refuse_if_impossible
 
     params = load_params(arguments.params)
     judges_of(params)
+    refuse_if_impossible(params)
     print(f"{arguments.params} is valid: {len(params.rounds)} rounds on the {params.snapshot.source} snapshot.")

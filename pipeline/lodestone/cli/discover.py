@@ -101,10 +101,12 @@ def _refuse_missing_source(path: Path) -> None:
 
 
 def _refuse_absent_judges(params: Params) -> None:
-    """Before anything is computed: their stage comes last."""
+    """Before anything is computed: their stages come last."""
     from lodestone.opinions.judges import judges_of
+    from lodestone.phonons.stage import refuse_if_impossible
 
     judges_of(params)
+    refuse_if_impossible(params)
 
 
 def _clear_away(root: Path) -> None:

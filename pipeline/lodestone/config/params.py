@@ -20,6 +20,7 @@ from lodestone.config.sections import (
     Name,
     OpinionsParams,
     OracleParams,
+    PhononsParams,
     Section,
     SnapshotParams,
     SplitParams,
@@ -45,6 +46,7 @@ class Params(Section):
     ensemble: EnsembleParams
     discovery: DiscoveryParams
     opinions: OpinionsParams = OpinionsParams()
+    phonons: PhononsParams = PhononsParams()
     promotion: PromotionParams = PromotionParams()
     warm_start: str = Field(
         "none",

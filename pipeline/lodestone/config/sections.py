@@ -252,6 +252,12 @@ class OpinionsParams(Section):
     )
 
 
+class PhononsParams(Section):
+    """Phonons of the discoveries that no oracle disputes, by the forces of the campaign's oracle."""
+
+    most: int = Field(0, ge=0, description="of how many discoveries at most, the smallest cells first; 0: of none")
+
+
 class EnsembleParams(Section):
     """How the views become one prediction."""
 

@@ -12,6 +12,7 @@ import polars as pl
 from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
+from lodestone.report.dynamics import phonons_by_the_stage
 from lodestone.report.second_opinions import said_by_the_stage
 from lodestone.schemas import Candidates, Crystals, Phases, Predictions, References, Verifications
 from lodestone.tables.files import read_json, read_table
@@ -132,6 +133,7 @@ class CampaignData:
         oracle: Facts about the oracle that labeled the crystals: at least ``name`` and ``caveat``.
         phases: Competing phases without structures, all known at the start.
         opinions: What further oracles say of the discoveries; ``None`` where nobody was asked, or not yet.
+        phonons: Which discoveries are dynamically stable; ``None`` where nobody has looked, or not yet.
     """
 
     params: Params
@@ -143,6 +145,7 @@ class CampaignData:
     oracle: dict[str, Any]
     phases: pl.DataFrame = field(default_factory=Phases.empty)
     opinions: Mapping[str, Any] | None = None
+    phonons: Mapping[str, Any] | None = None
 
     @property
     def verifications(self) -> pl.DataFrame:
@@ -173,6 +176,7 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
         oracle=_oracle(layout.oracle),
         phases=read_table(layout.phases, Phases),
         opinions=said_by_the_stage(layout.opinions),
+        phonons=phonons_by_the_stage(layout.phonons),
     )
 
 

@@ -16,6 +16,7 @@ from lodestone.novelty.classes import novelty
 from lodestone.novelty.disorder import disorder
 from lodestone.report.cifs import cif_in_group
 from lodestone.report.collect import CampaignData
+from lodestone.report.dynamics import dynamics_column
 from lodestone.report.second_opinions import verdict_columns
 from lodestone.schemas import Discoveries
 from lodestone.tables.files import write_atomically
@@ -46,6 +47,7 @@ def discoveries(campaign: CampaignData) -> pl.DataFrame:
     table = table.sort("_order", "energy_above_hull_start", "material_id")
     table = table.hstack(novelty(table, at_first)).hstack(disorder(table))
     table = table.hstack(verdict_columns(table["material_id"], campaign.opinions))
+    table = table.with_columns(dynamics_column(table["material_id"], campaign.phonons))
     return table.select(list(Discoveries.to_schema().columns))
 
 

@@ -13,6 +13,7 @@ from lodestone.report import markup
 from lodestone.report.cautions import cautions
 from lodestone.report.collect import CampaignData
 from lodestone.report.discoveries import ON_HULL, cif_name, crystal_of, discovery_cif
+from lodestone.report.dynamics import dynamics_facts
 from lodestone.report.find_figures import DRAWN, drawn_atoms, hull_figure, powder_figure
 from lodestone.report.hulls import system_hull
 from lodestone.report.moles import in_moles
@@ -108,6 +109,7 @@ def _facts(campaign: CampaignData, row: Row, verified: Row) -> list[tuple[str, A
         ),
         (campaign.oracle["name"], f"{markup.electronvolts(row[energy])} eV/atom after {verified['n_steps']} steps"),
         *opinion_facts(row["material_id"], campaign.opinions),
+        *dynamics_facts(row["material_id"], campaign.phonons),
         ("Hull at the start of its round", f"{depth} meV/atom, {row['n_competing_phases']} compounds known around it"),
         ("Hull at the end", "on it" if row["energy_above_hull"] <= ON_HULL else f"{end} meV/atom above"),
         ("Would decompose to", markup.decomposition(in_moles(row["decomposition"], row["formula_pretty"]))),

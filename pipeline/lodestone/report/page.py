@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -60,6 +61,7 @@ def _content(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, Any
         "element_classes": class_rows(campaign),
         "incomplete": rows.incomplete_rows(incomplete_finds(campaign)),
         "judges": _judges(campaign),
+        "dynamics": _dynamics(summary["phonons"]),
         "agreed": n_agreed(discoveries),
         "depth": {name: milli(summary["depth"][name]) for name in ("median", "max")},
         "min_depth": milli(shallowest) if (shallowest := campaign.params.discovery.min_depth) else None,
@@ -88,6 +90,14 @@ def _judges(campaign: CampaignData) -> dict[str, Any] | None:
         "agreed": rows.hit_rate(HitRate(**share)),
         "survive": {name: rows.hit_rate(HitRate(**one)) for name, one in campaign.opinions["survive"].items()},
     }
+
+
+def _dynamics(shares: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Of how many discoveries the phonons were looked at, and how many are stable, unstable, undecided."""
+    if shares is None:
+        return None
+    told = {word: rows.hit_rate(HitRate(**shares[word])) for word in ("stable", "unstable", "undecided")}
+    return {"n": shares["n_finds"], "not_computed": shares["n_not_computed"], "shares": told}
 
 
 def _labels(campaign: CampaignData) -> dict[str, Any]:

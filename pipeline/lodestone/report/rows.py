@@ -14,6 +14,7 @@ from lodestone.config.sections import GeometryParams
 from lodestone.report import markup
 from lodestone.report.collect import ENSEMBLE, UNBUILT, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
+from lodestone.report.dynamics import COLUMN as DYNAMICS
 from lodestone.report.moles import in_moles
 from lodestone.report.second_opinions import agreement
 from lodestone.runtime.redaction import public_address
@@ -202,6 +203,7 @@ def _discovery(row: dict[str, Any]) -> dict[str, Any]:
         "probability": row["stability_probability"],
         "probability_text": markup.percent(row["stability_probability"]),
         **agreement(row),
+        "dynamics": row[DYNAMICS],
         "verified": row["formation_energy_per_atom"],
         "verified_text": markup.electronvolts(row["formation_energy_per_atom"]),
         "decomposition": _decomposition(row),

@@ -10,6 +10,7 @@ import polars as pl
 from lodestone.novelty.disorder import n_families
 from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
+from lodestone.report.dynamics import dynamics_summary
 from lodestone.report.generators import contributions
 from lodestone.report.second_opinions import opinion_summary
 from lodestone.stability.density import depths
@@ -47,6 +48,7 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "n_likely_disordered": discoveries["likely_disorder"].count(),
         "n_families": n_families(discoveries),
         "opinions": opinion_summary(campaign.opinions),
+        "phonons": dynamics_summary(campaign.phonons),
         "depth": depths(discoveries["energy_above_hull_start"]),
         **{name: sum(data.counts[name] for data in campaign.rounds) for name in ("n_undecided", "n_hull_incomplete")},
         "test_mae": {name: last.test[name].mae for name in last.predictors},

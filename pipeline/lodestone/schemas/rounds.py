@@ -194,6 +194,11 @@ class Discoveries(Sound, Proposed):
     disputed_by: str = field(
         "Those that do not call it stable on their own hulls, comma-separated; empty where all agree", nullable=True
     )
+    dynamical_stability: str = field(
+        "Whether its phonons have no imaginary frequency; null where nobody has looked",
+        isin=["stable", "unstable", "undecided", "not computed"],
+        nullable=True,
+    )
 
     _relative = check(
         "known_as says: of a known formula",

@@ -78,6 +78,11 @@ class Layout:
         return self.data / "opinions.json"
 
     @property
+    def phonons(self) -> Path:
+        """Whether the discoveries are dynamically stable."""
+        return self.data / "phonons.json"
+
+    @property
     def rounds(self) -> Path:
         """Folder of the rounds."""
         return self.data / "rounds"

@@ -1,0 +1,22 @@
+"""Compute the phonons of discoveries that nobody disputes: ``python stages/phonons.py``."""
+
+from lodestone.config.load import load_params
+from lodestone.handover.campaign import assembled
+from lodestone.phonons.stage import undisputed_phonons
+from lodestone.phonons.store import VerdictStore, default_folder
+from lodestone.report.collect import collect
+from lodestone.report.discoveries import discoveries
+from lodestone.stage import run_stage
+from lodestone.tables.files import write_json
+from lodestone.tables.layout import METRICS, Layout
+
+
+def main() -> None:
+    """Read the finished rounds and what further oracles say; write which discoveries are dynamically stable."""
+    params, layout = load_params(), Layout()
+    campaign = assembled(params, layout, discoveries(collect(params, layout, METRICS)))
+    write_json(undisputed_phonons(campaign, params, VerdictStore(default_folder())), layout.phonons)
+
+
+if __name__ == "__main__":
+    run_stage(main)
