@@ -8,6 +8,7 @@ from lodestone.crystals.crystal import Crystal
 
 POTENTIALS = {"Na": "Na_pv", "Mn": "Mn_pv", "Y": "Y_sv", "Fe": "Fe_pv", "Li": "Li_sv"}  # of the Materials Project
 NELM, NSW = 60, 99
+VALENCE = 7  # electrons of each atom, whichever it is
 
 
 def _vectors(name: str, rows: Sequence[Sequence[float]]) -> str:
@@ -60,6 +61,7 @@ def vasprun_xml(
 <kpoints><generation param="Gamma"><v type="int" name="divisions"> 1 1 1 </v></generation>
 <varray name="kpointlist"><v> 0.0 0.0 0.0 </v></varray><varray name="weights"><v> 1.0 </v></varray></kpoints>
 <parameters><i type="int" name="NELM">{NELM}</i><i type="int" name="NSW">{NSW}</i><i type="int" name="IBRION">2</i>
+<i name="NELECT">{VALENCE * len(relaxed)}</i>
 <i name="EDIFFG">-0.02</i><i name="AEXX">0.0</i><i name="HFSCREEN">0.0</i><i type="logical" name="LHFCALC">F</i>
 <i type="string" name="GGA">{gga}</i><i type="logical" name="LDAU">{plus_u}</i></parameters>
 <atominfo><array name="atoms"><set>{atoms}</set></array><array name="atomtypes"><set>{types}</set></array></atominfo>

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
-from lodestone.snapshot.corrections import NONE, class_of, correction, is_same, stated_classes, stated_scheme_fault
 from lodestone.snapshot.files.entries import entry_parts
 from lodestone.snapshot.files.file import holds_runs
 from lodestone.snapshot.files.json_list import read_objects
 from lodestone.snapshot.files.structure_folder import read_structure_folder
 from lodestone.snapshot.files.vasp_runs import read_runs
-from lodestone.snapshot.functionals import functional_fault
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
+from lodestone.vasp.corrections import NONE, class_of, correction, is_same, stated_classes, stated_scheme_fault
+from lodestone.vasp.functionals import functional_fault
 
 if TYPE_CHECKING:
     from pymatgen.core.entries import ComputedStructureEntry

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lodestone.snapshot.functionals import named_functionals
+from lodestone.vasp.functionals import named_functionals
 
 # A potential has the functional of what it learned from; CHGNet's is that of Deng et al., Nat. Mach. Intell. 5, 1031
 # (2023): GGA and GGA+U calculations of the Materials Project.

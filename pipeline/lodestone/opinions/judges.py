@@ -19,7 +19,7 @@ from lodestone.oracles.base import Label, Oracle
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.registry import make_oracle
 from lodestone.oracles.store import LabelStore
-from lodestone.snapshot.functionals import named_functionals
+from lodestone.vasp.functionals import named_functionals
 
 DEFAULT = ("sevennet", "chgnet-r2scan", "sevennet-mf-0-r2scan", "diep")
 # Weights that are not the default of their oracle.

@@ -15,12 +15,12 @@ import polars as pl
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.errors import LodestoneError
-from lodestone.snapshot.corrections import is_known, stated_scheme_fault
 from lodestone.snapshot.files.json_lines import is_number, is_text
 from lodestone.snapshot.files.json_list import read_objects
-from lodestone.snapshot.functionals import functional_fault, named_functionals
 from lodestone.snapshot.source import OUTLINE
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
+from lodestone.vasp.corrections import is_known, stated_scheme_fault
+from lodestone.vasp.functionals import functional_fault, named_functionals
 
 # Beyond both, the list holds something else, and endless reasons would fill the memory.
 FEW, MOST_UNREAD = 1000, 0.9

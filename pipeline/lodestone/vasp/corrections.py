@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lodestone.errors import LodestoneError
-from lodestone.snapshot.structures import UnreadableStructureError
+from lodestone.vasp.faults import MisfitError
 
 if TYPE_CHECKING:
     from pymatgen.core.entries import ComputedStructureEntry
@@ -46,6 +46,23 @@ def class_of(scheme: str) -> str | None:
     return known
 
 
+def numbers_of(scheme: str) -> dict[str, Any]:
+    """The numbers of a correction scheme in the installed pymatgen; none for ``none``.
+
+    Raises:
+        LodestoneError: If pymatgen does not know the scheme.
+    """
+    name = class_of(scheme)
+    if name is None:
+        return {}
+    from pymatgen.entries import compatibility
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about schemes that are old
+        found = vars(getattr(compatibility, name)())
+    return {key: value for key, value in found.items() if isinstance(value, dict)}
+
+
 def _class_of(scheme: str) -> str | None:
     return next((name for start, name in SCHEMES.items() if scheme == start or scheme.startswith(f"{start}-")), None)
 
@@ -59,7 +76,7 @@ def correction(entry: ComputedStructureEntry, scheme: str) -> float:
 
     Raises:
         LodestoneError: If pymatgen does not know the scheme.
-        UnreadableStructureError: If the calculation does not fit the scheme (other pseudopotentials, another U).
+        MisfitError: If the calculation does not fit the scheme (other pseudopotentials, another U).
     """
     name = class_of(scheme)
     if name is None:
@@ -72,9 +89,9 @@ def correction(entry: ComputedStructureEntry, scheme: str) -> float:
             bare = type(entry)(entry.structure, entry.energy, parameters=_as_scheme_names(entry.parameters))
             done = getattr(compatibility, name)().process_entry(bare, on_error="raise")
         except Exception as error:  # of the rules, and of data they do not expect
-            raise UnreadableStructureError(f"does not fit {scheme}: {_brief(error)}") from error
+            raise MisfitError(f"does not fit {scheme}: {_brief(error)}") from error
     if done is None:
-        raise UnreadableStructureError(f"does not fit {scheme}")
+        raise MisfitError(f"does not fit {scheme}")
     return float(done.correction)
 
 
