@@ -5,32 +5,27 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
-from lodestone.config.sections import Count, OracleParams, Positive
+from lodestone.config.sections import Count, Positive
 from lodestone.crystals.crystal import Crystal
-from lodestone.oracles import sanity
 from lodestone.oracles.base import Label, Oracle
-from lodestone.oracles.relaxation import Fault, Results, relax_all
+from lodestone.oracles.relaxation import Results, relax_all
+from lodestone.oracles.sanity import Limits
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 _OF_A_RELAXATION = frozenset({"fmax", "max_steps", "max_volume_change"})
-_LIMITS = {"max_volume_change", "min_distance_ratio", "min_energy_per_atom"}
 
 
-class RelaxationSettings(OracleParams):
+class RelaxationSettings(Limits):
     """How a crystal is relaxed, and which results are refused."""
 
     fmax: Positive = Field(description="largest residual force, eV/Å")
     max_steps: Count = Field(description="steps after which a relaxation counts as failed")
-    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
-    min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
-    min_energy_per_atom: float = Field(description="lower energies are artifacts, eV/atom")
 
 
 class Potential(Oracle):
@@ -83,8 +78,7 @@ class Potential(Oracle):
 
     def label(self, crystals: Sequence[Crystal]) -> Iterator[tuple[int, Label]]:
         """Relax crystals, or label them as they are; see :class:`lodestone.oracles.base.Oracle`."""
-        fault: Fault = partial(sanity.fault, **self.settings.model_dump(include=_LIMITS))
-        fmax, max_steps = self.settings.fmax, self.settings.max_steps
+        fault, fmax, max_steps = self.settings.fault, self.settings.fmax, self.settings.max_steps
         if self.relaxes:
             yield from relax_all(crystals, self.evaluate, fault, fmax=fmax, max_steps=max_steps, width=self.width)
             return

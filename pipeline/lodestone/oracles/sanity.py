@@ -1,9 +1,32 @@
 """Physical checks of a relaxation: an explosion or a collapse is never a discovery."""
 
-import numpy as np
+from __future__ import annotations
 
+import numpy as np
+from pydantic import Field
+
+from lodestone.config.sections import OracleParams, Positive
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.pairs import pairs_within
+
+
+class Limits(OracleParams):
+    """Which results of a relaxation are refused."""
+
+    max_volume_change: float = Field(gt=1, description="largest ratio of volumes before and after")
+    min_distance_ratio: Positive = Field(description="shortest distance over the sum of covalent radii")
+    min_energy_per_atom: float = Field(description="lower energies are artifacts, eV/atom")
+
+    def fault(self, initial: Crystal, current: Crystal, energy_per_atom: float) -> str | None:
+        """Why a relaxed crystal is not credible, or ``None``; see :func:`fault`."""
+        return fault(
+            initial,
+            current,
+            energy_per_atom,
+            max_volume_change=self.max_volume_change,
+            min_distance_ratio=self.min_distance_ratio,
+            min_energy_per_atom=self.min_energy_per_atom,
+        )
 
 
 def distance_ratio(crystal: Crystal) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +11,15 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.motions import primitive_motions
 from lodestone.crystals.supercells import Motion
 from lodestone.crystals.symmetry import dataset_of
-from lodestone.oracles import sanity
 from lodestone.oracles.base import Label
 from lodestone.oracles.potential import Potential
-from lodestone.oracles.relaxation import Fault, Results, relax_all
+from lodestone.oracles.relaxation import Results, relax_all
 from lodestone.phonons.settings import PhononSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 EXACT = 1e-3  # Å; tolerance for crystals that are symmetric by construction
-_LIMITS = {"max_volume_change", "min_distance_ratio", "min_energy_per_atom"}
 
 
 def symmetric_cell(crystal: Crystal, symprec: float) -> Crystal:
@@ -47,12 +44,12 @@ def relaxed(crystal: Crystal, oracle: Potential, settings: PhononSettings) -> La
         oracle: Whose forces.
         settings: How tightly, and in how many steps.
     """
-    fault: Fault = partial(sanity.fault, **oracle.settings.model_dump(include=_LIMITS))
     _, motions = primitive_motions(crystal, EXACT)
 
     def evaluate(many: Sequence[Atoms]) -> list[Results]:
         return [_symmetrized(one, atoms, motions) for one, atoms in zip(oracle.evaluate(many), many, strict=True)]
 
+    fault = oracle.settings.fault
     [(_, label)] = relax_all([crystal], evaluate, fault, fmax=settings.fmax, max_steps=settings.max_steps)
     return label
 
