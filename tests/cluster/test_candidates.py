@@ -2,14 +2,22 @@
 
 import json
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
 from chosen import CRYSTALS, ROOT
-from pymatgen.core import Structure
+from pymatgen.core import SETTINGS, Structure
+from vasp_world import make_world
 
+from lodestone.cli.candidates import _INPUT_SETS
+from lodestone.cluster.export import write_candidates
+from lodestone.cluster.waiting import Chosen
+from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import reduced_formula
+from lodestone.errors import LodestoneError
 from lodestone.snapshot.files.structure_files import parse_structure_file
+from lodestone.vasp.inputs import INPUT_SETS, input_files
 
 
 def test_each_chosen_candidate_gets_a_poscar_a_cif_and_a_row(waiting, call):
@@ -58,6 +66,59 @@ def test_writing_again_changes_nothing_and_another_structure_is_never_overwritte
     assert code == 1
     assert "round_0-nacl/POSCAR holds another structure" in err
     assert poscar.read_text() != before
+
+
+@pytest.mark.parametrize("input_set", INPUT_SETS)
+def test_inputs_are_written_beside_each_poscar(waiting, call, monkeypatch, input_set):
+    monkeypatch.delitem(SETTINGS, "PMG_VASP_PSP_DIR", raising=False)
+    call("candidates", "--round", "round_0", "--out", "plain")
+    code, out, _ = call("candidates", "--round", "round_0", "--out", "jobs", "--inputs", input_set)
+    assert code == 0
+    assert f"input files by {input_set} in a folder for each" in out
+    for name, crystal in CRYSTALS.items():
+        written = {file.name: file.read_text() for file in (waiting / "jobs" / name).iterdir()}
+        assert written == input_files(crystal, name, INPUT_SETS[input_set])
+        assert written["POSCAR"] == (waiting / "plain" / name / "POSCAR").read_text()
+    assert (waiting / "jobs" / "round_0-nacl" / "POTCAR.spec").read_text() == "Na_pv\nCl\n"
+    assert call("candidates", "--round", "round_0", "--out", "jobs", "--inputs", input_set)[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_pseudopotentials_are_written_where_there_are_some(waiting, call, monkeypatch):
+    make_world(waiting, monkeypatch)
+    assert call("candidates", "--round", "round_0", "--out", "jobs", "--inputs", "MPRelaxSet")[0] == 0
+    assert "TITEL  = PAW_PBE Na_pv" in (waiting / "jobs" / "round_0-nacl" / "POTCAR").read_text()
+    assert not list((waiting / "jobs").rglob("POTCAR.spec"))
+
+
+def test_inputs_of_somebody_else_are_never_overwritten(waiting, call):
+    incar = waiting / "jobs" / "round_0-nacl" / "INCAR"
+    incar.parent.mkdir(parents=True)
+    incar.write_text("ENCUT = 300\n")
+    assert call("candidates", "--round", "round_0", "--out", "jobs")[0] == 0
+    code, _, err = call("candidates", "--round", "round_0", "--out", "jobs", "--inputs", "MPRelaxSet")
+    assert code == 1
+    assert "round_0-nacl/INCAR holds other settings" in err
+    assert incar.read_text() == "ENCUT = 300\n"
+    assert not list((waiting / "jobs").rglob("KPOINTS"))
+
+
+def test_an_element_without_a_pseudopotential_is_named(waiting):
+    candidate = Chosen(
+        round="round_0",
+        is_over=False,
+        row={"material_id": "po"},
+        crystal=Crystal(3.35 * np.eye(3), [84], [[0, 0, 0]]),
+        key="",
+        label=None,
+    )
+    with pytest.raises(LodestoneError, match="po: MPRelaxSet has no pseudopotential for Po"):
+        write_candidates([candidate], waiting / "jobs", "MPRelaxSet")
+    assert not (waiting / "jobs").exists()
+
+
+def test_the_command_offers_every_input_set():
+    assert set(_INPUT_SETS) == set(INPUT_SETS)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,6 @@ def test_examples_are_accepted(section):
     content = yaml.safe_load((ROOT / "params.yaml").read_text())
     oracle = make_oracle(parse_params(content | {"oracle": section}).oracle)
     names = {"ase": r"ase-mace-mpa-0-[0-9a-f]{8}", "chain": "chgnet-r2scan//chgnet-0.3.0"}
-    names |= {"sevennet": "sevennet-l3i5-pbe", "gpaw": r"gpaw-pbe-[0-9a-f]{8}"}
+    names |= {"sevennet": "sevennet-l3i5-pbe", "gpaw": r"gpaw-pbe-[0-9a-f]{8}", "vasp": "dft-pbe"}
     assert re.fullmatch(names[section["name"]], oracle.name)
     assert len(EXAMPLES) == len(names)

@@ -8,12 +8,20 @@ from typing import Any
 
 from lodestone.cli.campaigns import add_params, enter_campaign
 
+_INPUT_SETS = ("MPRelaxSet", "MPScanRelaxSet")
+
 
 def add_to(commands: Any) -> None:
     """Add the command to a parser's commands."""
     parser = commands.add_parser("candidates", help="write the candidates of a round, to be computed elsewhere")
     parser.add_argument("--round", required=True, metavar="NAME", help="a round that has chosen, e.g. round_0")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="gets POSCAR, CIF and a table")
+    parser.add_argument(
+        "--inputs",
+        choices=_INPUT_SETS,
+        help="write INCAR, KPOINTS and POTCAR, too, by this input set of pymatgen; POTCAR.spec where PMG_VASP_PSP_DIR "
+        "does not say where pseudopotentials are",
+    )
     parser.add_argument("--all", action="store_true", help="those that have a label, too")
     add_params(parser)
     parser.set_defaults(run=_run)
@@ -30,8 +38,9 @@ def _run(arguments: argparse.Namespace) -> None:
         wanted = opened.chosen if arguments.all else waiting
         print(f"{arguments.round}: {len(opened.chosen)} candidates chosen, {len(waiting)} without a label.")
         if wanted:
-            table = write_candidates(wanted, folder)
-            print(f"{len(wanted)} written to {arguments.out}: POSCAR in a folder for each, cifs/, and {table.name}.")
+            table = write_candidates(wanted, folder, arguments.inputs)
+            what = f"input files by {arguments.inputs}" if arguments.inputs else "POSCAR"
+            print(f"{len(wanted)} written to {arguments.out}: {what} in a folder for each, cifs/, and {table.name}.")
             print(f"When results are there: lodestone labels import {arguments.out}")
         else:
             print("Nothing to write: run `lodestone discover` to go on, or give --all.")
