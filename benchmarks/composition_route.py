@@ -31,6 +31,7 @@ from lodestone.config.params import Params  # noqa: E402
 from lodestone.config.rounds import RoundParams  # noqa: E402
 from lodestone.crystals.crystal import Crystal  # noqa: E402
 from lodestone.crystals.encoding import decode  # noqa: E402
+from lodestone.curation.difference import Difference  # noqa: E402
 from lodestone.discovery.generators.base import Known, Proposal, Unbuilt  # noqa: E402
 from lodestone.discovery.generators.composition import CompositionRoute, CompositionRouteParams  # noqa: E402
 from lodestone.discovery.round import choose_candidates, verify_choice  # noqa: E402
@@ -43,7 +44,7 @@ from lodestone.oracles.registry import make_oracle  # noqa: E402
 from lodestone.oracles.store import LabelStore, default_path  # noqa: E402
 from lodestone.runtime.seeds import child_generator  # noqa: E402
 from lodestone.structure_prediction.formulas import Formula  # noqa: E402
-from lodestone.tables.files import read_table  # noqa: E402
+from lodestone.tables.files import read_json, read_table  # noqa: E402
 from lodestone.tables.layout import Layout  # noqa: E402
 from shares import share_of  # noqa: E402
 
@@ -74,7 +75,8 @@ def main() -> None:
     asked = _arguments()
     layout, params = Layout(asked.campaign / "data"), load_params(asked.params)
     files = layout.round(asked.round)
-    state = RoundState(read_table(files.crystals), read_table(files.attempts), read_table(layout.references))
+    more = read_table(layout.references), read_table(layout.phases)
+    state = RoundState(read_table(files.crystals), read_table(files.attempts), *more)
     ensemble = load_ensemble(files.folder)
     with LabelStore(default_path()) as store:
         label = partial(label_all, make_oracle(params.oracle), store=store, title="relaxing")
@@ -117,8 +119,9 @@ def new(
     section = params.discovery.model_copy(update={"generators": (_settings(asked),), "max_proposals": 10**6})
     budget = RoundParams(next="after", budget=asked.attempts, random_baseline=asked.baseline)
     params = params.model_copy(update={"discovery": section, "rounds": {asked.round: budget}})
-    choice = choose_candidates(asked.round, state, ensemble, params)
-    table = verify_choice(asked.round, state, choice, params, label).verifications
+    difference = Difference.from_dict(read_json(Layout(asked.campaign / "data").difference))
+    choice = choose_candidates(asked.round, state, ensemble, params, difference)
+    table = verify_choice(asked.round, state, choice, params, label, difference=difference).verifications
     n_formulas, counts = choice.candidates["formula_pretty"].n_unique(), choice.counts
     unbuilt = counts.get("n_unbuilt", 0) + counts.get("n_out_of_time", 0)
     yield f"{len(choice.candidates)} structures of {n_formulas} new formulas; {unbuilt} could not be made."
