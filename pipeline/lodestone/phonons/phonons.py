@@ -74,24 +74,32 @@ def phonons(
     Raises:
         LodestoneError: If phonopy or a package of the oracle is not installed.
     """
-    versions = dict(oracle.versions) | {"phonopy": phonopy_version()}
     table = campaign.discoveries.sort("nsites", "material_id").head(most or campaign.discoveries.height)
-    keys = [verdict_key(crystal, oracle, settings, versions["phonopy"]) for crystal in decode(table)]
-    verdicts = _verdicts(dict(zip(keys, decode(table), strict=True)), oracle, settings, store)
+    verdicts = verdicts_of(decode(table), oracle, settings, store)
     rows = [
-        {name: row[name] for name in _KEPT} | verdicts[key]
-        for row, key in zip(table.iter_rows(named=True), keys, strict=True)
+        {name: row[name] for name in _KEPT} | one
+        for row, one in zip(table.iter_rows(named=True), verdicts, strict=True)
     ]
     return {
         "campaign": campaign.method,
         "oracle": oracle.facts(),
-        "versions": versions,
+        "versions": dict(oracle.versions) | {"phonopy": phonopy_version()},
         "settings": asdict(settings),
         "n_discoveries": campaign.discoveries.height,
         "n_finds": len(rows),
         **summary(rows),
         "finds": rows,
     }
+
+
+def verdicts_of(
+    crystals: Sequence[Crystal], oracle: Potential, settings: PhononSettings, store: VerdictStore
+) -> list[Verdict]:
+    """The verdict on each of some crystals, in their order; see :func:`phonons`."""
+    phonopy = phonopy_version()
+    keys = [verdict_key(crystal, oracle, settings, phonopy) for crystal in crystals]
+    found = _verdicts(dict(zip(keys, crystals, strict=True)), oracle, settings, store)
+    return [found[key] for key in keys]
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
