@@ -33,6 +33,7 @@ from lodestone.runtime.seeds import child_generator  # noqa: E402
 from lodestone.substitution.charges import COMMON, STRICT, is_charge_balanced  # noqa: E402
 from lodestone.substitution.draw import draw_substitutions  # noqa: E402
 from lodestone.substitution.oxidation_states import ANIONS  # noqa: E402
+from lodestone.substitution.probabilities.hautier import hautier_probabilities  # noqa: E402
 
 FILE = "mp_energies.parquet"
 ON_HULL = 1e-9  # eV/atom
@@ -114,7 +115,7 @@ def substitutions(known: Sequence[Compound], seed: int, parents: int = 3000) -> 
     some = [known[row] for row in rng.permutation(len(known))[:parents]]
     numbers = [np.sort([ATOMIC_NUMBERS[symbol] for symbol in elements]) for elements, _ in some]
     every = np.unique([ATOMIC_NUMBERS[symbol] for elements, _ in known for symbol in elements])
-    for idea in draw_substitutions(numbers, every, rng):
+    for idea in draw_substitutions(numbers, every, hautier_probabilities(), rng):
         new = {SYMBOLS[old]: SYMBOLS[put] for old, put in idea.replacement}
         elements, counts = some[idea.parent]
         child = tuple(new.get(symbol, symbol) for symbol in elements)

@@ -35,7 +35,7 @@ from lodestone.discovery.duplicates import ANGLE_TOLERANCE, LENGTH_TOLERANCE, SI
 from lodestone.discovery.generators.substitution import relabel  # noqa: E402
 from lodestone.novelty.classes import KNOWN, Known  # noqa: E402
 from lodestone.runtime.progress import track  # noqa: E402
-from lodestone.substitution.probabilities import substitution_probabilities  # noqa: E402
+from lodestone.substitution.probabilities.hautier import hautier_probabilities  # noqa: E402
 from lodestone.tables.files import write_json  # noqa: E402
 
 CHUNK = 50_000
@@ -77,7 +77,7 @@ def known_crystals(base: pl.DataFrame, n: int, draw: np.random.Generator) -> pl.
 def children(base: pl.DataFrame, n: int, draw: np.random.Generator) -> pl.DataFrame:
     """Crystals of a set with one element exchanged; label and formula follow without a search for symmetry."""
     parents = base[draw.integers(len(base), size=n)].with_columns(material_id=pl.format("find-{}", pl.int_range(n)))
-    chances, rows = substitution_probabilities(), []
+    chances, rows = hautier_probabilities(), []
     for numbers, label in zip(parents["atomic_numbers"], parents["decorated_prototype"], strict=True):
         elements = np.unique(numbers.to_numpy())
         old = int(draw.choice(elements))

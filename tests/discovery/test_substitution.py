@@ -8,7 +8,7 @@ from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.crystals.encoding import decode
 from lodestone.crystals.symmetry import symmetry_of
 from lodestone.discovery.generators.substitution import relabel
-from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.probabilities.hautier import hautier_probabilities
 from lodestone.substitution.volumes import AtomicVolumes
 
 ALLOWED = frozenset("Li Na K Mg Ca Sr Ba Al Zn Ti O S Se F Cl Br".split())
@@ -93,7 +93,7 @@ def test_ideas_are_counted_by_the_reason_they_are_dropped(known, substitute):
         pl.col("decorated_prototype").str.starts_with("cF8_225_"), pl.col("chemsys").is_in(["O-Sr", "Ba-O"])
     )
     result = substitute(oxides, frozenset(["Sr", "Ba", "K", "O"]), rng(), min_substitution_probability=0.02)
-    table = substitution_probabilities()
+    table = hautier_probabilities()
     assert len(oxides) == 2
     assert min(table[19, 38], table[19, 56], table[38, 56], table[56, 38]) > 0.02  # all four ideas are drawn
     assert result.items == []
@@ -114,7 +114,7 @@ def test_what_was_tried_is_not_proposed_again(known, substitute, candidates):
 
 def test_candidates_come_from_their_parents_by_the_replacement_they_tell(candidates, known):
     parents = dict(zip(known["material_id"], decode(known), strict=True))
-    table = substitution_probabilities()
+    table = hautier_probabilities()
     for proposal in candidates[::7]:
         parent, child = parents[proposal.provenance["parent"]], proposal.crystal
         mapping = dict(pairs_of(proposal))

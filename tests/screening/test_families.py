@@ -14,6 +14,7 @@ from lodestone.discovery.generators.substitution import relabel
 from lodestone.screening.child_graphs import child_graphs
 from lodestone.screening.families import children_of, families
 from lodestone.substitution.draw import draw_substitutions
+from lodestone.substitution.probabilities.hautier import hautier_probabilities
 from lodestone.tables.layout import REFERENCE_FILE
 
 ROOT = Path(__file__).parents[2]
@@ -45,13 +46,13 @@ def test_children_are_all_that_the_generator_draws_and_no_more(reference):
     parents = range(0, len(labels), 2)
     made, n = set(), 0
     for family in families(labels, parents):
-        children = children_of(family, ALLOWED, 0.001)
+        children = children_of(family, ALLOWED, hautier_probabilities(), 0.001)
         found = _labels(reference, family, children)
         assert len(found) == len(children), "two children are one crystal"
         made, n = made | found, n + len(children)
     crystals = decode(reference)
     elements = [np.unique(crystals[row].atomic_numbers) for row in parents]
-    drawn = draw_substitutions(elements, ALLOWED, np.random.default_rng(0))
+    drawn = draw_substitutions(elements, ALLOWED, hautier_probabilities(), np.random.default_rng(0))
     expected = {relabel(labels[list(parents)[one.parent]], one.replacement) for one in drawn} - set(labels)
     assert made == expected
     assert n == len(made) > 100
@@ -60,19 +61,25 @@ def test_children_are_all_that_the_generator_draws_and_no_more(reference):
 def test_known_and_tried_crystals_are_no_children(reference):
     labels = reference["decorated_prototype"].to_list()
     first = families(labels, range(len(labels)))[0]
-    child = next(iter(_labels(reference, first, children_of(first, ALLOWED, 0.001))))
+    child = next(iter(_labels(reference, first, children_of(first, ALLOWED, hautier_probabilities(), 0.001))))
     again = families(labels, range(len(labels)), tried=[child])[0]
-    assert child not in _labels(reference, again, children_of(again, ALLOWED, 0.001))
+    assert child not in _labels(reference, again, children_of(again, ALLOWED, hautier_probabilities(), 0.001))
 
 
 def test_the_likeliest_of_several_parents_is_the_parent():
     labels = ["cF2_225_Na=1:m-3m_Cl=1:m-3m", "cF2_225_Rb=1:m-3m_Cl=1:m-3m"]
     (family,) = families(labels, [0, 1])
-    children = children_of(family, np.array([19]), 0.0)  # potassium for sodium, rubidium or chlorine
+    children = children_of(
+        family, np.array([19]), hautier_probabilities(), 0.0
+    )  # potassium for sodium, rubidium or chlorine
     (place,) = np.flatnonzero((np.sort(children.elements, axis=1) == [17, 19]).all(axis=1))
     potassium, rng = np.array([19]), np.random.default_rng(0)
     each = {
-        parent: max(one.probability for one in draw_substitutions([row], potassium, rng, least=0) if _is_for_metal(one))
+        parent: max(
+            one.probability
+            for one in draw_substitutions([row], potassium, hautier_probabilities(), rng, least=0)
+            if _is_for_metal(one)
+        )
         for parent, row in enumerate(np.sort(family.elements, axis=1))
     }
     assert each[0] != each[1]

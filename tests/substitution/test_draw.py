@@ -8,7 +8,7 @@ import pytest
 
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.substitution.draw import draw_substitutions
-from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.probabilities.hautier import hautier_probabilities
 
 NA, CL, K, RB, BR, MG, OX = 11, 17, 19, 37, 35, 12, 8
 ALL = np.arange(1, len(SYMBOLS))
@@ -16,11 +16,11 @@ SALTS = [np.array([NA, CL]), np.array([OX, MG]), np.array([CL, K])]
 
 
 def draw(parents=SALTS, allowed=ALL, seed=0, **settings):
-    return list(draw_substitutions(parents, allowed, np.random.default_rng(seed), **settings))
+    return list(draw_substitutions(parents, allowed, hautier_probabilities(), np.random.default_rng(seed), **settings))
 
 
 def test_every_substitution_comes_once_with_its_probability():
-    substitutions, table = draw(least=0.01), substitution_probabilities()
+    substitutions, table = draw(least=0.01), hautier_probabilities()
     assert len({(one.parent, one.replacement) for one in substitutions}) == len(substitutions)
     for one in substitutions:
         assert one.probability == pytest.approx(np.prod([table[new, old] for old, new in one.replacement]))
@@ -52,7 +52,7 @@ def test_the_order_does_not_depend_on_how_many_are_sorted_together(monkeypatch):
 
 
 def test_the_first_is_drawn_with_its_probability_as_weight():
-    table = substitution_probabilities()
+    table = hautier_probabilities()
     parent, allowed = [np.array([NA])], np.array([MG, K, RB])
     firsts = Counter(draw(parent, allowed, seed, least=0.0)[0].replacement[0][1] for seed in range(2000))
     weights = table[allowed, NA] / table[allowed, NA].sum()
@@ -62,7 +62,7 @@ def test_the_first_is_drawn_with_its_probability_as_weight():
 
 
 def test_impossible_replacements_are_never_drawn_whatever_the_limit():
-    impossible = [z for z in ALL.tolist() if not substitution_probabilities()[z].any()]
+    impossible = [z for z in ALL.tolist() if not hautier_probabilities()[z].any()]
     assert impossible
     substitutions = draw(least=0.0)
     assert min(one.probability for one in substitutions) > 0
@@ -74,9 +74,9 @@ def test_impossible_replacements_are_never_drawn_whatever_the_limit():
 def test_millions_of_ideas_are_not_kept():
     """5,000 parents have more than a million ideas; reading the first hundred takes a fraction of their size."""
     parents = [np.array([OX, MG, K]), np.array([NA, CL])] * 2500
-    substitution_probabilities()
+    hautier_probabilities()
     tracemalloc.start()
-    substitutions = draw_substitutions(parents, ALL, np.random.default_rng(0), at_first=100)
+    substitutions = draw_substitutions(parents, ALL, hautier_probabilities(), np.random.default_rng(0), at_first=100)
     first = [next(substitutions) for _ in range(100)]
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -103,12 +103,12 @@ def test_urgent_systems_come_first_and_change_no_draw():
 
 
 def test_systems_that_no_substitution_reaches_change_nothing():
-    impossible = next(z for z in ALL.tolist() if not substitution_probabilities()[z].any())
+    impossible = next(z for z in ALL.tolist() if not hautier_probabilities()[z].any())
     assert draw(urgent=[np.array([impossible, 2])]) == draw()
 
 
 def test_partial_substitutions_may_replace_what_stays_too():
-    drawn, table = draw([np.array([NA, CL])], least=0.001, partial=True), substitution_probabilities()
+    drawn, table = draw([np.array([NA, CL])], least=0.001, partial=True), hautier_probabilities()
     assert len({one.replacement for one in drawn}) == len(drawn)
     assert all(one.probability == pytest.approx(np.prod([table[n, o] for o, n in one.replacement])) for one in drawn)
     olds = {tuple(old for old, _ in one.replacement) for one in drawn}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
-from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.probabilities.hautier import hautier_probabilities
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def floored():
 
 @pytest.fixture
 def table():
-    return substitution_probabilities()
+    return hautier_probabilities()
 
 
 PAIRS = [pair.split() for pair in ("K Na", "Na K", "S O", "Fe Mn", "U Cl", "Ca Mg", "Br F")]

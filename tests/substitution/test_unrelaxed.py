@@ -8,7 +8,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.crystals.symmetry import orbits_by_element, symmetry_of
 from lodestone.substitution.parents import draw_parent, families, sorted_elements
-from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.probabilities.hautier import hautier_probabilities
 from lodestone.substitution.unrelaxed import draw_unrelaxed, make_unrelaxed, replacement
 
 FCC = 0.5 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
@@ -62,7 +62,7 @@ def test_elements_on_like_orbits_take_the_likelier_places():
     assert old[NA] == old[CL]
     probability, new = replacement(old, {K: old[NA], BR: old[NA]})
     assert new == {NA: K, CL: BR}
-    table = substitution_probabilities()
+    table = hautier_probabilities()
     assert probability == pytest.approx(table[K, NA] * table[BR, CL])
     assert probability > table[BR, NA] * table[K, CL]
 
@@ -80,7 +80,7 @@ NEAR = PARENTS.with_columns(energy_above_hull=pl.lit(0.0))
 
 def parent_of(label, parents=NEAR, seed=0):
     prototype = "_".join(["AB", *PARENTS["prototype"][0].split("_")[1:]])
-    return draw_parent(families(parents)[prototype], label, np.random.default_rng(seed))
+    return draw_parent(families(parents)[prototype], label, hautier_probabilities(), np.random.default_rng(seed))
 
 
 @pytest.fixture
@@ -118,8 +118,8 @@ def test_what_no_generator_would_propose_has_no_unrelaxed_structure(salt):
     own = NEAR.filter(pl.col("formula_pretty") == "NaCl")
     assert draw_unrelaxed(own, own, RNG) == [None]
     family = families(NEAR)[NEAR["prototype"][0]]
-    assert draw_parent(family, salt, RNG, least=1.0) is None
-    assert not family.probabilities(np.array(sorted_elements(salt)[1]), most=1)[:2].any()
+    assert draw_parent(family, salt, hautier_probabilities(), RNG, least=1.0) is None
+    assert not family.probabilities(np.array(sorted_elements(salt)[1]), hautier_probabilities(), most=1)[:2].any()
     assert draw_unrelaxed(describe([fluorite(20, CL, 6.9)]), NEAR.filter(pl.col("nsites") == 2), RNG) == [None]
 
 
@@ -135,7 +135,7 @@ def test_probabilities_of_families_are_those_of_single_replacements():
     family = families(NEAR)[NEAR["prototype"][0]]
     for target in (rock_salt(K, BR, 6.6), rock_salt(OX, MG, 4.0), rock_salt(NA, BR, 6.0)):
         label = symmetry_of(target).decorated
-        probabilities = family.probabilities(np.array(sorted_elements(label)[1]))
+        probabilities = family.probabilities(np.array(sorted_elements(label)[1]), hautier_probabilities())
         for row, probability in zip(family.rows, probabilities, strict=True):
             old = orbits_by_element(NEAR["decorated_prototype"][int(row)])
             expected, new = replacement(old, orbits_by_element(label))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SerializeAsAny, field_validator
 
-from lodestone.config.registry import ACQUISITIONS, GENERATORS
+from lodestone.config.registry import ACQUISITIONS, GENERATORS, PROBABILITIES
 from lodestone.config.sections import Count, Element, Positive, Section
 
 
@@ -15,6 +15,20 @@ class GeneratorParams(Section):
     """Who proposes; each generator adds settings of its own."""
 
     name: str = Field(description="a generator of the registry, e.g. substitution")
+
+
+def _is_table(name: str) -> str:
+    return PROBABILITIES[name].name
+
+
+class SubstitutingParams(GeneratorParams):
+    """Settings of all generators that replace elements."""
+
+    probabilities: Annotated[str, AfterValidator(_is_table)] = Field(
+        "hautier",
+        description="how likely one element replaces another, a table of the registry: hautier (mined from the ICSD), "
+        "smact (similarity of ions) or snapshot (learned from the known crystals)",
+    )
 
 
 class ElementPolicy(Section):

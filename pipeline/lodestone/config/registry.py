@@ -181,4 +181,7 @@ VIEWS = NamesakeRegistry(
 )
 GENERATORS = Registry("generator", package="lodestone.discovery.generators", group="lodestone.generators")
 ACQUISITIONS = Registry("acquisition", package="lodestone.discovery.acquisitions", group="lodestone.acquisitions")
+PROBABILITIES = Registry(
+    "table of probabilities", package="lodestone.substitution.probabilities", group="lodestone.probabilities"
+)
 AGGREGATIONS = Registry("aggregation", package="lodestone.ensemble.aggregations", group="lodestone.aggregations")

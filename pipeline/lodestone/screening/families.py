@@ -85,15 +85,16 @@ def families(labels: Sequence[str], parents: Iterable[int], tried: Iterable[str]
     return found
 
 
-def children_of(family: Family, allowed: np.ndarray, least: float) -> Children:
+def children_of(family: Family, allowed: np.ndarray, table: np.ndarray, least: float) -> Children:
     """All children of a family that are not known, each once.
 
     Args:
         family: Its parents have the children.
         allowed: Atomic numbers that may replace others, ascending.
+        table: Probability of each replacement by atomic numbers, ``[new, old]``.
         least: Smallest probability of a substitution.
     """
-    pieces = [_of_parent(index, row, allowed, least) for index, row in enumerate(family.elements)]
+    pieces = [_of_parent(index, row, allowed, table, least) for index, row in enumerate(family.elements)]
     all_ideas = Children(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
     keys = _keys(all_ideas.elements, family.places)
     order = np.lexsort((all_ideas.parent, -all_ideas.probability, keys))
@@ -104,9 +105,9 @@ def children_of(family: Family, allowed: np.ndarray, least: float) -> Children:
 
 
 def _of_parent(
-    index: int, row: np.ndarray, allowed: np.ndarray, least: float
+    index: int, row: np.ndarray, allowed: np.ndarray, table: np.ndarray, least: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    ideas = ideas_of(np.sort(row), allowed, least)
+    ideas = ideas_of(np.sort(row), allowed, table, least)
     children = np.repeat(row[None, :], len(ideas), axis=0)
     for place in (0, 1):
         replaced = row[None, :] == ideas["old"][:, place, None]

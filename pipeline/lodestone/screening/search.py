@@ -17,7 +17,7 @@ from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.encoding import decode
 from lodestone.discovery.element_policy import excluded_elements
 from lodestone.discovery.generators.base import Known
-from lodestone.discovery.generators.substitution import parents_among
+from lodestone.discovery.generators.substitution import SubstitutionParams, parents_among
 from lodestone.discovery.proposals import Rules
 from lodestone.discovery.state import RoundState
 from lodestone.ensemble.ensemble import Ensemble, load_ensemble
@@ -26,6 +26,7 @@ from lodestone.schemas import Attempts, Crystals, Phases, References
 from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.charges import charge_rule
 from lodestone.substitution.draw import LEAST_PROBABILITY, MOST_ABOVE_HULL
+from lodestone.substitution.table import probability_table
 from lodestone.substitution.volumes import AtomicVolumes
 from lodestone.tables.files import read_table
 from lodestone.tables.layout import Layout
@@ -104,6 +105,14 @@ class Ground:
         """Atomic numbers that children may have, ascending."""
         symbols: Set[str] = self.rules.elements - self.rules.excluded
         return np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in symbols))
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """Probabilities of the generator `substitution` of the campaign; its default where the campaign has none."""
+        sections = (one for one in self.params.discovery.generators if isinstance(one, SubstitutionParams))
+        whole = [one for one in sections if one.name == "substitution"]
+        settings = whole[0] if whole else SubstitutionParams(name="substitution")
+        return probability_table(settings.probabilities, self.state.crystals, settings.max_parent_energy_above_hull)
 
     def parents(self, search: Search) -> list[int]:
         """Rows of the crystals that have children, as the generator `substitution` chooses them."""

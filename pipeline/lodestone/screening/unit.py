@@ -64,7 +64,7 @@ def run_unit(unit: Unit) -> dict[str, int]:
 
 def children(ground: Ground, family: Family, search: Search) -> Batch:
     """All children of a family that are neither known nor tried."""
-    return Batch(ground, family, children_of(family, ground.allowed, search.least))
+    return Batch(ground, family, children_of(family, ground.allowed, ground.table, search.least))
 
 
 def judged(batch: Batch) -> pl.DataFrame:

@@ -15,7 +15,6 @@ from lodestone.crystals.encoding import decode
 from lodestone.structure_prediction.formulas import Formula
 from lodestone.substitution.draw import MOST_ABOVE_HULL
 from lodestone.substitution.parents import Family, families
-from lodestone.substitution.probabilities import substitution_probabilities
 from lodestone.substitution.volumes import AtomicVolumes
 
 
@@ -63,10 +62,16 @@ class Prototypes:
                 by_counts[tuple(sorted(_counts(family)))].append(family)
         return cls(by_counts, crystals, AtomicVolumes.fit(crystals))
 
-    def decorations(self, formula: Formula, most: int) -> list[Decoration]:
-        """The likeliest ways to put the elements of a formula on known prototypes, of each way the likeliest parent."""
+    def decorations(self, formula: Formula, table: np.ndarray, most: int) -> list[Decoration]:
+        """The likeliest ways to put the elements of a formula on known prototypes, of each way the likeliest parent.
+
+        Args:
+            formula: What is put on them.
+            table: Probability of each replacement by atomic numbers, ``[new, old]``.
+            most: Maximum number of ways.
+        """
         members = self.by_counts.get(formula.stoichiometry, ())
-        found = [one for family in members for one in _decorations(family, formula)]
+        found = [one for family in members for one in _decorations(family, formula, table)]
         return sorted(found, key=lambda one: (-one.probability, one.row))[:most]
 
     def structure(self, decoration: Decoration) -> Crystal:
@@ -80,9 +85,9 @@ def _counts(family: Family) -> tuple[int, ...]:
     return tuple(int(orbits.split("=", 1)[0] or 1) for orbits in family.orbits)
 
 
-def _decorations(family: Family, formula: Formula) -> list[Decoration]:
+def _decorations(family: Family, formula: Formula, table: np.ndarray) -> list[Decoration]:
     """One for each assignment of the elements to orbits; exchanges of elements on equal orbits are no other one."""
-    table, counts = substitution_probabilities(), dict(zip(formula.elements, formula.counts, strict=True))
+    counts = dict(zip(formula.elements, formula.counts, strict=True))
     best: dict[tuple[tuple[str, int], ...], Decoration] = {}
     for way in permutations(formula.elements):
         if tuple(counts[z] for z in way) != _counts(family):

@@ -13,7 +13,6 @@ from itertools import combinations, product
 import numpy as np
 
 from lodestone.crystals.elements import SYMBOLS
-from lodestone.substitution.probabilities import substitution_probabilities
 
 LEAST_PROBABILITY = 0.001  # GNoME's
 MOST_ABOVE_HULL = 0.1  # of a parent, eV/atom
@@ -54,6 +53,7 @@ class Substitution:
 def draw_substitutions(
     parents: Sequence[np.ndarray],
     allowed: np.ndarray,
+    table: np.ndarray,
     rng: np.random.Generator,
     *,
     least: float = LEAST_PROBABILITY,
@@ -68,6 +68,7 @@ def draw_substitutions(
     Args:
         parents: Distinct atomic numbers of each crystal, ascending.
         allowed: Atomic numbers that may replace others, ascending.
+        table: Probability of each replacement by atomic numbers, ``[new, old]``.
         rng: Decides the order.
         least: Smallest probability; impossible replacements are always left out.
         at_first: Length of the first head that is kept.
@@ -79,7 +80,7 @@ def draw_substitutions(
     noise, read, length = rng.bit_generator.state, 0, at_first
     while True:
         rng.bit_generator.state = noise
-        head = _head(parents, allowed, rng, least=least, length=length, systems=systems, partial=partial)
+        head = _head(parents, allowed, table, rng, least=least, length=length, systems=systems, partial=partial)
         for idea in head[read:]:
             pairs = zip(idea["old"].tolist(), idea["new"].tolist(), strict=True)
             replacement = tuple((old, new) for old, new in pairs if old)
@@ -92,6 +93,7 @@ def draw_substitutions(
 def _head(
     parents: Sequence[np.ndarray],
     allowed: np.ndarray,
+    table: np.ndarray,
     rng: np.random.Generator,
     *,
     least: float,
@@ -102,7 +104,7 @@ def _head(
     """The first ideas of the order."""
     kept, waiting, n_waiting, number = np.empty(0, _IDEA), [], 0, 0
     for parent, present in enumerate(parents):
-        ideas = ideas_of(present, allowed, least, partial)
+        ideas = ideas_of(present, allowed, table, least, partial)
         ideas["parent"], ideas["number"] = parent, number + np.arange(len(ideas))
         ideas["key"] = -(np.log(ideas["probability"]) + rng.gumbel(size=len(ideas)))
         ideas["later"] = ~_leads_into(systems, present, ideas, partial)
@@ -139,12 +141,15 @@ def _leads_into(systems: np.ndarray, present: np.ndarray, ideas: np.ndarray, par
     return inside
 
 
-def ideas_of(present: np.ndarray, allowed: np.ndarray, least: float, partial: bool = False) -> np.ndarray:
+def ideas_of(
+    present: np.ndarray, allowed: np.ndarray, table: np.ndarray, least: float, partial: bool = False
+) -> np.ndarray:
     """All ideas of one crystal: single replacements, then pairs of them.
 
     Args:
         present: Its distinct atomic numbers, ascending.
         allowed: Atomic numbers that may replace others, ascending.
+        table: Probability of each replacement by atomic numbers, ``[new, old]``.
         least: Smallest probability; impossible replacements are always left out.
         partial: Whether the first replacement of each takes only some atoms of its element.
 
@@ -152,14 +157,14 @@ def ideas_of(present: np.ndarray, allowed: np.ndarray, least: float, partial: bo
         Fields ``old`` and ``new``, pairs of atomic numbers filled up by 0, ``probability``, and others.
     """
     new = np.setdiff1d(allowed, present)
-    singles = {int(old): _single(int(old), new, least) for old in present}
+    singles = {int(old): _single(int(old), new, table, least) for old in present}
     ways = product(present, repeat=2) if partial else combinations(present, 2)
     pairs = [_pairs(singles[int(a)], singles[int(b)], least) for a, b in ways]
     return np.concatenate([np.empty(0, _IDEA), *singles.values(), *pairs])
 
 
-def _single(old: int, new: np.ndarray, least: float) -> np.ndarray:
-    probability = substitution_probabilities()[new, old]
+def _single(old: int, new: np.ndarray, table: np.ndarray, least: float) -> np.ndarray:
+    probability = table[new, old]
     likely = (probability >= least) & (probability > 0)
     ideas = np.zeros(int(likely.sum()), _IDEA)
     ideas["old"][:, 0], ideas["new"][:, 0], ideas["probability"] = old, new[likely], probability[likely]

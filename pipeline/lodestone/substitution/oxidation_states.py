@@ -35,7 +35,7 @@ def reported_states() -> Mapping[str, Mapping[int, float]]:
         LodestoneError: If smact is not installed as it should be.
     """
     counts: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    for row in json.loads(_text(_COUNTS)):
+    for row in json.loads(smact_text(_COUNTS)):
         if row["results_count"] >= _FEWEST_REPORTS and row["oxidation_state"]:
             counts[row["element"]][row["oxidation_state"]] = row["results_count"]
     return {
@@ -70,11 +70,15 @@ def smact_lines(name: str) -> list[str]:
     Raises:
         LodestoneError: If smact is not installed as it should be.
     """
-    return [line for line in _text(name).splitlines() if line.strip() and not line.startswith("#")]
+    return [line for line in smact_text(name).splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _text(name: str) -> str:
-    """A data file of smact."""
+def smact_text(name: str) -> str:
+    """A data file of smact.
+
+    Raises:
+        LodestoneError: If smact is not installed as it should be.
+    """
     found = find_spec("smact")
     folders = list(found.submodule_search_locations or ()) if found else []
     path = Path(folders[0], "data", name) if folders else None

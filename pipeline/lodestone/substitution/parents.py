@@ -12,7 +12,6 @@ import polars as pl
 
 from lodestone.crystals.symmetry import orbits_by_element
 from lodestone.substitution.draw import LEAST_PROBABILITY, MOST_ABOVE_HULL, MOST_REPLACED
-from lodestone.substitution.probabilities import substitution_probabilities
 
 
 @dataclass(frozen=True)
@@ -38,11 +37,12 @@ class Family:
         ways = product(*(permutations(group) for group in groups))
         return np.array([[place for places in way for place in places] for way in ways])
 
-    def probabilities(self, target: np.ndarray, most: int = MOST_REPLACED) -> np.ndarray:
+    def probabilities(self, target: np.ndarray, table: np.ndarray, most: int = MOST_REPLACED) -> np.ndarray:
         """Probability of the likeliest substitution that leads from each parent to a crystal.
 
         Args:
             target: Elements of the crystal, in the order of ``orbits``.
+            table: Probability of each replacement by atomic numbers, ``[new, old]``.
             most: Maximum number of elements that a generator replaces.
 
         Returns:
@@ -50,7 +50,7 @@ class Family:
         """
         new = target[self.orders][:, None, :]
         kept = new == self.elements
-        factors = np.where(kept, 1.0, substitution_probabilities()[new, self.elements])
+        factors = np.where(kept, 1.0, table[new, self.elements])
         likely = np.where((~kept).sum(axis=2) <= most, factors.prod(axis=2), 0.0).max(axis=0)
         return np.where(kept.all(axis=2).any(axis=0), 0.0, likely)
 
@@ -79,7 +79,7 @@ def sorted_elements(label: str) -> tuple[tuple[str, ...], list[int]]:
 
 
 def draw_parent(
-    family: Family, label: str, generator: np.random.Generator, least: float = LEAST_PROBABILITY
+    family: Family, label: str, table: np.ndarray, generator: np.random.Generator, least: float = LEAST_PROBABILITY
 ) -> int | None:
     """Draw a parent with the probability of its substitution as weight, as a generator of candidates does.
 
@@ -88,13 +88,14 @@ def draw_parent(
     Args:
         family: Parents of the prototype.
         label: Decorated prototype of the crystal; no other property is used.
+        table: Probability of each replacement by atomic numbers, ``[new, old]``.
         generator: Decides the draw.
         least: Smallest probability that a generator considers.
 
     Returns:
         Row of the parent, or ``None`` where no generator would propose the crystal.
     """
-    chances = family.probabilities(np.array(sorted_elements(label)[1]))
+    chances = family.probabilities(np.array(sorted_elements(label)[1]), table)
     chances = np.where(chances >= least, chances, 0.0)
     if not chances.any():
         return None

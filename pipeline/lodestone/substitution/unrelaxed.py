@@ -21,7 +21,7 @@ from lodestone.crystals.encoding import decode
 from lodestone.crystals.symmetry import orbits_by_element
 from lodestone.runtime.seeds import child_generator
 from lodestone.substitution.parents import draw_parent, families
-from lodestone.substitution.probabilities import substitution_probabilities
+from lodestone.substitution.probabilities.hautier import hautier_probabilities
 from lodestone.substitution.volumes import AtomicVolumes
 from lodestone.tables.subsets import HELD_OUT, subset
 
@@ -85,10 +85,10 @@ def draw_unrelaxed(
     if parents.is_empty():
         return [None] * len(targets)
     crystals, labels = decode(parents), parents["decorated_prototype"].to_list()
-    volumes, relatives = AtomicVolumes.fit(crystals), families(parents)
+    volumes, relatives, table = AtomicVolumes.fit(crystals), families(parents), hautier_probabilities()
     unrelaxed: list[Crystal | None] = []
     for prototype, label in targets.select("prototype", "decorated_prototype").iter_rows():
-        row = draw_parent(relatives[prototype], label, generator) if prototype in relatives else None
+        row = draw_parent(relatives[prototype], label, table, generator) if prototype in relatives else None
         unrelaxed.append(None if row is None else _child(label, labels[row], crystals[row], volumes))
     return unrelaxed
 
@@ -123,7 +123,7 @@ def replacement(old: Mapping[int, str], new: Mapping[int, str]) -> tuple[float, 
     Returns:
         Product of the probabilities (1 for an element that stays), and the new element for each old one.
     """
-    table = substitution_probabilities()
+    table = hautier_probabilities()
     chosen: dict[int, int] = {}
     for orbits in sorted(set(old.values())):
         places, elements = ([z for z in sorted(side) if side[z] == orbits] for side in (old, new))

@@ -14,7 +14,7 @@ from itertools import islice
 import numpy as np
 from pydantic import Field
 
-from lodestone.config.discovery import GeneratorParams
+from lodestone.config.discovery import SubstitutingParams
 from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Count, Positive
 from lodestone.crystals.crystal import Crystal
@@ -30,9 +30,10 @@ from lodestone.structure_prediction.prototypes import Decoration, Prototypes
 from lodestone.structure_prediction.random_structures import RandomStructure, check_installed, random_structures
 from lodestone.substitution.draw import MOST_ABOVE_HULL
 from lodestone.substitution.oxidation_states import reported_states
+from lodestone.substitution.table import probability_table
 
 
-class CompositionRouteParams(GeneratorParams):
+class CompositionRouteParams(SubstitutingParams):
     """Settings of the generator `composition`."""
 
     formulas: Count = Field(100_000, description="new charge-balanced formulas that the composition view judges")
@@ -91,10 +92,11 @@ class CompositionRoute:
         """
         highest = self.settings.max_parent_energy_above_hull
         prototypes = Prototypes.of(known.crystals, known.max_sites, highest)
+        table = probability_table(self.settings.probabilities, known.crystals, highest)
         random = self._random(formulas, prototypes, known.max_sites, rng)
         labels, names = (known.crystals[name].to_list() for name in ("decorated_prototype", "material_id"))
         for place, formula in enumerate(formulas):
-            for decoration in prototypes.decorations(formula, self.settings.prototypes):
+            for decoration in prototypes.decorations(formula, table, self.settings.prototypes):
                 row = decoration.row
                 yield _decorated(decoration, labels[row], names[row], prototypes.structure(decoration))
             yield from random[place]

@@ -22,7 +22,7 @@ from lodestone.crystals.motions import primitive_motions
 from lodestone.crystals.supercells import supercell
 from lodestone.crystals.symmetry import symmetry_of
 from lodestone.discovery.generators.base import Known, Proposal
-from lodestone.discovery.generators.substitution import SubstitutionParams, parents_among, relabel
+from lodestone.discovery.generators.substitution import SubstitutionParams, parents_among, relabel, table_of
 from lodestone.substitution.charges import ChargeRule, is_neutral
 from lodestone.substitution.draw import Replacement, Substitution, draw_substitutions
 from lodestone.substitution.orderings import Ordering, orderings
@@ -126,6 +126,7 @@ class PartialSubstitutionGenerator:
         return draw_substitutions(
             [np.unique(crystal.atomic_numbers) for crystal in parents],
             np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in known.elements)),
+            table_of(self.settings, known),
             rng,
             least=self.settings.min_substitution_probability,
             at_first=4 * limit,

@@ -1,4 +1,4 @@
-"""Ionic substitution in known crystals, drawn by the probabilities of Hautier et al."""
+"""Ionic substitution in known crystals, drawn by probabilities that were mined from crystals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from lodestone.config.discovery import GeneratorParams
+from lodestone.config.discovery import SubstitutingParams
 from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Fraction
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
@@ -22,10 +22,11 @@ from lodestone.substitution.draw import (
     Substitution,
     draw_substitutions,
 )
+from lodestone.substitution.table import probability_table
 from lodestone.substitution.volumes import AtomicVolumes
 
 
-class SubstitutionParams(GeneratorParams):
+class SubstitutionParams(SubstitutingParams):
     """Settings of the generator `substitution`."""
 
     min_substitution_probability: Fraction = Field(
@@ -56,13 +57,18 @@ class SubstitutionGenerator:
         elements = [np.unique(crystals[row].atomic_numbers) for row in parents]
         allowed = np.array(sorted(ATOMIC_NUMBERS[symbol] for symbol in known.elements))
         least = self.settings.min_substitution_probability
-        urgent = known.incomplete_numbers()
-        drawn = draw_substitutions(elements, allowed, rng, least=least, at_first=4 * limit, urgent=urgent)
+        urgent, table = known.incomplete_numbers(), table_of(self.settings, known)
+        drawn = draw_substitutions(elements, allowed, table, rng, least=least, at_first=4 * limit, urgent=urgent)
         for substitution in drawn:
             row = parents[substitution.parent]
             child = volumes.rescale(crystals[row], crystals[row].with_elements(dict(substitution.replacement)))
             label = relabel(labels[row], substitution.replacement)
             yield Proposal(child, label, substitution.probability, provenance_of(names[row], substitution))
+
+
+def table_of(settings: SubstitutionParams, known: Known) -> np.ndarray:
+    """Probability of each replacement that the settings choose, ``[new, old]``."""
+    return probability_table(settings.probabilities, known.crystals, settings.max_parent_energy_above_hull)
 
 
 def parents_among(known: Known, highest: float, most_elements: int) -> list[int]:

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+from lodestone.config.registry import PROBABILITIES
+from lodestone.crystals.elements import ATOMIC_NUMBERS
+from lodestone.substitution.ions import likeliest_by_element
 
 if TYPE_CHECKING:
+    import polars as pl
     from pymatgen.core import Species
 
 
+@PROBABILITIES.register("hautier")
+def hautier(_known: pl.DataFrame) -> np.ndarray:
+    """The table, whatever is known."""
+    return hautier_probabilities()
+
+
 @lru_cache(maxsize=1)
-def substitution_probabilities() -> np.ndarray:
+def hautier_probabilities() -> np.ndarray:
     """Conditional probability that the first element can replace the second.
 
     Equation 5 of the paper over ion pairs, with the weights floored at 0 as in GNoME, so that pairs never seen
@@ -27,13 +36,7 @@ def substitution_probabilities() -> np.ndarray:
         not in the table.
     """
     ions, weights = _weights()
-    joint = np.exp(weights)
-    conditional = joint / joint.sum(axis=0)
-    numbers = np.array([ATOMIC_NUMBERS[ion.symbol] for ion in ions])
-    best = np.zeros((len(SYMBOLS), len(SYMBOLS)))
-    np.maximum.at(best, (numbers[:, None], numbers[None, :]), conditional)
-    np.fill_diagonal(best, 0.0)
-    return best
+    return likeliest_by_element([ion.symbol for ion in ions], weights)
 
 
 def _weights() -> tuple[list[Species], np.ndarray]:

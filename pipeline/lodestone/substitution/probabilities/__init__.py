@@ -1,0 +1,1 @@
+"""Tables of substitution probabilities, one file each."""
