@@ -75,7 +75,7 @@ def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[l
     rng = child_generator(search.seed, "screening", "sample")
     drawn, parents, missing = [], 0, SAMPLE
     for family in (ordered[index] for index in rng.permutation(len(ordered))):
-        found = children_of(family, ground.allowed, search.least)
+        found = children_of(family, ground.allowed, ground.table, search.least)
         chosen = np.sort(rng.permutation(len(found))[: round(SHARE * len(found))])
         candidates = Batch(ground, family, found.subset(chosen)).obeying().children
         parents, missing = parents + len(family.parents), missing - len(candidates)
