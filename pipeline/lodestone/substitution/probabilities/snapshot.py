@@ -7,7 +7,7 @@ import polars as pl
 
 from lodestone.config.registry import PROBABILITIES
 from lodestone.crystals.elements import SYMBOLS
-from lodestone.substitution.parents import Family, families
+from lodestone.substitution.parents import families
 
 
 @PROBABILITIES.register("snapshot")
@@ -29,19 +29,22 @@ def snapshot(known: pl.DataFrame) -> np.ndarray:
     counts, present = np.zeros((len(SYMBOLS), len(SYMBOLS))), np.zeros(len(SYMBOLS), dtype=bool)
     for family in groups.values():
         present[family.elements] = True
+        rows = np.concatenate([family.elements[:, order] for order in family.orders])  # which equal orbit is arbitrary
         for place in range(len(family.orbits)):
-            counts += _pairs_at(family, place)
+            counts += _pairs_at(rows, place) / len(family.orders)
     np.fill_diagonal(counts, 0.0)
     return _conditional(counts, present)
 
 
-def _pairs_at(family: Family, place: int) -> np.ndarray:
+def _pairs_at(elements: np.ndarray, place: int) -> np.ndarray:
     """How often elements stand for each other on one orbit, the others being the same."""
-    rest = np.delete(family.elements, place, axis=1)
-    _, context = np.unique(rest, axis=0, return_inverse=True)
-    seen = np.zeros((context.max() + 1, len(SYMBOLS)))
-    seen[context.ravel(), family.elements[:, place]] = 1.0
-    return seen.T @ seen
+    from scipy.sparse import csr_array
+
+    rest = np.delete(elements, place, axis=1).astype(np.int64)
+    _, context = np.unique(rest @ len(SYMBOLS) ** np.arange(rest.shape[1]), return_inverse=True)
+    cells = np.unique(context * len(SYMBOLS) + elements[:, place])
+    seen = csr_array((np.ones(len(cells)), divmod(cells, len(SYMBOLS))), shape=(len(context), len(SYMBOLS)))
+    return np.asarray((seen.T @ seen).toarray())
 
 
 def _conditional(counts: np.ndarray, present: np.ndarray) -> np.ndarray:
