@@ -65,12 +65,12 @@ def seconds_of(campaign: CampaignData) -> dict[str, float]:
     return dict(taken.group_by("generator").sum().iter_rows())
 
 
-def rows(parts: list[dict[str, Any]], seconds: dict[str, float]) -> Iterator[str]:
+def rows(parts: dict[str, dict[str, Any]], seconds: dict[str, float]) -> Iterator[str]:
     """Lines of the table."""
-    for part in parts:
+    for name, part in parts.items():
         hits = {who: share_of(share["hits"], share["n"]) for who, share in part["hits"].items()}
-        found, taken = sum(share["hits"] for share in part["hits"].values()), seconds.get(part["name"], 0.0)
-        cells = [part["name"], f"{part['screened']:,}", part["verified"], hits["model"], hits["random"]]
+        found, taken = sum(share["hits"] for share in part["hits"].values()), seconds.get(name, 0.0)
+        cells = [name, f"{part['screened']:,}", part["verified"], hits["model"], hits["random"]]
         cells += [part["discoveries"], part["new_prototypes"], f"{taken:,.0f}"]
         cells.append(f"{100 * found / taken:.1f}" if taken else "-")
         yield f"| {' | '.join(map(str, cells))} |"

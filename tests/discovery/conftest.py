@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def params():
     defaults = load_params(ROOT / "params.yaml")
-    limits = {"max_proposals": 300, "max_per_chemsys": 12, "max_sites": 8, "threshold": 0.1}
+    whole = GENERATORS.settings("substitution", {"name": "substitution"})  # one whose candidates are counted here
+    limits = {"generators": (whole,), "max_proposals": 300, "max_per_chemsys": 12, "max_sites": 8, "threshold": 0.1}
     rounds = {name: RoundParams(next="after", budget=BUDGET, random_baseline=BASELINE) for name in ROUNDS}
     return defaults.model_copy(
         update={"seed": 3, "discovery": defaults.discovery.model_copy(update=limits), "rounds": rounds}

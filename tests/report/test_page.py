@@ -85,31 +85,27 @@ def test_novelty_and_likely_disorder_are_shown_and_counted(campaign: CampaignDat
 
 def test_what_generators_have_contributed_adds_up(page: str, campaign: CampaignData, found: pl.DataFrame) -> None:
     parts = contributions(campaign, found)
-    assert sum(part["screened"] for part in parts) == sum(len(data.candidates) for data in campaign.rounds)
-    assert sum(part["verified"] for part in parts) == len(campaign.verifications)
+    assert sum(part["screened"] for part in parts.values()) == sum(len(data.candidates) for data in campaign.rounds)
+    assert sum(part["verified"] for part in parts.values()) == len(campaign.verifications)
     for who in ("model", "random"):
         rates = [data.hit_rate[who] for data in campaign.rounds]
-        assert sum(part["hits"][who]["hits"] for part in parts) == sum(rate.hits for rate in rates)
-        assert sum(part["hits"][who]["n"] for part in parts) == sum(rate.n for rate in rates)
-    assert sum(part["discoveries"] for part in parts) == len(found)
-    assert sum(part["new_prototypes"] for part in parts) == (found["novelty"] == "new prototype").sum()
+        assert sum(part["hits"][who]["hits"] for part in parts.values()) == sum(rate.hits for rate in rates)
+        assert sum(part["hits"][who]["n"] for part in parts.values()) == sum(rate.n for rate in rates)
+    assert sum(part["discoveries"] for part in parts.values()) == len(found)
+    assert sum(part["new_prototypes"] for part in parts.values()) == (found["novelty"] == "new prototype").sum()
     table = re.search(r'<table id="generator-table">.*?</table>', page, re.DOTALL)
     assert table is not None
-    assert re.findall(r'<td class="name">(.*?)</td>', table[0]) == [part["name"] for part in parts]
+    assert re.findall(r'<td class="name">(.*?)</td>', table[0]) == list(parts)
 
 
 def test_a_generator_without_a_verified_candidate_has_no_rates(campaign: CampaignData, found: pl.DataFrame) -> None:
     first = campaign.rounds[0]
     idle = first.candidates.head(2).with_columns(generator=pl.lit("idle"))
     more = replace(first, candidates=pl.concat([first.candidates, idle]))
-    [part] = [
-        one
-        for one in contributions(replace(campaign, rounds=(more, *campaign.rounds[1:])), found)
-        if one["name"] == "idle"
-    ]
+    part = contributions(replace(campaign, rounds=(more, *campaign.rounds[1:])), found)["idle"]
     nothing = {"hits": 0, "n": 0, "rate": None, "low": None, "high": None}
     assert part == {
-        "name": "idle", "screened": 2, "verified": 0, "hits": {"model": nothing, "random": nothing},
+        "screened": 2, "verified": 0, "hits": {"model": nothing, "random": nothing},
         "discoveries": 0, "new_prototypes": 0, "depth": None,
     }  # fmt: skip
 

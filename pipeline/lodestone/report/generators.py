@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -17,22 +17,22 @@ from lodestone.stability.density import depths
 _WHO = ("model", "random")
 
 
-def contributions(campaign: CampaignData, discoveries: pl.DataFrame) -> list[dict[str, Any]]:
-    """One item per generator, in the order of their names.
+def contributions(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """What is told of each generator, by its name.
 
     Returns:
-        ``name``; ``screened`` and ``verified`` candidates; ``hits`` by who chose them, ``model`` or ``random``, with n
+        ``screened`` and ``verified`` candidates; ``hits`` by who chose them, ``model`` or ``random``, with n
         and 95 % Wilson interval; how many are ``discoveries``, how many of these have a prototype that no crystal had
         when the campaign began (``new_prototypes``), and their median ``depth`` below the hull, eV/atom or ``None``.
     """
     screened = pl.concat([data.candidates.select("generator") for data in campaign.rounds])["generator"]
     verified = campaign.verifications.select("generator", "acquired_by", "is_stable")
-    return [
-        {"name": name, "screened": int((screened == name).sum())}
+    return {
+        name: {"screened": int((screened == name).sum())}
         | _verified(verified.filter(pl.col("generator") == name))
         | _discovered(discoveries.filter(pl.col("generator") == name))
         for name in screened.unique().sort()
-    ]
+    }
 
 
 def _verified(rows: pl.DataFrame) -> dict[str, Any]:
@@ -47,11 +47,11 @@ def _discovered(rows: pl.DataFrame) -> dict[str, Any]:
     return {"discoveries": len(rows), "new_prototypes": new, "depth": depth}
 
 
-def generator_rows(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def generator_rows(parts: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The same, ready for the page."""
     return [
-        dict(part)
+        {"name": name, **part}
         | {"hits": {who: hit_rate(HitRate(**share)) for who, share in part["hits"].items()}}
         | {"depth": milli(part["depth"])}
-        for part in parts
+        for name, part in parts.items()
     ]
