@@ -25,13 +25,12 @@ from lodestone.errors import LodestoneError  # noqa: E402
 from lodestone.phonons.phonons import potential_of, verdicts_of  # noqa: E402
 from lodestone.phonons.settings import PhononSettings  # noqa: E402
 from lodestone.phonons.store import VerdictStore, default_folder  # noqa: E402
+from lodestone.report.dynamics import WORDS  # noqa: E402
 from lodestone.runtime.seeds import child_generator  # noqa: E402
 from lodestone.tables.files import read_json  # noqa: E402
 from lodestone.tables.layout import Layout  # noqa: E402
 from materials_project import crystals_of, read_crystals  # noqa: E402
 from shares import share_of  # noqa: E402
-
-WORDS = {True: "stable", False: "unstable", None: "undecided"}
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from lodestone.config.load import load_params
 from lodestone.handover.campaign import assembled
-from lodestone.phonons.stage import undisputed_phonons
+from lodestone.phonons.stage import NOTHING, undisputed_phonons
 from lodestone.phonons.store import VerdictStore, default_folder
 from lodestone.report.collect import collect
 from lodestone.report.discoveries import discoveries
@@ -14,8 +14,11 @@ from lodestone.tables.layout import METRICS, Layout
 def main() -> None:
     """Read the finished rounds and what further oracles say; write which discoveries are dynamically stable."""
     params, layout = load_params(), Layout()
-    campaign = assembled(params, layout, discoveries(collect(params, layout, METRICS)))
-    write_json(undisputed_phonons(campaign, params, VerdictStore(default_folder())), layout.phonons)
+    content = NOTHING
+    if params.phonons.most:
+        campaign = assembled(params, layout, discoveries(collect(params, layout, METRICS)))
+        content = undisputed_phonons(campaign, params, VerdictStore(default_folder()))
+    write_json(content, layout.phonons)
 
 
 if __name__ == "__main__":

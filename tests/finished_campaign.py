@@ -1,9 +1,11 @@
 """A made-up campaign with untrained networks: all files that people look at afterwards, in a second."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 import yaml
 
 from lodestone.config.load import load_params
@@ -38,6 +40,15 @@ def write_finished_campaign(folder: Path, rounds: int) -> pl.DataFrame:
     write_table(found, folder / REPORTS / "discoveries.parquet", Discoveries)
     write_cifs(found, campaign.oracle, folder / REPORTS / "cifs")
     return found
+
+
+def enter_copy(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy it, and work in the copy, with a label store beside it."""
+    monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
+    monkeypatch.setenv("LODESTONE_LABELS", str(tmp_path / "labels.sqlite"))
+    shutil.copytree(finished, tmp_path / "campaign")
+    monkeypatch.chdir(tmp_path / "campaign")
+    return tmp_path / "campaign"
 
 
 def _write_params(path: Path, rounds: int) -> None:

@@ -10,7 +10,7 @@ from chosen import CRYSTALS, ROOT
 from pymatgen.core import SETTINGS, Structure
 from vasp_world import make_world
 
-from lodestone.cli.candidates import _INPUT_SETS
+from lodestone.cli.main import main
 from lodestone.cluster.export import write_candidates
 from lodestone.cluster.waiting import Chosen
 from lodestone.crystals.crystal import Crystal
@@ -117,8 +117,11 @@ def test_an_element_without_a_pseudopotential_is_named(waiting):
     assert not (waiting / "jobs").exists()
 
 
-def test_the_command_offers_every_input_set():
-    assert set(_INPUT_SETS) == set(INPUT_SETS)
+def test_the_command_offers_every_input_set(capsys):
+    with pytest.raises(SystemExit):
+        main(["candidates", "--help"])
+    assert f"{{{','.join(INPUT_SETS)}}}" in capsys.readouterr().out
+    assert set(INPUT_SETS) == {"MPRelaxSet", "MPScanRelaxSet"}
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """The command: what it writes, that it resumes, what it refuses, and who reads its file."""
 
 import json
-import shutil
 
 import polars as pl
 import pytest
 import yaml
 from toy_judges import LABELLED, NAME
 
+from finished_campaign import enter_copy
 from lodestone.cli.main import main
 from lodestone.handover.campaign import read_finished
 from lodestone.handover.finds import finds
@@ -36,11 +36,7 @@ def fault(capsys, *arguments):
 @pytest.fixture
 def folder(finished_folder, tmp_path, monkeypatch):
     """A copy of the finished campaign, in which the command is run."""
-    monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
-    monkeypatch.setenv("LODESTONE_LABELS", str(tmp_path / "labels.sqlite"))
-    shutil.copytree(finished_folder, tmp_path / "campaign")
-    monkeypatch.chdir(tmp_path / "campaign")
-    return tmp_path / "campaign"
+    return enter_copy(finished_folder, tmp_path, monkeypatch)
 
 
 def section(path, **settings):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from toy_judges import NAME
 
-from finished_campaign import ROOT
+from finished_campaign import ROOT, enter_copy
 from lodestone.errors import LodestoneError
 from lodestone.handover.campaign import read_finished
 from lodestone.opinions import judges
@@ -29,12 +29,9 @@ KIND, STRICT = "toy-kind", "toy-strict"  # one puts finds 1 meV/atom higher, the
 @pytest.fixture
 def folder(finished_folder, tmp_path, monkeypatch):
     """A copy of the finished campaign, in which a run of the stage asks two oracles."""
-    shutil.copytree(finished_folder, tmp_path / "campaign")
-    monkeypatch.chdir(tmp_path / "campaign")
-    monkeypatch.setenv("LODESTONE_LABELS", str(tmp_path / "labels.sqlite"))
     toys = {name: {"name": NAME, "shift": shift} for name, shift in ((KIND, 0.001), (STRICT, 0.04))}
     monkeypatch.setattr(judges, "_VARIANTS", {**judges._VARIANTS, **toys})
-    return tmp_path / "campaign"
+    return enter_copy(finished_folder, tmp_path, monkeypatch)
 
 
 def ask(folder, oracles):

@@ -1,13 +1,11 @@
 """A finished campaign to compute phonons in, and verdicts of each kind without any computing."""
 
-import shutil
-
 import pytest
 import yaml
 from copper import SECTION
 from said import KINDS
 
-from finished_campaign import write_finished_campaign
+from finished_campaign import enter_copy, write_finished_campaign
 from lodestone.phonons import phonons as room
 
 
@@ -21,12 +19,9 @@ def finished_folder(tmp_path_factory):
 @pytest.fixture
 def folder(finished_folder, tmp_path, monkeypatch):
     """A copy of the finished campaign, in which the command is run, with an oracle of one process."""
-    monkeypatch.delenv("LODESTONE_TRACEBACK", raising=False)
-    monkeypatch.setenv("LODESTONE_LABELS", str(tmp_path / "labels.sqlite"))
-    shutil.copytree(finished_folder, tmp_path / "campaign")
-    monkeypatch.chdir(tmp_path / "campaign")
-    (tmp_path / "campaign" / "emt.yaml").write_text(yaml.safe_dump({"oracle": SECTION | {"one_process": True}}))
-    return tmp_path / "campaign"
+    folder = enter_copy(finished_folder, tmp_path, monkeypatch)
+    (folder / "emt.yaml").write_text(yaml.safe_dump({"oracle": SECTION | {"one_process": True}}))
+    return folder
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.cli.campaigns import add_params, enter_campaign
-
-_INPUT_SETS = ("MPRelaxSet", "MPScanRelaxSet")
+from lodestone.vasp.inputs import INPUT_SETS
 
 
 def add_to(commands: Any) -> None:
@@ -18,7 +17,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="gets POSCAR, CIF and a table")
     parser.add_argument(
         "--inputs",
-        choices=_INPUT_SETS,
+        choices=list(INPUT_SETS),
         help="write INCAR, KPOINTS and POTCAR, too, by this input set of pymatgen; POTCAR.spec where PMG_VASP_PSP_DIR "
         "does not say where pseudopotentials are",
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lodestone.config.load import PARAMS_FILE, load_params
+from lodestone.config.params import Params
 
 
 def add_to(commands: Any) -> None:
@@ -16,11 +17,20 @@ def add_to(commands: Any) -> None:
     parser.set_defaults(run=_run)
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def refuse_absent_judges(params: Params) -> None:
+    """See to it that all can be asked whom the last stages ask.
+
+    Raises:
+        LodestoneError: If an oracle of second opinions is unknown or not installed, or phonons cannot be computed.
+    """
     from lodestone.opinions.judges import judges_of
     from lodestone.phonons.stage import refuse_if_impossible
 
-    params = load_params(arguments.params)
     judges_of(params)
     refuse_if_impossible(params)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    params = load_params(arguments.params)
+    refuse_absent_judges(params)
     print(f"{arguments.params} is valid: {len(params.rounds)} rounds on the {params.snapshot.source} snapshot.")

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lodestone.cli.campaigns import add_params, enter_campaign
+from lodestone.cli.check import refuse_absent_judges
 from lodestone.config.load import PARAMS_FILE, load_params
-from lodestone.config.params import Params
 from lodestone.errors import LodestoneError, WaitingError
 from lodestone.runtime.disk import check_writable
 from lodestone.runtime.environment import command_variables
@@ -60,7 +60,7 @@ def _run(arguments: argparse.Namespace) -> int:
     enter_campaign(arguments.params)
     params = load_params()
     _refuse_missing_source(params.snapshot.path)
-    _refuse_absent_judges(params)
+    refuse_absent_judges(params)
     ensure_version_file(params.snapshot)
     _clear_away(root)
     before = _unpublished(root)
@@ -98,15 +98,6 @@ def _refuse_missing_source(path: Path) -> None:
     if not path.exists():
         remedy = f"correct the path, or put the file back (`git checkout {REFERENCE_FILE}` brings the default)"
         raise LodestoneError(f"{PARAMS_FILE}: snapshot.path: {path} does not exist", remedy)
-
-
-def _refuse_absent_judges(params: Params) -> None:
-    """Before anything is computed: their stages come last."""
-    from lodestone.opinions.judges import judges_of
-    from lodestone.phonons.stage import refuse_if_impossible
-
-    judges_of(params)
-    refuse_if_impossible(params)
 
 
 def _clear_away(root: Path) -> None:

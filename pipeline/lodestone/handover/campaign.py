@@ -17,8 +17,7 @@ from lodestone.errors import LodestoneError
 from lodestone.handover.elsewhere import LookedUp
 from lodestone.handover.energies import Energies
 from lodestone.handover.phases import KnownPhases
-from lodestone.report.dynamics import phonons_by_the_stage
-from lodestone.report.second_opinions import said_by_the_stage
+from lodestone.report.second_opinions import said_by_a_stage
 from lodestone.schemas import Crystals, Discoveries, Verifications
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import REPORTS, Layout
@@ -105,9 +104,9 @@ def read_finished(folder: Path = Path(), *, judged: bool = True) -> Finished:
         campaign,
         audit=_said(folder / AUDIT, "audit", {"discoveries", "oracle", "against"}),
         opinions=_said(folder / OPINIONS, "opinions", {"finds", "oracles", "campaign"})
-        or said_by_the_stage(layout.opinions),
+        or said_by_a_stage(layout.opinions, "oracles"),
         phonons=_said(folder / PHONONS, "phonons", {"finds", "oracle", "settings"})
-        or phonons_by_the_stage(layout.phonons),
+        or said_by_a_stage(layout.phonons, "finds"),
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
@@ -27,6 +30,19 @@ class Limits(OracleParams):
             min_distance_ratio=self.min_distance_ratio,
             min_energy_per_atom=self.min_energy_per_atom,
         )
+
+
+def with_lowest(content: Any, key: str, lowest: Mapping[str, float]) -> Any:
+    """Settings before they are checked, with the lowest credible energy of what they name, unless they state one.
+
+    Args:
+        content: Anything; only a dictionary is a section.
+        key: Names what the energy depends on.
+        lowest: ``min_energy_per_atom`` by its values.
+    """
+    if not isinstance(content, dict) or content.get(key) not in lowest:
+        return content
+    return {"min_energy_per_atom": lowest[content[key]], **content}
 
 
 def distance_ratio(crystal: Crystal) -> float:

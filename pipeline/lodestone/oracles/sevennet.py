@@ -21,6 +21,7 @@ from lodestone.oracles.device import make_ready, named_device, weights_of
 from lodestone.oracles.learned import OF_THE_MATERIALS_PROJECT, label_learned
 from lodestone.oracles.potential import Potential, RelaxationSettings
 from lodestone.oracles.relaxation import Results
+from lodestone.oracles.sanity import with_lowest
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -53,9 +54,7 @@ class SevenNetSettings(RelaxationSettings):
     @model_validator(mode="before")
     @classmethod
     def _lowest_of_the_functional(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or content.get("modality") not in _LOWEST:
-            return content
-        return {"min_energy_per_atom": _LOWEST[content["modality"]], **content}
+        return with_lowest(content, "modality", _LOWEST)
 
     @field_validator("model")
     @classmethod

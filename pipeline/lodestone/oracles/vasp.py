@@ -18,7 +18,7 @@ from lodestone.crystals.encoding import reduced_formula
 from lodestone.oracles.attempt import reason
 from lodestone.oracles.base import TOO_LARGE, Label, Oracle, RejectedError
 from lodestone.oracles.calculators.arguments import digest
-from lodestone.oracles.sanity import Limits
+from lodestone.oracles.sanity import Limits, with_lowest
 from lodestone.oracles.store import default_path
 from lodestone.vasp.calculation import calculated
 from lodestone.vasp.corrections import numbers_of
@@ -57,9 +57,7 @@ class VaspSettings(Limits):
     @model_validator(mode="before")
     @classmethod
     def _lowest_of_the_functional(cls, content: Any) -> Any:
-        if not isinstance(content, dict) or content.get("input_set") not in _LOWEST:
-            return content
-        return {"min_energy_per_atom": _LOWEST[content["input_set"]], **content}
+        return with_lowest(content, "input_set", _LOWEST)
 
     @field_validator("incar")
     @classmethod

@@ -12,6 +12,7 @@ from lodestone.phonons.phonons import phonons, phonopy_version, potential_of
 from lodestone.phonons.settings import PhononSettings
 from lodestone.phonons.store import VerdictStore
 
+NOTHING: dict[str, Any] = {"finds": []}  # content of ``phonons.json`` where there is nothing to look at
 _DIGITS = 6  # of all figures: what lies behind them is not the same on every processor
 
 
@@ -35,12 +36,12 @@ def undisputed_phonons(campaign: Finished, params: Params, store: VerdictStore) 
         store: Where each verdict is kept as soon as it exists.
 
     Returns:
-        The content of ``phonons.json`` without ``seconds``; only ``finds``, empty, if there are none to look at.
+        The content of ``phonons.json`` without ``seconds``.
     """
     disputed = pl.col("disputed_by").fill_null("") != ""
     names = campaign.discoveries.filter(~disputed)["material_id"].to_list()
-    if not params.phonons.most or not names:
-        return {"finds": []}
+    if not names:
+        return NOTHING
     oracle = potential_of(params.oracle)
     content = phonons(campaign.only(names), oracle, PhononSettings(), store, params.phonons.most)
     return dict(_reproducible(content))

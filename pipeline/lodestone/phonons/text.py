@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from lodestone.opinions.text import share_line
+from lodestone.report.dynamics import NOT_COMPUTED, WORDS
 
 NOTHING = "-"
-_SAYS = {True: "stable", False: "unstable", None: "undecided"}
 _HEADS = ("formula", "by", "group", "says", "lowest, THz", "at q", "highest, THz", "atoms", "followed to")
 
 
@@ -35,9 +35,9 @@ def _first(content: Mapping[str, Any]) -> str:
 
 
 def _shares(content: Mapping[str, Any]) -> list[str]:
-    lines = [share_line(content[word], f"{word}, of those whose phonons were computed") for word in _SAYS.values()]
+    lines = [share_line(content[word], f"{word}, of those whose phonons were computed") for word in WORDS.values()]
     if content["n_not_computed"]:
-        lines.append(f"{content['n_not_computed']:>5} not computed")
+        lines.append(f"{content['n_not_computed']:>5} {NOT_COMPUTED}")
     if content["n_followed"]:
         ended = "stable there, of those that an imaginary mode led to a lower crystal"
         lines.append(share_line(content["stable_after_following"], ended))
@@ -52,11 +52,11 @@ def _place(row: Mapping[str, Any]) -> tuple[int, float, str]:
 def _line(row: Mapping[str, Any]) -> list[str]:
     head = [row["formula_pretty"], row["acquired_by"]]
     if not row["is_computed"]:
-        return [*head, NOTHING, "not computed", *[NOTHING] * 4, row["reason"]]
+        return [*head, NOTHING, NOT_COMPUTED, *[NOTHING] * 4, row["reason"]]
     return [
         *head,
         str(row["spacegroup_number"]),
-        _SAYS[row["is_stable"]],
+        WORDS[row["is_stable"]],
         f"{row['lowest_frequency']:.2f}",
         _q(row["lowest_q"]),
         f"{row['highest_frequency']:.2f}",
@@ -73,6 +73,6 @@ def _end(followed: Mapping[str, Any]) -> str:
     """Where an imaginary mode has led."""
     if followed["gained"] is None:
         return f"nowhere: {followed['reason']}"
-    state = _SAYS[followed["is_stable"]] if followed["is_computed"] else f"no phonons: {followed['reason']}"
+    state = WORDS[followed["is_stable"]] if followed["is_computed"] else f"no phonons: {followed['reason']}"
     group, gained = followed["spacegroup_number"], 1e3 * followed["gained"]
     return f"space group {group}, {gained:.1f} meV/atom lower, {state} there"

@@ -12,8 +12,7 @@ import polars as pl
 from lodestone.config.params import Params
 from lodestone.config.rounds import round_names
 from lodestone.errors import LodestoneError
-from lodestone.report.dynamics import phonons_by_the_stage
-from lodestone.report.second_opinions import said_by_the_stage
+from lodestone.report.second_opinions import said_by_a_stage
 from lodestone.schemas import Candidates, Crystals, Phases, Predictions, References, Verifications
 from lodestone.tables.files import read_json, read_table
 from lodestone.tables.layout import METRICS, Layout, RoundLayout
@@ -175,8 +174,8 @@ def collect(params: Params, layout: Layout = Layout(), metrics: Path = METRICS) 
         labels=read_json(metrics / "label.json"),
         oracle=_oracle(layout.oracle),
         phases=read_table(layout.phases, Phases),
-        opinions=said_by_the_stage(layout.opinions),
-        phonons=phonons_by_the_stage(layout.phonons),
+        opinions=said_by_a_stage(layout.opinions, "oracles"),
+        phonons=said_by_a_stage(layout.phonons, "finds"),
     )
 
 

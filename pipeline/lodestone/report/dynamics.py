@@ -6,24 +6,16 @@ They come from ``data/phonons.json``, see :func:`lodestone.phonons.stage.undispu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from lodestone.report import markup
-from lodestone.tables.files import read_json
 
 Phonons = Mapping[str, Any] | None  # None: nobody has looked
 COLUMN = "dynamical_stability"
 NOT_COMPUTED = "not computed"
-_WORDS = {True: "stable", False: "unstable", None: "undecided"}
-
-
-def phonons_by_the_stage(path: Path) -> Phonons:
-    """What the stage `phonons` has written; ``None`` where it has looked at nothing, or not run yet."""
-    content: Mapping[str, Any] | None = read_json(path) if path.is_file() else None
-    return content if content and content["finds"] else None
+WORDS = {True: "stable", False: "unstable", None: "undecided"}
 
 
 def dynamics_column(names: pl.Series, phonons: Phonons) -> pl.Series:
@@ -52,11 +44,11 @@ def dynamics_summary(phonons: Phonons) -> dict[str, Any] | None:
     """The shares of those whose phonons were computed; ``None`` where nobody has looked."""
     if phonons is None:
         return None
-    return {name: phonons[name] for name in ("n_finds", "n_not_computed", "stable", "unstable", "undecided")}
+    return {name: phonons[name] for name in ("n_finds", "n_not_computed", *WORDS.values())}
 
 
 def _word(row: Mapping[str, Any]) -> str:
-    return _WORDS[row["is_stable"]] if row["is_computed"] else NOT_COMPUTED
+    return WORDS[row["is_stable"]] if row["is_computed"] else NOT_COMPUTED
 
 
 def _told(row: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 from lodestone.report import rows
 from lodestone.report.collect import CampaignData, HitRate
 from lodestone.report.discoveries import incomplete_finds
+from lodestone.report.dynamics import WORDS
 from lodestone.report.element_classes import class_rows
 from lodestone.report.figures import errors, hit_rates, parity, verified_energies, verified_hull_distances
 from lodestone.report.finds import find_panels, one_per_formula
@@ -96,7 +97,7 @@ def _dynamics(shares: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Of how many discoveries the phonons were looked at, and how many are stable, unstable, undecided."""
     if shares is None:
         return None
-    told = {word: rows.hit_rate(HitRate(**shares[word])) for word in ("stable", "unstable", "undecided")}
+    told = {word: rows.hit_rate(HitRate(**shares[word])) for word in WORDS.values()}
     return {"n": shares["n_finds"], "not_computed": shares["n_not_computed"], "shares": told}
 
 

@@ -18,10 +18,18 @@ Opinions = Mapping[str, Any] | None  # None: nobody was asked
 SILENT = "no verdict"
 
 
-def said_by_the_stage(path: Path) -> Opinions:
-    """What the stage `opinions` has written; ``None`` where it has asked nobody, or not run yet."""
+def said_by_a_stage(path: Path, what: str) -> Mapping[str, Any] | None:
+    """What a stage has written of the discoveries.
+
+    Args:
+        path: Its file.
+        what: Key under which nothing stands where there was nothing to do.
+
+    Returns:
+        The content; ``None`` where there was nothing to do, or the stage has not run yet.
+    """
     content: Mapping[str, Any] | None = read_json(path) if path.is_file() else None
-    return content if content and content["oracles"] else None
+    return content if content and content[what] else None
 
 
 def verdict_columns(names: pl.Series, opinions: Opinions) -> pl.DataFrame:

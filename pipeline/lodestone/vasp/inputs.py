@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.vasp.faults import MisfitError
+
+if TYPE_CHECKING:
+    from lodestone.crystals.crystal import Crystal
 
 _DIGITS = 10
 _REMEDY = (
