@@ -111,6 +111,7 @@ def test_graphs_of_children_are_those_of_a_new_search(reference):
                 assert np.array_equal(graph.target, expected.target)
                 assert np.allclose(graph.distance, expected.distance, atol=1e-3)
                 assert np.allclose(graph.bonds, expected.bonds, atol=1e-3)
+                assert np.allclose(graph.angles, expected.angles, atol=1e-2)
                 same += 1
     assert n == 100
     assert same > 0.9 * n

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lodestone.crystals.angles import angles_of_bonds
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.pairs import pairs_within
 from lodestone.crystals.symmetry import orbits_of
@@ -26,11 +27,14 @@ class Graph:
         source: Atom each edge comes from, shape ``(e,)``.
         target: Atom each edge ends at, shape ``(e,)``, ascending.
         distance: Length of each edge, shape ``(e,)``, Å.
+        angles: Angular features of each edge at its target, shape ``(e, N_ANGULAR)``; see
+            :mod:`lodestone.crystals.angles`.
     """
 
     source: np.ndarray
     target: np.ndarray
     distance: np.ndarray
+    angles: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class OrbitGraph:
     """A periodic crystal with one node per orbit of equivalent atoms and one edge per kind of bond between orbits.
 
     Equivalent atoms have the same neighbors at the same distances, so a network on this graph has the same information
-    as one on all atoms, at a fraction of the cost.
+    as one on all atoms, at a fraction of the cost. Where bonds between two orbits have the same length by chance, the
+    mean of their angles is all that is left of these.
 
     Attributes:
         atomic_numbers: Shape ``(o,)``.
@@ -47,6 +52,7 @@ class OrbitGraph:
         target: Orbit each edge ends at, shape ``(e,)``, ascending.
         distance: Mean length of these bonds, shape ``(e,)``, Å.
         bonds: Mean number of them ending at each atom, shape ``(e,)``.
+        angles: Mean angular features of these bonds at their target, shape ``(e, N_ANGULAR)``.
     """
 
     atomic_numbers: np.ndarray
@@ -55,6 +61,7 @@ class OrbitGraph:
     target: np.ndarray
     distance: np.ndarray
     bonds: np.ndarray
+    angles: np.ndarray
 
 
 def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
@@ -66,7 +73,7 @@ def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
     atoms = np.bincount(orbits)
     source, target = orbits[graph.source], orbits[graph.target]
     order = np.lexsort((graph.distance, source, target))
-    source, target, distance = source[order], target[order], graph.distance[order]
+    source, target, distance, angles = source[order], target[order], graph.distance[order], graph.angles[order]
     first = np.ones(len(order), dtype=bool)
     first[1:] = (np.diff(target) != 0) | (np.diff(source) != 0) | (np.diff(distance) > _SAME_LENGTH)
     kind = np.cumsum(first) - 1
@@ -80,6 +87,7 @@ def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
         target[first].astype(np.int64),
         (np.bincount(kind, weights=distance) / count).astype(np.float32),
         (count / atoms[target[first]]).astype(np.float32),
+        np.add.reduceat(angles, np.flatnonzero(first), axis=0) / count[:, None].astype(np.float32),
     )
 
 
@@ -96,7 +104,7 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
     Raises:
         LodestoneError: If an atom has no neighbor within 30 Å.
     """
-    target, source, distance = pairs_within(crystal, cutoff, "ijd")
+    target, source, distance, vectors = pairs_within(crystal, cutoff, "ijdD")
     counts = np.bincount(target, minlength=len(crystal))
     if counts.min() == 0:
         if cutoff >= _LARGEST_CUTOFF:
@@ -106,8 +114,11 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
             )
         return neighbor_graph(crystal, 1.5 * cutoff, neighbors)
     order = np.lexsort((source, distance, target))
-    target, source, distance = target[order], source[order], distance[order]
+    target, source, distance, vectors = target[order], source[order], distance[order], vectors[order]
     starts = np.cumsum(counts) - counts
     furthest = distance[starts + np.minimum(neighbors, counts) - 1]
     kept = distance <= furthest[target] + SHELL_WIDTH
-    return Graph(source[kept].astype(np.int64), target[kept].astype(np.int64), distance[kept].astype(np.float32))
+    angles = angles_of_bonds(target, distance, vectors, np.flatnonzero(kept))
+    return Graph(
+        source[kept].astype(np.int64), target[kept].astype(np.int64), distance[kept].astype(np.float32), angles
+    )

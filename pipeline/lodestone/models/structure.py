@@ -1,4 +1,4 @@
-"""A crystal as a structure: a periodic graph of atoms and distances, one node for all atoms equal by symmetry.
+"""A crystal as a structure: a periodic graph of atoms, distances and angles, one node for all atoms equal by symmetry.
 
 Gated message passing on atoms and bonds, after CGCNN (Xie & Grossman, PRL 120, 145301 (2018)) with a perceptron per
 message, and bonds that are updated too, as in MEGNet (Chen et al., Chem. Mater. 31, 3564 (2019)). The energy is the
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from lodestone.config.registry import VIEWS
 from lodestone.config.sections import StructureParams
+from lodestone.crystals.angles import N_ANGULAR
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.graph import OrbitGraph, orbit_graph
 from lodestone.models.base import ViewDataset, ViewNetwork
@@ -56,6 +57,7 @@ class StructureDataset(ViewDataset):
         self.target = Ragged([graph.target for graph in graphs])
         self.distance = Ragged([graph.distance for graph in graphs])
         self.bonds = Ragged([graph.bonds for graph in graphs])
+        self.angles = Ragged([graph.angles for graph in graphs])
         marked = [flag and params.unrelaxed > 0 for flag in unrelaxed]
         self.unrelaxed = torch.tensor(marked, dtype=torch.long)
 
@@ -72,6 +74,7 @@ class StructureDataset(ViewDataset):
             edge_index=torch.stack([self.source.take(rows) + first, self.target.take(rows) + first]),
             distance=self.distance.take(rows),
             bonds=self.bonds.take(rows),
+            angles=self.angles.take(rows),
             unrelaxed=self.unrelaxed[rows],
             batch=torch.repeat_interleave(torch.arange(len(rows)), sizes),
             n_crystals=len(rows),
@@ -79,7 +82,7 @@ class StructureDataset(ViewDataset):
 
 
 class BondFeatures(nn.Module):
-    """Features of a bond: its length, in Å and in sums of covalent radii.
+    """Features of a bond: its length, in Å and in sums of covalent radii, and its angles with others.
 
     The relative length means the same for all elements, so that what is learned from one pair holds for others.
 
@@ -97,13 +100,21 @@ class BondFeatures(nn.Module):
         self.register_buffer("lengths", torch.linspace(_SHORTEST, cutoff, _N_RADIAL))
         self.register_buffer("relative", torch.linspace(*_RELATIVE, _N_RADIAL))
         self.register_buffer("radii", covalent_radii())
-        self.mix = nn.Sequential(nn.Linear(2 * _N_RADIAL, width), nn.SiLU(), nn.Linear(width, width))
+        self.mix = nn.Sequential(nn.Linear(2 * _N_RADIAL + N_ANGULAR, width), nn.SiLU(), nn.Linear(width, width))
 
-    def forward(self, z: Tensor, edge_index: Tensor, distance: Tensor) -> Tensor:
-        """Features, ``(e, width)``, of the bonds of atoms ``z``, ``(n,)``, and of lengths ``distance``, ``(e,)``."""
+    def forward(self, z: Tensor, edge_index: Tensor, distance: Tensor, angles: Tensor) -> Tensor:
+        """Features of bonds, shape ``(e, width)``.
+
+        Args:
+            z: Atomic numbers, shape ``(n,)``.
+            edge_index: Atoms that each bond joins, shape ``(2, e)``.
+            distance: Its length, shape ``(e,)``, Å.
+            angles: Its angular features, shape ``(e, N_ANGULAR)``.
+        """
         source, target = z[edge_index]
         relative = distance / (self.radii[source] + self.radii[target])
-        return self.mix(torch.cat([gaussians(distance, self.lengths), gaussians(relative, self.relative)], dim=-1))
+        lengths = (gaussians(distance, self.lengths), gaussians(relative, self.relative))
+        return self.mix(torch.cat([*lengths, angles], dim=-1))
 
 
 class GatedConvolution(MessagePassing):  # type: ignore[misc]
@@ -177,7 +188,7 @@ class StructureNetwork(ViewNetwork):
 
     def _atoms(self, batch: Data) -> Tensor:
         x = self.embedding(batch.z) + self.mark(batch.unrelaxed)[batch.batch]
-        edges = self.bonds(batch.z, batch.edge_index, batch.distance)
+        edges = self.bonds(batch.z, batch.edge_index, batch.distance, batch.angles)
         for layer in self.layers:
             x, edges = layer(x, batch.edge_index, edges, batch.bonds)
         return self.norm(x)

@@ -1,7 +1,7 @@
 """Graphs of children from that of their parent: nothing is searched again.
 
-Exchanging elements changes neither orbits nor the order of distances, and isotropic scaling multiplies all of them.
-What changes is which bonds end within the cutoff, and within the last shell of neighbors, whose width is absolute.
+Exchanging elements changes neither orbits nor angles nor the order of distances, and isotropic scaling multiplies all
+distances. What changes is which bonds end within the cutoff, and within the last shell of neighbors, whose width is absolute.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def child_graphs(
             target,
             distance[mask].astype(np.float32),
             graph.bonds[mask],
+            graph.angles[mask],
         )
 
 

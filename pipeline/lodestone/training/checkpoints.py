@@ -25,7 +25,7 @@ from lodestone.models.devices import print_line
 from lodestone.tables.files import write_atomically
 
 CHECKPOINTS_VARIABLE = "LODESTONE_CHECKPOINTS"
-CHECKPOINT_VERSION = 1
+CHECKPOINT_VERSION = 2
 _HEADER = "lodestone_checkpoint"
 _SECONDS = 60.0  # more often costs time, less often loses more after a kill
 

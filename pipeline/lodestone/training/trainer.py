@@ -18,6 +18,7 @@ from lodestone.models.registry import make_network
 from lodestone.training.checkpoints import Checkpoint
 from lodestone.training.data import Examples, TrainingData
 from lodestone.training.distributed import Ranks
+from lodestone.training.optimizers import optimizers_of
 from lodestone.training.tasks import FitTask
 
 _WARM_UP = 0.1
@@ -29,8 +30,8 @@ _CLIP = 1.0
 class Trainer:
     """Network, averaged weights, optimizer, schedule, random numbers and history of one fit.
 
-    AdamW, a cosine schedule with warm-up, clipped gradients, and an exponential average of the weights, which is
-    validated and kept.
+    Muon for matrices and AdamW for all else, a cosine schedule with warm-up, clipped gradients, and an exponential
+    average of the weights, which is validated and kept.
 
     Args:
         task: What to fit.
@@ -49,8 +50,7 @@ class Trainer:
         looks_back = max(_FEWEST_AVERAGED, _AVERAGED * self._total_steps)
         average = torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / looks_back)
         self.averaged = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=average)
-        decay = task.params.weight_decay
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), weight_decay=decay, fused=True)
+        self.optimizers = optimizers_of(self.network, task.params.weight_decay)
         if compiling():
             self.network.compile(dynamic=True)
         self.generator = torch.Generator().manual_seed(task.seed)
@@ -104,13 +104,16 @@ class Trainer:
 
     def state(self) -> Checkpoint:
         """Everything that later epochs depend on."""
-        moments = self.optimizer.state_dict()["state"]
         groups: dict[str, Mapping[str, Tensor]] = {
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "best": self.best,
             "random": {"order": self.generator.get_state(), **_random_states(self.device)},
-            **{f"optimizer.{number}": values for number, values in moments.items()},
+            **{
+                f"{name}.{number}": moments
+                for name, optimizer in self.optimizers.items()
+                for number, moments in optimizer.state_dict()["state"].items()
+            },
         }
         tensors = {
             f"{group}/{name}": _copied(value) for group, values in groups.items() for name, value in values.items()
@@ -125,8 +128,9 @@ class Trainer:
             groups.setdefault(group, {})[rest] = value
         self.network.load_state_dict(groups["network"])
         self.averaged.load_state_dict(groups["averaged"])
-        moments = {int(group.split(".")[1]): groups[group] for group in groups if group.startswith("optimizer.")}
-        self.optimizer.load_state_dict(self.optimizer.state_dict() | {"state": moments})
+        for kind, optimizer in self.optimizers.items():
+            moments = {int(group.split(".")[1]): groups[group] for group in groups if group.startswith(f"{kind}.")}
+            optimizer.load_state_dict(optimizer.state_dict() | {"state": moments})
         self.best = groups["best"]
         self.generator.set_state(groups["random"]["order"])
         _set_random_states(groups["random"], self.device)
@@ -159,19 +163,21 @@ class Trainer:
 
     def step(self, rows: Tensor) -> Tensor:
         """One optimizer step on a batch, in as many pieces as memory needs; returns its mean absolute error."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate
 
         def backward(piece: Tensor) -> Tensor:
             loss = self._error(self.data.train, piece) / len(rows)
             loss.backward()
             return loss.detach()
 
-        losses = self.memory.run(self.ranks.share(rows), backward, self.optimizer.zero_grad)
+        losses = self.memory.run(self.ranks.share(rows), backward, self.network.zero_grad)
         loss = sum(losses, start=torch.zeros((), device=self.device))
         loss = self.ranks.sum_gradients(self.network.parameters(), loss)
         nn.utils.clip_grad_norm_(self.network.parameters(), _CLIP)
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         self.averaged.update_parameters(self.network)
         self.steps += 1
         return loss
