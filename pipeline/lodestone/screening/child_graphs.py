@@ -1,7 +1,8 @@
 """Graphs of children from that of their parent: nothing is searched again.
 
 Exchanging elements changes neither orbits nor angles nor the order of distances, and isotropic scaling multiplies all
-distances. What changes is which bonds end within the cutoff, and within the last shell of neighbors, whose width is absolute.
+distances. What changes is which bonds end within the cutoff, and within the last shell of neighbors, whose width is
+absolute.
 """
 
 from __future__ import annotations
