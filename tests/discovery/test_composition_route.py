@@ -65,6 +65,15 @@ def test_structures_are_of_new_balanced_formulas_that_the_view_puts_lowest(propo
     assert above[0] < -0.9  # of 400
 
 
+def test_only_systems_of_which_enough_is_known_are_searched(route, start):
+    known = start.crystals.group_by("chemsys").len().filter(pl.col("len") >= 3)["chemsys"].to_list()
+    names = {one.crystal.to_pymatgen().chemical_system for _, one in route(known_in_system=3).items}
+    assert names
+    assert names <= set(known)
+    everywhere = {one.crystal.to_pymatgen().chemical_system for _, one in route().items}
+    assert not everywhere <= set(known)
+
+
 def test_labels_are_those_of_a_symmetry_search_and_parents_are_named(proposals, start):
     assert [one.label for one in proposals] == [symmetry_of(one.crystal).decorated for one in proposals]
     assert {one.provenance["parent"] for one in proposals} <= set(start.crystals["material_id"])

@@ -1,5 +1,6 @@
 """Enumeration of charge-balanced formulas, against all that there are."""
 
+from dataclasses import replace
 from itertools import combinations, islice, product
 from math import comb, gcd
 
@@ -53,6 +54,17 @@ def test_each_balanced_formula_once_and_no_other(max_odd, rule):
                     expected.add(one)
     assert len(found) == len(set(found))
     assert set(found) == expected != set()
+
+
+def test_only_some_chemical_systems_have_formulas():
+    some = frozenset(formula(**dict.fromkeys(x.split("-"), 1)).elements for x in ("Fe-O", "Fe-Li-O", "Mg-Si", "Cl-K"))
+    everywhere = FormulaLimits(max_elements=3, max_atoms=8)
+    expected = {one for one in enumerated(everywhere) if one.elements in some}
+    found = enumerated(replace(everywhere, systems=some))
+    assert len(found) == len(set(found))
+    assert set(found) == expected != set()
+    assert found != enumerated(replace(everywhere, systems=some), seed=2)
+    assert not enumerated(replace(everywhere, systems=frozenset()))
 
 
 def test_an_odd_state_is_what_lets_a_zintl_phase_through():

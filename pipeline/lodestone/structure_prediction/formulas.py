@@ -67,6 +67,7 @@ class FormulaLimits:
         max_odd_states: How many elements may have other states than usual ones.
         rule: What a compound with anions must also obey; ``None`` for nothing.
         stoichiometries: Numbers of atoms, ascending, that formulas may have; ``None`` for any.
+        systems: Chemical systems that formulas may have, atomic numbers ascending; ``None`` for any.
     """
 
     max_elements: int
@@ -74,6 +75,7 @@ class FormulaLimits:
     max_odd_states: int = 1
     rule: ChargeRule | None = None
     stoichiometries: frozenset[tuple[int, ...]] | None = None
+    systems: frozenset[Elements] | None = None
 
 
 def balanced_formulas(
@@ -94,7 +96,7 @@ def balanced_formulas(
         most_per_system: Most formulas of one chemical system; ``None`` for all.
     """
     usable = sorted(z for z in elements if reported_states().get(SYMBOLS[z]))
-    for system in _systems(usable, limits.max_elements, rng, urgent):
+    for system in _systems(usable, limits, rng, urgent):
         counts = stoichiometries(len(system), limits.max_atoms, limits.stoichiometries)
         rows = counts[are_balanced(system, counts, limits.max_odd_states)]
         shuffled = (Formula(system, tuple(row)) for row in rows[rng.permutation(len(rows))].tolist())
@@ -148,15 +150,24 @@ def _extremes(number: int) -> tuple[int, int]:
 
 
 def _systems(
-    elements: Sequence[int], most: int, rng: np.random.Generator, urgent: Sequence[np.ndarray]
+    elements: Sequence[int], limits: FormulaLimits, rng: np.random.Generator, urgent: Sequence[np.ndarray]
 ) -> Iterator[Elements]:
     """Chemical systems of two elements and more, each once; small and large ones take turns after the urgent ones."""
     usable = [[int(z) for z in np.unique(system) if z in elements] for system in urgent]
-    sizes = range(2, most + 1)
+    sizes = range(2, limits.max_elements + 1)
     first = dict.fromkeys(chain.from_iterable(combinations(system, k) for system in usable for k in sizes))
-    yield from first
-    for turn in zip_longest(*(_shuffled(elements, size, rng) for size in sizes)):
+    yield from (system for system in first if limits.systems is None or system in limits.systems)
+    for turn in zip_longest(*(_of_size(elements, size, rng, limits.systems) for size in sizes)):
         yield from (system for system in turn if system is not None and system not in first)
+
+
+def _of_size(
+    elements: Sequence[int], size: int, rng: np.random.Generator, among: frozenset[Elements] | None
+) -> Iterator[Elements]:
+    if among is None:
+        return _shuffled(elements, size, rng)
+    usable = sorted(system for system in among if len(system) == size and set(system) <= set(elements))
+    return (usable[place] for place in rng.permutation(len(usable)))
 
 
 def _shuffled(elements: Sequence[int], size: int, rng: np.random.Generator) -> Iterator[Elements]:

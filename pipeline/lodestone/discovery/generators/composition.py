@@ -7,6 +7,7 @@ reaches.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
@@ -17,6 +18,7 @@ from pydantic import Field
 from lodestone.config.discovery import SubstitutingParams
 from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Count, Positive
+from lodestone.crystals.compositions import Elements
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.crystals.encoding import decode
@@ -40,6 +42,12 @@ class CompositionRouteParams(SubstitutingParams):
     formulas_per_system: Count = Field(20, description="most of them in one chemical system")
     max_odd_states: int = Field(
         1, ge=0, description="elements of a formula that may lie between their lowest and highest oxidation state"
+    )
+    known_in_system: int = Field(
+        0,
+        ge=0,
+        description="known crystals that a chemical system must have, besides those of its subsystems: where there are "
+        "none, the hull lacks what a new compound would have to compete with",
     )
     new_stoichiometries: bool = Field(
         False, description="whether formulas may have numbers of atoms, as A2B3, that no known crystal has"
@@ -123,6 +131,7 @@ class CompositionRoute:
             max_odd_states=self.settings.max_odd_states,
             rule=known.charge_rule,
             stoichiometries=None if self.settings.new_stoichiometries else frozenset(x.stoichiometry for x in old),
+            systems=self._explored(known) if self.settings.known_in_system else None,
         )
         return balanced_formulas(
             [ATOMIC_NUMBERS[symbol] for symbol in known.elements],
@@ -131,6 +140,10 @@ class CompositionRoute:
             urgent=known.incomplete_numbers(),
             most_per_system=self.settings.formulas_per_system,
         )
+
+    def _explored(self, known: Known) -> frozenset[Elements]:
+        systems = Counter(tuple(np.unique(crystal.atomic_numbers).tolist()) for crystal in decode(known.crystals))
+        return frozenset(system for system, n in systems.items() if n >= self.settings.known_in_system)
 
     def _random(
         self, formulas: Sequence[Formula], prototypes: Prototypes, max_sites: int, rng: np.random.Generator
