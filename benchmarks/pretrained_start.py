@@ -65,7 +65,7 @@ def main() -> None:
 def held_out(table: Path, folder: Path, n_test: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Crystals of the systems that pretraining held out: those that a user may own, and those to test on."""
     crystals = read_training_table(table, load_settings(DEFAULT_SETTINGS), folder)
-    rows = crystals.filter(pl.col("split") != "train")
+    rows = crystals.filter(pl.col("split") != "train").with_columns(origin=pl.lit("snapshot"))
     systems = rows["chemsys"].unique().sort().to_numpy()
     order = pl.DataFrame({"chemsys": child_generator(0, "systems").permutation(systems)}).with_row_index("rank")
     dealt = rows.join(order, on="chemsys").sort("rank", "material_id")
