@@ -15,13 +15,25 @@ def as_bytes(weights):
 
 
 @BOTH
-def test_the_loss_falls(view, fitted, task):
+def test_the_loss_falls(view, fitted):
     history = fitted[view].history
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert set(history[0]) == {"epoch", "learning_rate", "train_mae", "validation_mae"}
     assert history[-1]["train_mae"] < 0.98 * history[0]["train_mae"]
+
+
+@pytest.fixture(scope="module")
+def longer(task, tiny):
+    """One member of each view that has learned for long enough to know of other crystals, too."""
+    params = {view: section.model_copy(update={"epochs": 8}) for view, section in tiny.items()}
+    return {view: fit_member(task(view, params=params[view])) for view in params}
+
+
+@BOTH
+def test_what_is_learned_holds_for_other_crystals(view, longer, task):
     known = task(view).data.validation
-    assert history[-1]["validation_mae"] < float(known.target.abs().mean()) * task(view).data.scale
+    nothing_learned = float(known.target.abs().mean()) * task(view).data.scale
+    assert longer[view].history[-1]["validation_mae"] < 0.95 * nothing_learned
 
 
 @BOTH
@@ -98,9 +110,9 @@ def test_a_warm_start_that_diverges_names_its_own_rate(task, fitted, tiny):
 
 
 @BOTH
-def test_a_warm_start_is_ahead_after_the_first_epoch(view, task, fitted):
-    warm = fit_member(task(view, start=fitted[view].weights))
-    assert warm.history[0]["validation_mae"] < fitted[view].history[0]["validation_mae"]
+def test_a_warm_start_is_ahead_after_the_first_epoch(view, task, longer):
+    warm = fit_member(task(view, start=longer[view].weights))
+    assert warm.history[0]["validation_mae"] < longer[view].history[0]["validation_mae"]
 
 
 @BOTH
