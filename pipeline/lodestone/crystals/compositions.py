@@ -11,7 +11,12 @@ from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 N_ELEMENTS = len(SYMBOLS)
 SAME_FRACTIONS = 1e-9  # atomic fractions that differ by less are the same
 
-Elements = tuple[int, ...]
+Elements = tuple[int, ...]  # ascending atomic numbers
+
+
+def elements_of(system: str) -> Elements:
+    """Atomic numbers, ascending, of a chemical system by its name, as ``Cl-Na``, in any order."""
+    return tuple(sorted({ATOMIC_NUMBERS[symbol] for symbol in system.split("-")}))
 
 
 def atomic_fractions(atomic_numbers: Sequence[np.ndarray]) -> np.ndarray:

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.crystals.compositions import Elements, N_ELEMENTS
 from lodestone.crystals.crystal import Crystal
-from lodestone.ensemble.seen_systems import Elements, SeenSystems
+from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.errors import LodestoneError
 from lodestone.schemas import INPUT_STRUCTURES
 from lodestone.tables.files import write_atomically

@@ -13,9 +13,9 @@ from itertools import combinations
 
 import numpy as np
 
-from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
+from lodestone.crystals.compositions import Elements, elements_of
+from lodestone.crystals.elements import SYMBOLS
 
-Elements = tuple[int, ...]  # ascending atomic numbers
 _ELEMENTS, _PAIRS, _HASHES = "elements", "pairs", "system_hashes"
 _LISTED = "systems"  # of files before version 0.3: the systems themselves, rows of atomic numbers padded with 0
 _BYTES = 8
@@ -48,7 +48,7 @@ class SeenSystems:
     @classmethod
     def named(cls, names: Iterable[str]) -> SeenSystems:
         """Those of a list of names, as ``Cl-Na``; in any order, any number of times."""
-        return cls.of(tuple(sorted({ATOMIC_NUMBERS[symbol] for symbol in name.split("-")})) for name in names)
+        return cls.of(map(elements_of, names))
 
     def why_new(self, system: Elements) -> str:
         """``element``, ``pair`` or ``system`` if no training crystal has it, the strongest only; empty otherwise."""

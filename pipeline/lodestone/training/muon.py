@@ -43,7 +43,9 @@ class Muon(torch.optim.Optimizer):
 
     def _momentum(self, matrix: nn.Parameter) -> Tensor:
         gradient, state = matrix.grad, self.state[matrix]
-        average = state.setdefault("average", torch.zeros_like(matrix)).lerp_(gradient, 1 - _MOMENTUM)
+        if not state:
+            state["average"] = torch.zeros_like(matrix)
+        average = state["average"].lerp_(gradient, 1 - _MOMENTUM)
         return gradient.lerp(average, _MOMENTUM)  # type: ignore[union-attr]  # _of_one_shape leaves out None
 
 

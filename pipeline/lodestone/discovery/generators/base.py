@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
+from lodestone.crystals.compositions import elements_of
 from lodestone.crystals.crystal import Crystal
-from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.symmetry import symmetry_of
 from lodestone.substitution.charges import ChargeRule
 
@@ -82,7 +82,7 @@ class Known:
 
     def incomplete_numbers(self) -> list[np.ndarray]:
         """The systems of :attr:`incomplete` as atomic numbers, in the order of their names."""
-        return [np.array([ATOMIC_NUMBERS[x] for x in name.split("-")]) for name in sorted(self.incomplete)]
+        return [np.array(elements_of(name)) for name in sorted(self.incomplete)]
 
 
 class Generator(Protocol):

@@ -18,7 +18,7 @@ from pydantic import Field
 from lodestone.config.discovery import SubstitutingParams
 from lodestone.config.registry import GENERATORS
 from lodestone.config.sections import Count, Positive
-from lodestone.crystals.compositions import Elements
+from lodestone.crystals.compositions import Elements, elements_of
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS, SYMBOLS
 from lodestone.crystals.encoding import decode
@@ -142,8 +142,8 @@ class CompositionRoute:
         )
 
     def _explored(self, known: Known) -> frozenset[Elements]:
-        systems = Counter(tuple(np.unique(crystal.atomic_numbers).tolist()) for crystal in decode(known.crystals))
-        return frozenset(system for system, n in systems.items() if n >= self.settings.known_in_system)
+        systems = Counter(known.crystals["chemsys"])
+        return frozenset(elements_of(name) for name, n in systems.items() if n >= self.settings.known_in_system)
 
     def _random(
         self, formulas: Sequence[Formula], prototypes: Prototypes, max_sites: int, rng: np.random.Generator
