@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lodestone.crystals.compositions import Elements, N_ELEMENTS
+from lodestone.crystals.compositions import N_ELEMENTS, Elements
 from lodestone.crystals.crystal import Crystal
 from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.errors import LodestoneError
