@@ -64,12 +64,12 @@ class OrbitGraph:
     angles: np.ndarray
 
 
-def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
+def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int, shell: float = SHELL_WIDTH) -> OrbitGraph:
     """Reduce the neighbor graph by the symmetry of the crystal; see :func:`neighbor_graph`.
 
     Bonds are averaged over all atoms of an orbit, so the result does not depend on a choice of representative atom.
     """
-    graph, orbits = neighbor_graph(crystal, cutoff, neighbors), orbits_of(crystal)
+    graph, orbits = neighbor_graph(crystal, cutoff, neighbors, shell), orbits_of(crystal)
     atoms = np.bincount(orbits)
     source, target = orbits[graph.source], orbits[graph.target]
     order = np.lexsort((graph.distance, source, target))
@@ -91,7 +91,7 @@ def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int) -> OrbitGraph:
     )
 
 
-def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
+def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int, shell: float = SHELL_WIDTH) -> Graph:
     """Connect each atom to its nearest neighbors, keeping the last shell whole.
 
     Counting neighbors alone would cut through shells of equal distance, and the choice would depend on the cell.
@@ -100,6 +100,7 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
         crystal: Any cell.
         cutoff: Longest edge, Å; widened for crystals in which an atom has no neighbor within it.
         neighbors: Edges per atom, more where the last shell needs it, fewer where the cutoff ends first.
+        shell: Width of the last shell, Å.
 
     Raises:
         LodestoneError: If an atom has no neighbor within 30 Å.
@@ -112,12 +113,12 @@ def neighbor_graph(crystal: Crystal, cutoff: float, neighbors: int) -> Graph:
                 f"an atom of {''.join(crystal.species)[:40]} has no neighbor within {cutoff:.0f} Å",
                 "the cell is unphysically large: tighten validate.volume_per_atom",
             )
-        return neighbor_graph(crystal, 1.5 * cutoff, neighbors)
+        return neighbor_graph(crystal, 1.5 * cutoff, neighbors, shell)
     order = np.lexsort((source, distance, target))
     target, source, distance, vectors = target[order], source[order], distance[order], vectors[order]
     starts = np.cumsum(counts) - counts
     furthest = distance[starts + np.minimum(neighbors, counts) - 1]
-    kept = distance <= furthest[target] + SHELL_WIDTH
+    kept = distance <= furthest[target] + shell
     angles = angles_of_bonds(target, distance, vectors, np.flatnonzero(kept))
     return Graph(
         source[kept].astype(np.int64), target[kept].astype(np.int64), distance[kept].astype(np.float32), angles

@@ -15,8 +15,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.graph import SHELL_WIDTH, OrbitGraph, orbit_graph
 from lodestone.crystals.symmetry import orbits_of
 
-_ALL = 1_000_000  # neighbors: as many as there are
 _ROUNDING = 1e-3  # of a mean number of bonds
+_SHELL_MARGIN = 0.02  # Å: bonds that are averaged differ by less
 
 
 def child_graphs(
@@ -34,7 +34,8 @@ def child_graphs(
     Yields:
         ``None`` for a child in which an atom has no neighbor within the cutoff: its graph must be searched for.
     """
-    graph = orbit_graph(parent, cutoff / float(scales.min()), _ALL)
+    smallest = float(scales.min())  # of this child the last shell reaches furthest among the bonds of the parent
+    graph = orbit_graph(parent, cutoff / smallest, neighbors, _SHELL_MARGIN + SHELL_WIDTH / smallest)
     representative = np.unique(orbits_of(parent), return_index=True)[1]
     length, furthest = graph.distance.astype(float), _furthest(graph, neighbors)[graph.target]
     scaled = scales[:, None] * length
