@@ -64,12 +64,26 @@ class OrbitGraph:
     angles: np.ndarray
 
 
-def orbit_graph(crystal: Crystal, cutoff: float, neighbors: int, shell: float = SHELL_WIDTH) -> OrbitGraph:
+def orbit_graph(
+    crystal: Crystal,
+    cutoff: float,
+    neighbors: int,
+    shell: float = SHELL_WIDTH,
+    orbits: np.ndarray | None = None,
+) -> OrbitGraph:
     """Reduce the neighbor graph by the symmetry of the crystal; see :func:`neighbor_graph`.
 
     Bonds are averaged over all atoms of an orbit, so the result does not depend on a choice of representative atom.
+
+    Args:
+        crystal: As there, like the next three.
+        cutoff: Å.
+        neighbors: Edges per atom.
+        shell: Å.
+        orbits: What :func:`orbits_of` gives, where it is known already.
     """
-    graph, orbits = neighbor_graph(crystal, cutoff, neighbors, shell), orbits_of(crystal)
+    graph = neighbor_graph(crystal, cutoff, neighbors, shell)
+    orbits = orbits_of(crystal) if orbits is None else orbits
     atoms = np.bincount(orbits)
     source, target = orbits[graph.source], orbits[graph.target]
     order = np.lexsort((graph.distance, source, target))

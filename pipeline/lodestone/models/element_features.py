@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -29,6 +30,11 @@ def element_features() -> Tensor:
     Returns:
         Shape ``(N_ELEMENTS, d)``, indexed by atomic number; 0 (the mean) where a property is unknown.
     """
+    return _features().clone()  # a network keeps it, and loading weights overwrites it
+
+
+@lru_cache(maxsize=1)
+def _features() -> Tensor:
     from pymatgen.core import Element
 
     elements = [Element(symbol) for symbol in SYMBOLS[1:]]

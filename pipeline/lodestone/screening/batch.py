@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from math import cbrt
@@ -48,13 +48,16 @@ class Batch:
     ground: Ground
     family: Family
     children: Children
+    _datasets: dict[str, ViewDataset] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.children)
 
     def subset(self, rows: np.ndarray) -> Batch:
-        """Some of them, by rows or by a mask."""
-        return Batch(self.ground, self.family, self.children.subset(rows))
+        """Some of them, by rows or by a mask; what views were shown already is not computed again."""
+        places = torch.from_numpy(np.arange(len(self))[rows])
+        shown = {view: dataset.subset(places) for view, dataset in self._datasets.items()}
+        return Batch(self.ground, self.family, self.children.subset(rows), shown)
 
     @cached_property
     def fractions(self) -> np.ndarray:
@@ -99,7 +102,9 @@ class Batch:
         Raises:
             KeyError: For another view than ``composition`` and ``structure``.
         """
-        return {"composition": self._compositions, "structure": self._structures}[view]()
+        if view not in self._datasets:
+            self._datasets[view] = {"composition": self._compositions, "structure": self._structures}[view]()
+        return self._datasets[view]
 
     def _compositions(self) -> ViewDataset:
         order = np.argsort(self.children.elements, axis=1)

@@ -35,8 +35,9 @@ def child_graphs(
         ``None`` for a child in which an atom has no neighbor within the cutoff: its graph must be searched for.
     """
     smallest = float(scales.min())  # of this child the last shell reaches furthest among the bonds of the parent
-    graph = orbit_graph(parent, cutoff / smallest, neighbors, _SHELL_MARGIN + SHELL_WIDTH / smallest)
-    representative = np.unique(orbits_of(parent), return_index=True)[1]
+    orbits = orbits_of(parent)
+    graph = orbit_graph(parent, cutoff / smallest, neighbors, _SHELL_MARGIN + SHELL_WIDTH / smallest, orbits)
+    representative = np.unique(orbits, return_index=True)[1]
     length, furthest = graph.distance.astype(float), _furthest(graph, neighbors)[graph.target]
     scaled = scales[:, None] * length
     kept = (scaled <= cutoff) & (scaled <= scales[:, None] * furthest + SHELL_WIDTH)
