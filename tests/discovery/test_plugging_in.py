@@ -75,6 +75,7 @@ def test_an_acquisition_is_one_function(discovery):
     params = parse_params(content(acquisition="highest_energy")).discovery
     names, energies = [f"c-{i}" for i in range(6)], [0.1 * i for i in range(6)]
     table = pl.DataFrame({"material_id": names, "chemsys": names, "energy_above_hull_pred": energies})
+    table = table.with_columns(generator=pl.lit("substitution"))
     chosen = choose(table, params, RoundParams(next="n", budget=2, random_baseline=0), np.random.default_rng(0))
     assert chosen.filter(pl.col("acquired_by") == "model")["material_id"].to_list() == ["c-4", "c-5"]
 

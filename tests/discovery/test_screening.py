@@ -121,6 +121,7 @@ def candidates():
         {
             "material_id": [f"c-{number:03d}" for number in generator.permutation(N)],
             "chemsys": [f"A{number % 10}-B" for number in range(N)],
+            "generator": ["common" if number % 10 else "rare" for number in generator.permutation(N)],
             "energy_above_hull_pred": distance,
             "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
             "incomplete_probability": norm.cdf((-0.03 - distance) / 0.02),
@@ -174,6 +175,23 @@ def test_no_chemical_system_takes_more_than_its_share(choose, acquisition):
 def test_the_baseline_obeys_the_same_limit_per_chemical_system(choose):
     result = chosen(choose(budget=1, baseline=100, max_per_chemsys=2), "random")
     assert result["chemsys"].value_counts()["count"].to_list() == [2] * 10
+
+
+@pytest.mark.parametrize(
+    ("how", "sizes"), [("model", {"budget": 30, "baseline": 0}), ("random", {"budget": 1, "baseline": 30})]
+)
+@pytest.mark.parametrize(("share", "most"), [(0.6, 18), (0.75, 23)])
+def test_no_generator_takes_more_than_its_share_while_others_have_candidates(choose, how, sizes, share, most):
+    sizes = sizes | {"max_per_chemsys": 100, "threshold": 10.0}
+    shared, free = (chosen(choose(max_generator_share=part, **sizes), how)["generator"] for part in (share, 1.0))
+    assert dict(shared.value_counts().iter_rows()) == {"common": most, "rare": 30 - most}
+    assert (free == "common").sum() > most
+
+
+def test_a_share_gives_way_where_the_others_have_no_more(choose, candidates):
+    limits = {"budget": 100, "baseline": 0, "max_per_chemsys": 100, "threshold": 10.0}
+    result = chosen(choose(max_generator_share=0.5, **limits), "model")
+    assert dict(result["generator"].value_counts().iter_rows()) == {"common": 80, "rare": 20}
 
 
 @pytest.mark.parametrize("acquisition", ["stability_probability", "lowest_energy"])

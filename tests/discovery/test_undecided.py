@@ -1,11 +1,15 @@
-"""Hits too little below the hull: no discoveries, but known."""
+"""Hits too little below the hull, or overtaken by others of their round: no discoveries, but known."""
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
+from lodestone.config.rounds import RoundParams
+from lodestone.crystals.crystal import Crystal
 from lodestone.discovery.round import run_round
+from lodestone.oracles.base import Label
 from lodestone.schemas import Verifications
 from lodestone.tables.files import validated
 
@@ -33,13 +37,44 @@ def test_only_what_lies_deep_enough_is_a_discovery(result, unlimited, tmp_path):
     deep = every.filter(pl.col("energy_above_hull") <= -MIN_DEPTH)
     assert 0 < len(deep) < len(every)
     assert set(table.filter("is_discovery")["material_id"]) == set(deep["material_id"])
-    assert set(table.filter("is_stable")["material_id"]) == set(every["material_id"])
+    hits = table.filter("is_stable")
+    assert set(hits["material_id"]) == set(unlimited.verifications.filter("is_stable")["material_id"])
     assert result.metrics["hit_rate"] == unlimited.metrics["hit_rate"]
     assert result.metrics["n_discovered"] == result.metrics["depth"]["n"] == len(deep)
-    assert result.metrics["n_undecided"] == len(every) - len(deep)
+    assert result.metrics["n_undecided"] == (hits["energy_above_hull"] > -MIN_DEPTH).sum()
     assert unlimited.metrics["n_undecided"] == 0
 
 
 def test_the_undecided_are_known_from_then_on(result, unlimited):
     shallow = unlimited.verifications.filter(pl.col("is_stable") & (pl.col("energy_above_hull") > -MIN_DEPTH))
     assert set(shallow["material_id"]) <= set(result.state.crystals["material_id"])
+
+
+def test_a_discovery_lies_on_the_hull_of_what_its_round_has_found(unlimited):
+    hits = unlimited.verifications.filter("is_stable")
+    after = dict(unlimited.state.crystals.select("material_id", "energy_above_hull").iter_rows())
+    on_it = hits["material_id"].replace_strict(after, return_dtype=pl.Float64) == 0
+    assert hits["is_discovery"].to_list() == on_it.to_list()
+    assert unlimited.metrics["n_overtaken"] == len(hits) - on_it.sum() > 0
+    assert unlimited.metrics["n_discovered"] == on_it.sum() > 0
+
+
+def test_of_one_formula_the_lowest_of_a_round_is_the_discovery(start, world, params):
+    found = {}
+
+    def two_forms(crystals):
+        """Every candidate is a salt of one formula, each with other angles and lower than the one before."""
+        for place, _ in enumerate(crystals):
+            lattice = 4.0 * np.eye(3) + 0.4 * (1 + place) * (np.ones((3, 3)) - np.eye(3))
+            crystal = Crystal(lattice, [37, 9], [[0, 0, 0], [0.5, 0.5, 0.5]])
+            found[crystal.digest()] = -0.02 - 0.01 * place
+            energy = world.energies([crystal])[0] - world.offsets([crystal])[0] + found[crystal.digest()]
+            yield Label("ok", energy, crystal, 1, 0.0)
+
+    other = params.model_copy(update={"rounds": {"round_0": RoundParams(next="after", budget=3, random_baseline=0)}})
+    result = run_round("round_0", start, world, other, lambda crystals: list(two_forms(crystals)))
+    table = result.verifications.filter("is_new")
+    assert len(table) == table["is_stable"].sum() == 3
+    (discovery,) = table.filter("is_discovery").iter_rows(named=True)
+    assert discovery["energy_above_hull"] == pytest.approx(-0.04)
+    assert (result.metrics["n_overtaken"], result.metrics["n_undecided"]) == (2, 0)

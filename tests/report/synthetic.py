@@ -295,7 +295,7 @@ def _learning_metrics(verified: pl.DataFrame, total: int) -> dict[str, Any]:
         "n_screened": 90, "n_verified": verified.height, "n_ok": done.height,
         "n_stable_start": 60, "n_stable_end": 60 + total, "n_discovered": int(verified["is_stable"].sum()),
         "n_discovered_total": total, "rejected": {},
-        "n_undecided": 0, "n_hull_incomplete": int(verified["hull_is_incomplete"].sum()),
+        "n_undecided": 0, "n_overtaken": 0, "n_hull_incomplete": int(verified["hull_is_incomplete"].sum()),
         "hit_rate": {who: _hit_rate(verified.filter(pl.col("acquired_by") == who)) for who in ("model", "random")},
         "predicted_hit_rate": {"model": 0.42, "random": None if verified.is_empty() else 0.11},
         "verified_mae": {"n": done.height, "composition": error, "structure": error, "ensemble": error},

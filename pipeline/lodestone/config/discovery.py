@@ -118,6 +118,13 @@ class DiscoveryParams(Section):
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"
     )
+    max_generator_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="most of a round's budget, for the acquisition and the baseline each, that goes to candidates of "
+        "one generator while the others have any",
+    )
 
     @field_validator("generators")
     @classmethod

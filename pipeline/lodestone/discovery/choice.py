@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import ceil
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ def choose(
 
     Args:
         candidates: Output of :func:`screen`.
-        params: Ranking, threshold and limit per chemical system; the limit applies to both choices.
+        params: Ranking, threshold, and limits per chemical system and generator, which apply to both choices.
         budget: Size of each choice.
         generator: Source of randomness for the baseline (and for a random ranking).
 
@@ -27,22 +28,29 @@ def choose(
         The candidates with ``acquired_by`` set; the two choices share no candidate.
     """
     shuffled = candidates.sort("material_id").select(pl.all().gather(generator.permutation(len(candidates))))
-    baseline = _spread(shuffled, params.max_per_chemsys, budget.random_baseline)
+    baseline = _spread(shuffled, params, budget.random_baseline)
     pool = shuffled.filter(~pl.col("material_id").is_in(sorted(baseline)))
     ranked = ACQUISITIONS.make(params.acquisition, pool, params.threshold)
-    chosen = _spread(ranked, params.max_per_chemsys, budget.budget)
+    chosen = _spread(ranked, params, budget.budget)
     how = [("model" if i in chosen else "random" if i in baseline else "none") for i in candidates["material_id"]]
     return candidates.with_columns(pl.Series("acquired_by", how, dtype=pl.String))
 
 
-def _spread(ranked: pl.DataFrame, per_chemsys: int, budget: int) -> set[str]:
-    """The first of a ranking, with at most so many from each chemical system."""
-    taken: Counter[str] = Counter()
+def _spread(ranked: pl.DataFrame, params: DiscoveryParams, budget: int) -> set[str]:
+    """The first of a ranking within the limits; the limit per generator gives way where the others have no more."""
+    systems: Counter[str] = Counter()
+    generators: Counter[str] = Counter()
     chosen: set[str] = set()
-    for material_id, chemsys in ranked.select("material_id", "chemsys").iter_rows():
-        if len(chosen) == budget:
-            break
-        if taken[chemsys] < per_chemsys:
-            taken[chemsys] += 1
-            chosen.add(material_id)
+    for per_generator in (ceil(params.max_generator_share * budget), budget):
+        for material_id, chemsys, generator in ranked.select("material_id", "chemsys", "generator").iter_rows():
+            if len(chosen) == budget:
+                return chosen
+            if (
+                material_id not in chosen
+                and systems[chemsys] < params.max_per_chemsys
+                and generators[generator] < per_generator
+            ):
+                systems[chemsys] += 1
+                generators[generator] += 1
+                chosen.add(material_id)
     return chosen

@@ -111,7 +111,8 @@ def verify_choice(
         depth=(params.discovery.min_depth, params.discovery.max_depth),
     )
     following = next_state(name, state, acquired, verifications, params)
-    metrics = dict(choice.counts) | _metrics(verifications, state, following) | _expected(verifications, difference)
+    metrics = dict(choice.counts) | _metrics(verifications, state, following)
+    metrics |= _shallow_and_overtaken(verifications, params.discovery.min_depth) | _expected(verifications, difference)
     return RoundResult(choice.candidates, verifications, following, metrics)
 
 
@@ -153,11 +154,17 @@ def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState)
         "n_discovered_total": int(after.attempts["is_discovery"].sum()),
         "n_discovered_formulas": discoveries["formula_pretty"].n_unique(),
         "depth": depths(discoveries["energy_above_hull"]),
-        "n_undecided": int((verifications["is_stable"] & ~verifications["is_discovery"]).sum()),
         "n_hull_incomplete": int(verifications["hull_is_incomplete"].sum()),
         "n_hull_incomplete_total": int(after.attempts["hull_is_incomplete"].sum()),
         "n_known_crystals": len(after.crystals),
     }
+
+
+def _shallow_and_overtaken(verifications: pl.DataFrame, min_depth: float) -> dict[str, int]:
+    """Why hits are no discoveries: too little below the hull, or not on it any more with the others of their round."""
+    others = verifications.filter(pl.col("is_stable") & ~pl.col("is_discovery"))
+    shallow = int((others["energy_above_hull"] > -min_depth).sum())
+    return {"n_undecided": shallow, "n_overtaken": len(others) - shallow}
 
 
 def _hits(verifications: pl.DataFrame, how: str) -> dict[str, Any]:

@@ -74,7 +74,8 @@ def verify(
         plausible: Range of formation energies, eV/atom; values outside are artifacts of the oracle and rejected.
         tolerance: How far below the best known crystal of its formula a crystal must lie to count as stable, eV/atom.
         depth: How far below the hull a discovery lies, eV/atom: what lies less is undecided within the oracle's error,
-            more shows that phases are missing there.
+            more shows that phases are missing there. What another crystal of the round pushes off the hull, such as a
+            lower one of its formula, is no discovery either.
     """
     judged = [_judged(label, state.references, plausible) for label in labels]
     candidates = acquired.select(
@@ -121,12 +122,15 @@ def _against_hull(relaxed: pl.DataFrame, state: RoundState, hull: ConvexHull, to
     formulas = known["formula_pretty"].to_list()
     decompositions = [describe_decomposition(phases, formulas) for phases in hull.decompositions(fractions)]
     twins = same_as(relaxed, state.crystals)
+    new = np.array([name not in twins for name in relaxed["material_id"]], dtype=bool)
+    after = hull.with_phases(fractions[new], energies[new])
     return relaxed.with_columns(
         pl.Series("formation_energy_per_atom", energies, dtype=pl.Float64),
         pl.Series("energy_above_hull", hull.energies_above_hull(fractions, energies), dtype=pl.Float64),
         pl.Series("decomposition", decompositions, dtype=pl.String),
         pl.Series("same_as", [twins.get(name) for name in relaxed["material_id"]], dtype=pl.String),
         pl.Series("stable_below", _limits(relaxed, known, hull, tolerance), dtype=pl.Float64),
+        pl.Series("overtaken", after.energies_above_hull(fractions, energies) > 0, dtype=pl.Boolean),
     )
 
 
@@ -135,9 +139,9 @@ def _with_verdicts(relaxed: pl.DataFrame, min_depth: float, max_depth: float) ->
     is_new = pl.col("same_as").is_null()
     below = is_new & (pl.col("energy_above_hull") <= pl.col("stable_below"))
     deep = pl.col("energy_above_hull") < -max_depth
-    decided = pl.col("energy_above_hull") <= -min_depth
+    decided = (pl.col("energy_above_hull") <= -min_depth) & ~pl.col("overtaken")
     verdicts = dict(zip(VERDICTS, (below & ~deep, below & decided & ~deep, below & deep), strict=True))
-    return relaxed.with_columns(is_new=is_new, **verdicts)
+    return relaxed.with_columns(is_new=is_new, **verdicts).drop("overtaken")
 
 
 def _limits(relaxed: pl.DataFrame, known: pl.DataFrame, hull: ConvexHull, tolerance: float) -> list[float]:

@@ -35,6 +35,7 @@ COUNTS = (
     "n_discovered",
     "n_discovered_total",
     "n_undecided",
+    "n_overtaken",
     "n_hull_incomplete",
 )
 UNBUILT = ("n_unbuilt", "n_out_of_time")  # counted only where a generator could not make a structure

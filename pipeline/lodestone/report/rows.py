@@ -228,7 +228,7 @@ def _funnel(data: RoundData) -> dict[str, int]:
         "screened": counts["n_screened"],
         "verified": counts["n_verified"],
         "ok": counts["n_ok"],
-        "below": counts["n_discovered"] + counts["n_undecided"] + counts["n_hull_incomplete"],
+        "below": sum(counts[f"n_{word}"] for word in ("discovered", "undecided", "overtaken", "hull_incomplete")),
         "stable": counts["n_discovered"],
     }
 

@@ -15,6 +15,8 @@ from lodestone.report.generators import contributions
 from lodestone.report.second_opinions import opinion_summary
 from lodestone.stability.density import depths
 
+NO_DISCOVERIES = ("n_undecided", "n_overtaken", "n_hull_incomplete")  # new crystals below the hull, and why not
+
 
 def rounds_table(campaign: CampaignData) -> pl.DataFrame:
     """One row per round; energies in eV/atom, empty where nothing was measured."""
@@ -50,7 +52,7 @@ def campaign_summary(campaign: CampaignData, discoveries: pl.DataFrame) -> dict[
         "opinions": opinion_summary(campaign.opinions),
         "phonons": dynamics_summary(campaign.phonons),
         "depth": depths(discoveries["energy_above_hull_start"]),
-        **{name: sum(data.counts[name] for data in campaign.rounds) for name in ("n_undecided", "n_hull_incomplete")},
+        **{name: sum(data.counts[name] for data in campaign.rounds) for name in NO_DISCOVERIES},
         "test_mae": {name: last.test[name].mae for name in last.predictors},
         "hit_rate": {data.name: {who: asdict(rate) for who, rate in data.hit_rate.items()} for data in campaign.rounds},
     }

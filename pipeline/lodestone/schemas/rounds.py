@@ -111,7 +111,10 @@ class Verifications(Contract, Encoded, Predicted, Proposed):
         "A hit: new, not above the hull at the start of the round (see stable_below), and not more than "
         "`discovery.max_depth` below it"
     )
-    is_discovery: bool = field("A hit at least `discovery.min_depth` below the hull; another hit is undecided")
+    is_discovery: bool = field(
+        "A hit at least `discovery.min_depth` below the hull, on which it stays with the other new crystals of its "
+        "round; another hit is undecided or overtaken"
+    )
     hull_is_incomplete: bool = field(
         "New, and more than `discovery.max_depth` below the hull at the start of the round: phases must be missing "
         "there, so that it is no discovery; it joins the known crystals all the same"
