@@ -18,13 +18,16 @@ _STYLE = {"font.family": "DejaVu Sans", "font.size": 9, "svg.hashsalt": "lodesto
 
 
 @contextmanager
-def panels(count: int, width: float, height: float) -> Iterator[tuple[Figure, Sequence[Axes]]]:
-    """A figure with panels side by side that have one scale of y, closed at the end.
+def panels(
+    count: int, width: float, height: float, *, one_scale: bool = True
+) -> Iterator[tuple[Figure, Sequence[Axes]]]:
+    """A figure with panels side by side, closed at the end.
 
     Args:
         count: How many.
         width: Of the figure, inches.
         height: Likewise.
+        one_scale: Whether they have one scale of y.
     """
     import matplotlib
 
@@ -33,7 +36,7 @@ def panels(count: int, width: float, height: float) -> Iterator[tuple[Figure, Se
 
     with matplotlib.rc_context(_STYLE):
         figure, axes = pyplot.subplots(
-            1, count, figsize=(width, height), sharey=True, squeeze=False, layout="constrained"
+            1, count, figsize=(width, height), sharey=one_scale, squeeze=False, layout="constrained"
         )
         yield figure, axes[0]
         pyplot.close(figure)

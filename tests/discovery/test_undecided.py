@@ -60,21 +60,16 @@ def test_a_discovery_lies_on_the_hull_of_what_its_round_has_found(unlimited):
 
 
 def test_of_one_formula_the_lowest_of_a_round_is_the_discovery(start, world, params):
-    found = {}
+    forms = [Crystal(4.0 * np.eye(3), [37, 9], [[0, 0, 0], place]) for place in ([0.5, 0.5, 0.5], [0.5, 0, 0])]
+    on_hull = world.energies(forms) - world.offsets(forms)
 
-    def two_forms(crystals):
-        """Every candidate is a salt of one formula, each with other angles and lower than the one before."""
-        for place, _ in enumerate(crystals):
-            lattice = 4.0 * np.eye(3) + 0.4 * (1 + place) * (np.ones((3, 3)) - np.eye(3))
-            crystal = Crystal(lattice, [37, 9], [[0, 0, 0], [0.5, 0.5, 0.5]])
-            found[crystal.digest()] = -0.02 - 0.01 * place
-            energy = world.energies([crystal])[0] - world.offsets([crystal])[0] + found[crystal.digest()]
-            yield Label("ok", energy, crystal, 1, 0.0)
+    def both(crystals):
+        assert len(crystals) == 2
+        return [Label("ok", on_hull[place] - depth, forms[place], 1, 0.0) for place, depth in enumerate((0.05, 0.04))]
 
-    other = params.model_copy(update={"rounds": {"round_0": RoundParams(next="after", budget=3, random_baseline=0)}})
-    result = run_round("round_0", start, world, other, lambda crystals: list(two_forms(crystals)))
-    table = result.verifications.filter("is_new")
-    assert len(table) == table["is_stable"].sum() == 3
-    (discovery,) = table.filter("is_discovery").iter_rows(named=True)
-    assert discovery["energy_above_hull"] == pytest.approx(-0.04)
-    assert (result.metrics["n_overtaken"], result.metrics["n_undecided"]) == (2, 0)
+    rounds = {"round_0": RoundParams(next="after", budget=2, random_baseline=0)}
+    result = run_round("round_0", start, world, params.model_copy(update={"rounds": rounds}), both)
+    assert result.verifications["is_stable"].to_list() == [True, True]
+    (discovery,) = result.verifications.filter("is_discovery").iter_rows(named=True)
+    assert discovery["energy_above_hull"] == pytest.approx(-0.05)
+    assert (result.metrics["n_overtaken"], result.metrics["n_undecided"]) == (1, 0)

@@ -35,7 +35,8 @@ def run_search(search: Search, out: Path) -> dict[str, Any]:
             ``parts``, what each unit has found.
 
     Returns:
-        The content of ``screening.json``: counts, the cascade with its measured recall, seconds.
+        The content of ``screening.json``: counts, the cascade with its measured recall, seconds, and those before the
+        first unit.
 
     Raises:
         LodestoneError: If the campaign is not finished, nothing can be proposed, or the folder holds another search.
@@ -44,6 +45,7 @@ def run_search(search: Search, out: Path) -> dict[str, Any]:
     _refuse_other(search, ground, out)
     ordered = ordered_families(ground, search)
     cascade, measured = measured_cascade(ground, ordered, search, out / "cascade.json")
+    prepared = time.monotonic()
     units = _units(search, ordered, cascade, out / "parts")
     done = _screened(units, search.count)
     found = merged(units[: len(done)], search.keep)
@@ -51,6 +53,7 @@ def run_search(search: Search, out: Path) -> dict[str, Any]:
     content: dict[str, Any] = {name: sum(counts[name] for counts in done) for name in _COUNTED}
     content |= {"units": len(done), "of_units": len(units), "kept": len(found), "cascade": measured}
     content |= {"families": len(ordered), "seconds": round(time.monotonic() - started, 1)}
+    content |= {"seconds_of_sample": round(prepared - started, 1)}
     write_json(content, out / "screening.json")
     return content
 
