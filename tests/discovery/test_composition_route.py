@@ -65,6 +65,13 @@ def test_structures_are_of_new_balanced_formulas_that_the_view_puts_lowest(propo
     assert above[0] < -0.9  # of 400
 
 
+def test_it_is_noted_who_has_asked_the_networks(route, start, params):
+    assert route().judged == {"composition"}
+    alone = propose("round_0", start, params.discovery, Filters(), params.seed, judge_formulas=judge)
+    assert len(alone.items) > 0
+    assert alone.judged == frozenset()
+
+
 def test_only_systems_of_which_enough_is_known_are_searched(route, start):
     known = start.crystals.group_by("chemsys").len().filter(pl.col("len") >= 3)["chemsys"].to_list()
     names = {one.crystal.to_pymatgen().chemical_system for _, one in route(known_in_system=3).items}

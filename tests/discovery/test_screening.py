@@ -121,7 +121,7 @@ def candidates():
         {
             "material_id": [f"c-{number:03d}" for number in generator.permutation(N)],
             "chemsys": [f"A{number % 10}-B" for number in range(N)],
-            "generator": ["common" if number % 10 else "rare" for number in generator.permutation(N)],
+            "generator": ["common" if number // 10 % 10 else "rare" for number in range(N)],
             "energy_above_hull_pred": distance,
             "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
             "incomplete_probability": norm.cdf((-0.03 - distance) / 0.02),
@@ -142,11 +142,11 @@ def test_the_likeliest_hit_is_neither_above_the_hull_nor_too_deep_below_it(choos
 
 @pytest.fixture
 def choose(candidates, discovery):
-    def _choose(table=candidates, seed=0, budget=12, baseline=8, **changes):
-        settings = {"max_per_chemsys": 3, "threshold": 0.05} | changes
+    def _choose(table=candidates, seed=0, budget=12, baseline=8, judged=frozenset(), **changes):
+        settings = {"max_per_chemsys": 3, "max_generator_share": 1.0, "threshold": 0.05} | changes
         round_params = RoundParams(next="round_1", budget=budget, random_baseline=baseline)
         return choose_candidates(
-            table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed)
+            table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed), judged
         )
 
     return _choose
@@ -186,6 +186,14 @@ def test_no_generator_takes_more_than_its_share_while_others_have_candidates(cho
     shared, free = (chosen(choose(max_generator_share=part, **sizes), how)["generator"] for part in (share, 1.0))
     assert dict(shared.value_counts().iter_rows()) == {"common": most, "rare": 30 - most}
     assert (free == "common").sum() > most
+
+
+def test_the_baseline_leaves_out_what_networks_have_proposed(choose):
+    limits = {"budget": 30, "baseline": 30, "max_per_chemsys": 100, "threshold": 10.0}
+    result = choose(judged={"common"}, **limits)
+    assert dict(chosen(result, "random")["generator"].value_counts().iter_rows()) == {"rare": 20}
+    assert (chosen(result, "model")["generator"] == "common").all()  # no other is left
+    assert choose(judged={"common", "rare"}, **limits).equals(choose(**limits))
 
 
 def test_a_share_gives_way_where_the_others_have_no_more(choose, candidates):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Set
 from math import ceil
 
 import numpy as np
@@ -14,21 +15,28 @@ from lodestone.config.rounds import RoundParams
 
 
 def choose(
-    candidates: pl.DataFrame, params: DiscoveryParams, budget: RoundParams, generator: np.random.Generator
+    candidates: pl.DataFrame,
+    params: DiscoveryParams,
+    budget: RoundParams,
+    generator: np.random.Generator,
+    judged: Set[str] = frozenset(),
 ) -> pl.DataFrame:
-    """Choose candidates for the oracle: by the acquisition, and a random baseline from all proposals.
+    """Choose candidates for the oracle: by the acquisition, and a random baseline without the networks.
 
     Args:
         candidates: Output of :func:`screen`.
         params: Ranking, threshold, and limits per chemical system and generator, which apply to both choices.
         budget: Size of each choice.
         generator: Source of randomness for the baseline (and for a random ranking).
+        judged: Generators whose candidates networks have chosen already: the baseline, which says what is found without
+            networks, takes them only where there are no others.
 
     Returns:
         The candidates with ``acquired_by`` set; the two choices share no candidate.
     """
     shuffled = candidates.sort("material_id").select(pl.all().gather(generator.permutation(len(candidates))))
-    baseline = _spread(shuffled, params, budget.random_baseline)
+    blind = shuffled.filter(~pl.col("generator").is_in(sorted(judged)))
+    baseline = _spread(blind if len(blind) else shuffled, params, budget.random_baseline)
     pool = shuffled.filter(~pl.col("material_id").is_in(sorted(baseline)))
     ranked = ACQUISITIONS.make(params.acquisition, pool, params.threshold)
     chosen = _spread(ranked, params, budget.budget)

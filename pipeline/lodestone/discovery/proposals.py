@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -16,7 +16,7 @@ from lodestone.crystals.chemistry import is_allowed
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.soundness import why_unsound
 from lodestone.discovery.element_policy import excluded_elements
-from lodestone.discovery.generators.base import Generator, Known, Proposal, Unbuilt
+from lodestone.discovery.generators.base import Generator, JudgeFormulas, Known, Proposal, Unbuilt
 from lodestone.discovery.state import RoundState
 from lodestone.runtime.seeds import child_generator
 from lodestone.substitution.charges import COMMON, ChargeRule, charge_rule, check_states, is_neutral
@@ -77,10 +77,12 @@ class Proposals:
         items: Pairs of generator name and proposal.
         dropped: Number of dropped proposals, by the words of :data:`DROPPED`, and by those of :data:`UNBUILT` that
             happened.
+        judged: Generators whose proposals are a choice of networks, as they asked :attr:`Known.judge_formulas`.
     """
 
     items: list[tuple[str, Proposal]]
     dropped: Mapping[str, int]
+    judged: Set[str] = frozenset()
 
 
 def propose(
@@ -90,7 +92,7 @@ def propose(
     filters: Filters,
     seed: int,
     *,
-    judge_formulas: Callable[[Sequence[Crystal]], np.ndarray] | None = None,
+    judge_formulas: JudgeFormulas | None = None,
 ) -> Proposals:
     """Collect proposals from the generators of a campaign.
 
@@ -112,7 +114,6 @@ def propose(
         max_elements=params.max_elements,
         incomplete=state.incomplete_systems(),
         charge_rule=charges,
-        judge_formulas=judge_formulas,
     )
     rules = Rules(
         known=frozenset(state.crystals["decorated_prototype"]),
@@ -127,11 +128,26 @@ def propose(
     generators: dict[str, Generator] = {
         section.name: GENERATORS.make(section.name, section) for section in params.generators
     }
+    asked: set[str] = set()
     sources = {
-        label: generator.propose(known, child_generator(seed, name, "propose"), params.max_proposals)
+        label: generator.propose(
+            replace(known, judge_formulas=judge_formulas and _noted(judge_formulas, asked, label)),
+            child_generator(seed, name, "propose"),
+            params.max_proposals,
+        )
         for label, generator in generators.items()
     }
-    return collect(sources, rules, params.max_proposals)
+    return replace(collect(sources, rules, params.max_proposals), judged=frozenset(asked))
+
+
+def _noted(judge: JudgeFormulas, asked: set[str], label: str) -> JudgeFormulas:
+    """The judge, which notes that a generator has asked it."""
+
+    def noted(formulas: Sequence[Crystal]) -> np.ndarray:
+        asked.add(label)
+        return judge(formulas)
+
+    return noted
 
 
 def _checked_rule(name: str, elements: Set[str], filters: Filters) -> ChargeRule | None:

@@ -77,7 +77,8 @@ def choose_candidates(
     error = difference.std([proposal.crystal for _, proposal in proposals.items])
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
     table = screen(proposals.items, prediction, hull, name, max_depth=depth)
-    chosen = choose(table, params.discovery, params.rounds[name], child_generator(params.seed, name, "acquire"))
+    rng = child_generator(params.seed, name, "acquire")
+    chosen = choose(table, params.discovery, params.rounds[name], rng, proposals.judged)
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
 

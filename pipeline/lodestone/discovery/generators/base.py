@@ -15,6 +15,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.symmetry import symmetry_of
 from lodestone.substitution.charges import ChargeRule
 
+JudgeFormulas = Callable[[Sequence[Crystal]], np.ndarray]
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -69,7 +71,8 @@ class Known:
         incomplete: Chemical systems, as ``Cl-Na``, whose hull lacks phases; propose in them and their subsystems first.
         charge_rule: Rule by which compounds with anions must be neutral; ``None`` if they need not be.
         judge_formulas: Predicts how far formulas lie above the hull, eV/atom, from crystals of which it reads only the
-            elements and their numbers; ``None`` where no network is at hand.
+            elements and their numbers; ``None`` where no network is at hand. The random baseline of a round leaves out
+            the proposals of a generator that asks.
     """
 
     crystals: pl.DataFrame
@@ -78,7 +81,7 @@ class Known:
     max_elements: int
     incomplete: frozenset[str] = frozenset()
     charge_rule: ChargeRule | None = None
-    judge_formulas: Callable[[Sequence[Crystal]], np.ndarray] | None = None
+    judge_formulas: JudgeFormulas | None = None
 
     def incomplete_numbers(self) -> list[np.ndarray]:
         """The systems of :attr:`incomplete` as atomic numbers, in the order of their names."""
