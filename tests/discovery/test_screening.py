@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from scipy.stats import norm
 
+from lodestone.config.registry import ACQUISITIONS as ACQUIRED
 from lodestone.config.rounds import RoundParams
 from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.symmetry import symmetry_of
@@ -123,6 +124,7 @@ def candidates():
             "chemsys": [f"A{number % 10}-B" for number in range(N)],
             "generator": ["common" if number // 10 % 10 else "rare" for number in range(N)],
             "energy_above_hull_pred": distance,
+            "formation_energy_per_atom_std": np.random.default_rng(4).uniform(0.01, 0.3, N),
             "stability_probability": norm.cdf(-distance / generator.uniform(0.01, 0.3, N)),
             "incomplete_probability": norm.cdf((-0.03 - distance) / 0.02),
             "acquired_by": ["none"] * N,
@@ -146,7 +148,7 @@ def choose(candidates, discovery):
         settings = {"max_per_chemsys": 3, "max_generator_share": 1.0, "threshold": 0.05} | changes
         round_params = RoundParams(next="round_1", budget=budget, random_baseline=baseline)
         return choose_candidates(
-            table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed), judged
+            table, discovery.model_copy(update=settings), round_params, np.random.default_rng(seed), judged=judged
         )
 
     return _choose
@@ -221,6 +223,28 @@ def test_the_model_takes_the_top_of_its_ranking(choose, candidates, acquisition,
     assert set(chosen(result, "model")["material_id"]) == set(best["material_id"])
     other = {"lowest_energy", "stability_probability"} - {acquisition}
     assert not result.equals(choose(acquisition=other.pop(), max_per_chemsys=100, baseline=0))
+
+
+def test_expected_improvement_is_the_expected_depth_below_the_hull(candidates):
+    ranked = ACQUIRED.make("expected_improvement", candidates, 0.05)
+    within = candidates.filter(pl.col("energy_above_hull_pred") <= 0.05)
+    assert set(ranked["material_id"]) == set(within["material_id"])
+    assert ranked.columns == candidates.columns
+    noise = norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    columns = ranked.select("energy_above_hull_pred", "formation_energy_per_atom_std").iter_rows()
+    gains = [np.maximum(0, -(mean + std * noise)).mean() for mean, std in columns]
+    assert np.diff(gains).max() < 1e-6
+    assert gains[0] > gains[-1]
+    certain = candidates.with_columns(formation_energy_per_atom_std=0.0)
+    lowest = ACQUIRED.make("lowest_energy", certain, 0.0)
+    assert ACQUIRED.make("expected_improvement", certain, 0.0).equals(lowest)
+
+
+def test_an_upper_confidence_bound_is_the_energy_less_one_error(candidates):
+    ranked = ACQUIRED.make("upper_confidence", candidates, 0.05)
+    assert (ranked["energy_above_hull_pred"] - ranked["formation_energy_per_atom_std"]).is_sorted()
+    assert ranked["energy_above_hull_pred"].max() <= 0.05
+    assert not ranked["energy_above_hull_pred"].is_sorted()
 
 
 def test_the_random_acquisition_knows_no_threshold(choose):

@@ -6,6 +6,7 @@ import pytest
 
 from dask_tasks import choose_dask, dask_workers
 from lodestone.crystals.encoding import decode
+from lodestone.ensemble.out_of_distribution import neighbor_distances
 from lodestone.ensemble.pieces import joined, predict_in_pieces
 from lodestone.reference.networks import train_ensemble
 
@@ -34,6 +35,14 @@ def test_pieces_of_whole_batches_are_the_same_to_the_bit(ensemble, crystals, at_
     pieces = [ensemble.predict(crystals[start : start + 512], "unrelaxed") for start in range(0, len(crystals), 512)]
     assert joined(pieces).columns().equals(at_once.columns())
     assert all(np.array_equal(joined(pieces).weights[view], weights) for view, weights in at_once.weights.items())
+
+
+def test_latent_vectors_are_in_units_of_what_is_far(ensemble, crystals):
+    vectors = ensemble.latents(crystals[:100], "unrelaxed")
+    known = ensemble.seen.latents / ensemble.seen.thresholds["unrelaxed"]
+    far = ["latent" in reasons for reasons in ensemble.predict(crystals[:100], "unrelaxed").out_of_distribution]
+    assert (neighbor_distances(vectors, known) > 1).tolist() == far
+    assert 0 < sum(far) < 100
 
 
 def test_a_dask_cluster_predicts_the_same_to_the_bit(ensemble, crystals, at_once, monkeypatch):

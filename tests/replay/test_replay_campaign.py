@@ -1,9 +1,12 @@
 """The loop: it spends the budget as it was told, reveals no more than it chooses, and is as good as its predictions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lodestone.config.registry import ORACLES
+from lodestone.discovery.batches import BatchLimits
 from lodestone.ensemble.calibration import Calibration
 from lodestone.ensemble.predictor import Prediction
 from lodestone.errors import LodestoneError
@@ -39,6 +42,9 @@ class Clairvoyant:
 
     def predict(self, rows):
         return prediction_of(self.energies[rows])
+
+    def latents(self, rows):
+        return np.asarray(rows, dtype=float)[:, None]
 
     def learn(self, revealed, round_number):
         self.learned.append((round_number, list(revealed.names)))
@@ -153,3 +159,25 @@ def test_budgets_that_cannot_be_spent_are_refused(pool, oracle, budget, rounds, 
 def test_a_run_survives_its_file(pool, oracle):
     found = run(pool, oracle, None, Policy("random"))
     assert Run.from_dict(found.as_dict()) == found
+
+
+@pytest.mark.parametrize("limits", [{"per_chemsys": 1}, {"per_prototype": 1}, {"latent_distance": 2.5}])
+def test_a_policy_may_limit_what_is_verified_together(pool, oracle, energies, limits):
+    policy = replace(OURS, limits=BatchLimits(**limits))
+    found, free = (run(pool, oracle, Clairvoyant(energies), one, budget=20, rounds=2) for one in (policy, OURS))
+    assert [len(batch) for batch in found.finds] == [10, 10]
+    by_digest = {crystal.digest(): row for row, crystal in enumerate(pool.initial)}
+    rounds = [pool.table[[by_digest[digest] for digest in asked]] for asked in oracle.asked]
+    rows = [sorted(by_digest[digest] for digest in asked) for asked in oracle.asked]
+    for table, chosen in zip(rounds[:2], rows[:2], strict=True):
+        assert "per_chemsys" not in limits or table["chemsys"].is_unique().all()
+        assert "per_prototype" not in limits or table["prototype"].is_unique().all()
+        assert "latent_distance" not in limits or np.diff(chosen).min() >= 2.5
+    assert free.finds
+    assert rows[:2] != rows[2:]
+
+
+def test_what_the_limits_leave_is_spent_by_rank(pool, oracle, energies):
+    policy = replace(OURS, limits=BatchLimits(latent_distance=1e9))
+    limited, free = (run(pool, oracle, Clairvoyant(energies), one) for one in (policy, OURS))
+    assert limited == free

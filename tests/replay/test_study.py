@@ -19,7 +19,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TINY = {"width": 16, "layers": 2, "members": 2, "epochs": 3, "fine_tune_epochs": 2, "batch_size": 16}
 POLICIES = ["ours", "random", "likeliest-substitution", "greedy", "composition", "structure", "uncalibrated", "static"]
-POLICIES.append("with-relatives")
+POLICIES += ["with-relatives", "expected-improvement", "upper-confidence"]
+POLICIES += ["diverse-systems", "diverse-prototypes", "diverse-latents"]
 
 
 @pytest.fixture(scope="module")

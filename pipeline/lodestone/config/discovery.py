@@ -112,11 +112,20 @@ class DiscoveryParams(Section):
         "discovery, and later rounds propose in its chemical system first",
     )
     acquisition: Annotated[str, AfterValidator(_is_acquisition)] = Field(
-        description="a ranking of the registry: stability_probability, hit_probability, lowest_energy, "
-        "likeliest_substitution or random"
+        description="a ranking of the registry: stability_probability, hit_probability, expected_improvement, "
+        "upper_confidence, lowest_energy, likeliest_substitution or random"
     )
     max_per_chemsys: Count = Field(
         description="most candidates of one chemical system per round, for the acquisition and the baseline each"
+    )
+    max_per_prototype: Count | None = Field(
+        None, description="most candidates of one prototype per round, likewise; null: any number"
+    )
+    min_latent_distance: float = Field(
+        0.0,
+        ge=0,
+        description="least distance between the candidates of a round as the networks see them, likewise, in units of "
+        "that at which a crystal is far from all training crystals; candidates that are nearer to a better one wait",
     )
     max_generator_share: float = Field(
         1.0,

@@ -78,7 +78,8 @@ def choose_candidates(
     prediction = replace(prediction, std=np.hypot(prediction.std, error)) if error.any() else prediction
     table = screen(proposals.items, prediction, hull, name, max_depth=depth)
     rng = child_generator(params.seed, name, "acquire")
-    chosen = choose(table, params.discovery, params.rounds[name], rng, proposals.judged)
+    latents = _latents(proposals, ensemble) if params.discovery.min_latent_distance else None
+    chosen = choose(table, params.discovery, params.rounds[name], rng, judged=proposals.judged, latents=latents)
     within = int((table["energy_above_hull_pred"] <= params.discovery.threshold).sum())
     return Choice(chosen, {"n_proposed": len(table), "n_screened": within} | dropped)
 
@@ -133,6 +134,10 @@ def _predicted(proposals: Proposals, ensemble: Ensemble, known: pl.DataFrame) ->
     if proposals.items:
         return predict_in_pieces(ensemble, [proposal.crystal for _, proposal in proposals.items], "unrelaxed")
     return ensemble.predict(decode(known.head(1)), "unrelaxed").of(np.zeros(1, dtype=bool))
+
+
+def _latents(proposals: Proposals, ensemble: Ensemble) -> np.ndarray:
+    return ensemble.latents([proposal.crystal for _, proposal in proposals.items], "unrelaxed")
 
 
 def _metrics(verifications: pl.DataFrame, before: RoundState, after: RoundState) -> dict[str, Any]:

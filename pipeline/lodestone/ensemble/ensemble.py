@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.soundness import refuse_unsound
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
@@ -42,6 +44,28 @@ class Ensemble:
         latents = inputs[latent].latents() if latent else no_latents(len(crystals))
         reasons = self.seen.reasons(crystals, latents, input_structure)
         return self.predictors[input_structure].predict(members, reasons)
+
+    def latents(self, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
+        """Latent vectors of crystals in the view that decides what is out of distribution.
+
+        Args:
+            crystals: As for :meth:`predict`.
+            input_structure: Likewise.
+
+        Returns:
+            Shape ``(n, width)``, in units of the distance at which a crystal is far from all training crystals.
+
+        Raises:
+            LodestoneError: If no view has latent vectors.
+        """
+        latent = latent_view(list(self.views))
+        if latent is None:
+            raise LodestoneError(
+                f"none of the views {', '.join(self.views)} has latent vectors, between which there is a distance",
+                "set discovery.min_latent_distance to 0, or add the view `structure`",
+            )
+        vectors = NetworkInputs.to(self.views[latent], crystals, input_structure).latents()
+        return vectors / np.float32(self.seen.thresholds[input_structure])
 
     @property
     def judges_formulas(self) -> bool:

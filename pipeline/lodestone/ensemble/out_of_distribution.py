@@ -58,7 +58,7 @@ class OutOfDistribution:
                 structure; they set the thresholds.
         """
         kept = np.ascontiguousarray(latents, dtype=np.float32)
-        thresholds = {structure: _threshold(vectors, kept) for structure, vectors in validation_latents.items()}
+        thresholds = {structure: familiar_within(vectors, kept) for structure, vectors in validation_latents.items()}
         return cls(SeenSystems.of(map(system_of, train)), kept, thresholds)
 
     def reasons(
@@ -117,7 +117,13 @@ def remembered(n: int) -> np.ndarray:
     return np.unique(np.linspace(0, n - 1, min(_KEPT, n)).round().astype(int))
 
 
-def _threshold(latents: np.ndarray, known: np.ndarray) -> float:
+def familiar_within(latents: np.ndarray, known: np.ndarray) -> float:
+    """Distance to the fifth nearest of the training crystals that 99 % of the validation crystals do not exceed.
+
+    Args:
+        latents: Latent vectors of the validation crystals, shape ``(m, width)``.
+        known: Those of training crystals, shape ``(k, width)``.
+    """
     distances = neighbor_distances(latents, known)
     return float(np.quantile(distances, _QUANTILE)) if len(distances) else float("inf")
 

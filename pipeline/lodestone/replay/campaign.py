@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from lodestone.config.registry import ACQUISITIONS
+from lodestone.discovery.batches import BatchLimits, batch
 from lodestone.ensemble.predictor import Prediction
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Oracle
@@ -44,6 +45,10 @@ class Learner(Protocol):
 
     def predict(self, rows: np.ndarray) -> Prediction:
         """Predictions for some crystals of the pool, by their rows."""
+        ...
+
+    def latents(self, rows: np.ndarray) -> np.ndarray:
+        """Latent vectors of some crystals of the pool, as :meth:`lodestone.ensemble.ensemble.Ensemble.latents`."""
         ...
 
     def learn(self, revealed: Revealed, round_number: int) -> None:
@@ -120,6 +125,7 @@ def run_campaign(
         if number and learner is not None and policy.learns:
             learner.learn(revealed, number)
         order = _ranked(policy, pool, left, learner, child_generator(seed, "replay", name, number))
+        order = _diverse(policy, pool, order, learner, budget)
         chosen, order = order[:budget], order[budget:]
         revealed = revealed.joined(reveal(oracle, pool, chosen))
         finds.append(pool.stable[chosen].tolist())
@@ -167,8 +173,18 @@ def _ranked(
         hull = table["hull"].to_numpy()
         table = table.with_columns(
             energy_above_hull_pred=pl.Series(prediction.mean - hull),
+            formation_energy_per_atom_std=pl.Series(prediction.std),
             stability_probability=pl.Series(prediction.probability_below(hull)),
             incomplete_probability=pl.lit(0.0),  # of what is known to be real, no depth is too deep
         )
     ranked = ACQUISITIONS.make(policy.acquisition, table, _NO_THRESHOLD)["row"].to_numpy()
     return np.concatenate([ranked, shuffled[~np.isin(shuffled, ranked)]])
+
+
+def _diverse(policy: Policy, pool: Pool, order: np.ndarray, learner: Learner | None, budget: int) -> np.ndarray:
+    """A ranking that begins with a batch within the limits of a policy."""
+    if policy.limits == BatchLimits():
+        return order
+    latents = learner.latents(order) if learner is not None and policy.limits.latent_distance else None
+    first = batch(pool.table[order.tolist()], budget, policy.limits, latents)
+    return np.concatenate([order[first], np.delete(order, first)])

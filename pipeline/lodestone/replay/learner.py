@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from lodestone.ensemble.out_of_distribution import familiar_within
 from lodestone.ensemble.predictor import Prediction
+from lodestone.errors import LodestoneError
+from lodestone.models.registry import latent_view
 from lodestone.models.weights import SavedView
 from lodestone.replay.networks import Outputs, Revealed, fine_tuned, outputs, pretrained
 from lodestone.replay.policies import Policy
@@ -80,6 +83,22 @@ class PoolLearner:
         chosen = {view: self._outputs[view].of(rows) for view in self.policy.views}
         told = None if self._relatives is None else self._relatives[rows]
         return predict(self.policy, chosen, self.prepared, crystals, self._revealed.relaxed, relatives=told)
+
+    def latents(self, rows: np.ndarray) -> np.ndarray:
+        """Latent vectors of some crystals of the thinned pool, in the units of :meth:`Ensemble.latents`.
+
+        Args:
+            rows: Which ones.
+
+        Raises:
+            LodestoneError: If no view of the policy has latent vectors.
+        """
+        judge = latent_view(self.policy.views)
+        if judge is None:
+            remedy = "leave out the policy, or add the view `structure`"
+            raise LodestoneError(f"none of the views {', '.join(self.policy.views)} has latent vectors", remedy)
+        vectors = self._outputs[judge].latents
+        return vectors["pool"][rows] / np.float32(familiar_within(vectors["validation"], vectors["sample"]))
 
     def learn(self, revealed: Revealed, round_number: int) -> None:
         """Learn all that was revealed so far: it joins the relatives, and if it is enough, networks are fine-tuned."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lodestone.config.params import Params
+from lodestone.discovery.batches import BatchLimits
 from lodestone.errors import LodestoneError
 
 OURS, RANDOM, LIKELIEST, GREEDY = "ours", "random", "likeliest-substitution", "greedy"
 UNCALIBRATED, STATIC = "uncalibrated", "static"
+MOST_OF_A_PROTOTYPE = 2  # in a round
+APART = 0.5  # of the distance at which a crystal is far from all training crystals
 RELATIVES = {True: "without-relatives", False: "with-relatives"}  # what ours is not
 
 
@@ -23,6 +26,7 @@ class Policy:
         calibrated: Whether the spread of members is calibrated, and widened out of distribution.
         learns: Whether the networks learn what earlier rounds have revealed.
         relatives: Whether predictions are averaged with what known relatives tell.
+        limits: Of the candidates that are verified together; without any, the first of the ranking are.
     """
 
     acquisition: str
@@ -31,6 +35,7 @@ class Policy:
     calibrated: bool = True
     learns: bool = True
     relatives: bool = False
+    limits: BatchLimits = field(default_factory=BatchLimits)
 
 
 def policies_of(params: Params) -> dict[str, Policy]:
@@ -46,6 +51,11 @@ def policies_of(params: Params) -> dict[str, Policy]:
         RANDOM: Policy("random"),
         LIKELIEST: Policy("likeliest_substitution"),
         GREEDY: replace(ours, acquisition="lowest_energy"),
+        "expected-improvement": replace(ours, acquisition="expected_improvement"),
+        "upper-confidence": replace(ours, acquisition="upper_confidence"),
+        "diverse-systems": replace(ours, limits=BatchLimits(per_chemsys=1)),
+        "diverse-prototypes": replace(ours, limits=BatchLimits(per_prototype=MOST_OF_A_PROTOTYPE)),
+        "diverse-latents": replace(ours, limits=BatchLimits(latent_distance=APART)),
         **alone,
         UNCALIBRATED: replace(ours, calibrated=False),
         STATIC: replace(ours, learns=False),
