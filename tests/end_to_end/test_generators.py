@@ -22,10 +22,15 @@ def campaign(tmp_path_factory) -> Campaign:
     """One round with the toy and `composition` beside the generator of substitutions: a file, two sections."""
     campaign = make_campaign(tmp_path_factory.mktemp("toy") / "campaign", rounds=1)
     shutil.copyfile(TOY, campaign.folder / "pipeline" / "lodestone" / "discovery" / "generators" / "toy.py")
-    campaign.edit(lambda params: params["discovery"]["generators"].extend([SWAP, COMPOSITION]))
+    campaign.edit(_with_both)
     outcome = campaign.discover()
     assert outcome.code == 0, outcome.out + outcome.err
     return campaign
+
+
+def _with_both(params):
+    others = [section for section in params["discovery"]["generators"] if section["name"] != "composition"]
+    params["discovery"]["generators"] = [*others, SWAP, COMPOSITION]
 
 
 def test_a_generator_in_one_file_proposes_and_is_reported(campaign):
