@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from world import World
 
 from lodestone.config.rounds import RoundParams
 from lodestone.crystals.encoding import decode
@@ -46,15 +47,21 @@ def test_columns_that_are_not_limited_are_not_needed():
     assert batch(RANKED, 0, BatchLimits(generator_share=0.5)) == []
 
 
+@pytest.fixture(scope="module")
+def own(start):
+    """A world of these tests: another one counts how often it was asked."""
+    return World(start.hull(), start.references)
+
+
 @pytest.fixture
-def spread(start, world, params):
+def spread(start, own, params):
     """Candidates that one round gives to the oracle."""
 
-    def _spread(ensemble=world, **changes):
+    def _spread(ensemble=own, **changes):
         limits = {"acquisition": "lowest_energy", "max_per_chemsys": 1000} | changes
         rounds = {"round_0": RoundParams(next="after", budget=20, random_baseline=5)}
         update = {"discovery": params.discovery.model_copy(update=limits), "rounds": rounds}
-        result = run_round("round_0", start, ensemble, params.model_copy(update=update), world.label)
+        result = run_round("round_0", start, ensemble, params.model_copy(update=update), own.label)
         return result.candidates.filter(pl.col("acquired_by") != "none")
 
     return _spread
@@ -68,12 +75,12 @@ def test_a_campaign_limits_prototypes(spread):
     assert most[0] > most[1] == 1
 
 
-def test_a_campaign_keeps_its_choices_apart(spread, world):
+def test_a_campaign_keeps_its_choices_apart(spread, own):
     class Seeing:
         """Sees the volume per atom and nothing else."""
 
         def __getattr__(self, name):
-            return getattr(world, name)
+            return getattr(own, name)
 
         def latents(self, crystals, input_structure):
             assert input_structure == "unrelaxed"
