@@ -4,8 +4,8 @@
 
 Each number is a search of its own in a fresh folder, by the command itself, from its start to its table. In the same
 run, CHGNet's `predict_structure` judges some of the same candidates one by one, as a user would without the command.
-Writes `screening.json`, `table.md` and `screening.svg`. The default campaign has a million candidates; ten million take
-`--least 0.00001 --parents 1 --counts 10000 100000 1000000 10000000`.
+Writes `screening.json`, `table.md` and `screening.svg`. The default campaign has a million candidates, and nearly four
+with `--least 0.0001 --parents 0.3`.
 """
 
 from __future__ import annotations

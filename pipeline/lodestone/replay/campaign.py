@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from lodestone.config.registry import ACQUISITIONS
-from lodestone.discovery.batches import BatchLimits, batch
+from lodestone.discovery.batches import batch
 from lodestone.ensemble.predictor import Prediction
 from lodestone.errors import LodestoneError
 from lodestone.oracles.base import Oracle
@@ -183,8 +183,6 @@ def _ranked(
 
 def _diverse(policy: Policy, pool: Pool, order: np.ndarray, learner: Learner | None, budget: int) -> np.ndarray:
     """A ranking that begins with a batch within the limits of a policy."""
-    if policy.limits == BatchLimits():
-        return order
     latents = learner.latents(order) if learner is not None and policy.limits.latent_distance else None
     first = batch(pool.table[order.tolist()], budget, policy.limits, latents)
     return np.concatenate([order[first], np.delete(order, first)])
