@@ -33,12 +33,12 @@ def angles_of_bonds(target: np.ndarray, distance: np.ndarray, vectors: np.ndarra
     count = np.bincount(target[near])
     size = count[target[bonds]]
     starts = np.cumsum(size) - size
-    other = near[np.repeat((np.cumsum(count) - count)[target[bonds]] - starts, size) + np.arange(size.sum())]
-    one = np.repeat(bonds, size)
+    place = np.repeat((np.cumsum(count) - count)[target[bonds]] - starts, size) + np.arange(size.sum())
+    one, other = np.repeat(bonds, size), near[place]
     products = (vectors[one] * vectors[other]).sum(axis=1)
     cosines = np.clip(products / (distance[one] * distance[other]), -1, 1)
     polynomials = np.polynomial.legendre.legvander(cosines, _DEGREES)  # of degree 0, too: the sum of weights
-    weights = (_taper(relative[other], reach) * (one != other) for reach in _REACHES)
+    weights = (_taper(relative[near], reach)[place] * (one != other) for reach in _REACHES)
     sums = [np.add.reduceat(polynomials * weight[:, None], starts, axis=0) for weight in weights]
     return np.concatenate([total[:, 1:] / (1 + total[:, :1]) for total in sums], axis=1).astype(np.float32)
 

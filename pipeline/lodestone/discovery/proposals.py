@@ -104,26 +104,14 @@ def propose(
         seed: Root seed.
         judge_formulas: For generators that begin with formulas, see :class:`Known`.
     """
-    elements = frozenset(state.references["element"])
-    excluded = excluded_elements(elements, params.elements)
-    charges = _checked_rule(params.charge_balance, elements - excluded, filters)
+    rules = rules_of(state, params, filters)
     known = Known(
         crystals=state.crystals,
-        elements=elements - excluded,
-        max_sites=params.max_sites,
-        max_elements=params.max_elements,
+        elements=frozenset(rules.elements - rules.excluded),
+        max_sites=rules.max_sites,
+        max_elements=rules.max_elements,
         incomplete=state.incomplete_systems(),
-        charge_rule=charges,
-    )
-    rules = Rules(
-        known=frozenset(state.crystals["decorated_prototype"]),
-        tried=frozenset(state.attempts["decorated_prototype"]),
-        elements=elements,
-        filters=filters,
-        max_sites=params.max_sites,
-        max_elements=params.max_elements,
-        charge_rule=charges,
-        excluded=excluded,
+        charge_rule=rules.charge_rule,
     )
     generators: dict[str, Generator] = {
         section.name: GENERATORS.make(section.name, section) for section in params.generators
@@ -138,6 +126,31 @@ def propose(
         for label, generator in generators.items()
     }
     return replace(collect(sources, rules, params.max_proposals), judged=frozenset(asked))
+
+
+def rules_of(state: RoundState, params: DiscoveryParams, filters: Filters) -> Rules:
+    """What the proposals of a campaign must obey.
+
+    Args:
+        state: As for :func:`propose`, like the next two.
+        params: Limits.
+        filters: Chemistry of the snapshot.
+
+    Raises:
+        LodestoneError: If the charge rule knows no states of an element that candidates may have.
+    """
+    elements = frozenset(state.references["element"])
+    excluded = excluded_elements(elements, params.elements)
+    return Rules(
+        known=frozenset(state.crystals["decorated_prototype"]),
+        tried=frozenset(state.attempts["decorated_prototype"]),
+        elements=elements,
+        filters=filters,
+        max_sites=params.max_sites,
+        max_elements=params.max_elements,
+        charge_rule=_checked_rule(params.charge_balance, elements - excluded, filters),
+        excluded=excluded,
+    )
 
 
 def _noted(judge: JudgeFormulas, asked: set[str], label: str) -> JudgeFormulas:

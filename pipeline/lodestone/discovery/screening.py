@@ -14,7 +14,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.discovery.generators.base import Proposal
 from lodestone.ensemble.ensemble import Ensemble
-from lodestone.ensemble.predictor import Prediction
+from lodestone.ensemble.pieces import predict_in_pieces
+from lodestone.ensemble.predictor import FORMULA, Prediction
 from lodestone.stability.hull import ConvexHull
 
 _TEXTS = ("material_id", "decorated_prototype", "generator", "provenance", "acquired_by")
@@ -76,7 +77,7 @@ def formulas_above_hull(formulas: Sequence[Crystal], ensemble: Ensemble, hull: C
         LodestoneError: If the ensemble cannot judge formulas.
     """
     floor = hull.hull_energies(atomic_fractions([formula.atomic_numbers for formula in formulas]))
-    return np.asarray(ensemble.predict_formulas(formulas).mean - floor)
+    return np.asarray(predict_in_pieces(ensemble, formulas, FORMULA).mean - floor)
 
 
 def candidate_id(round_name: str, decorated_prototype: str) -> str:

@@ -14,7 +14,7 @@ from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import FORMULA, EnsemblePredictor, Prediction, load_predictors
 from lodestone.errors import LodestoneError
 from lodestone.models.inference import NetworkInputs, no_latents
-from lodestone.models.registry import latent_view
+from lodestone.models.registry import latent_view, required_latent_view
 from lodestone.models.weights import SavedView, load_view
 from lodestone.tables.layout import RoundLayout
 
@@ -58,12 +58,7 @@ class Ensemble:
         Raises:
             LodestoneError: If no view has latent vectors.
         """
-        latent = latent_view(list(self.views))
-        if latent is None:
-            raise LodestoneError(
-                f"none of the views {', '.join(self.views)} has latent vectors, between which there is a distance",
-                "set discovery.min_latent_distance to 0, or add the view `structure`",
-            )
+        latent = required_latent_view(list(self.views))
         vectors = NetworkInputs.to(self.views[latent], crystals, input_structure).latents()
         return vectors / np.float32(self.seen.thresholds[input_structure])
 

@@ -1,9 +1,10 @@
-"""Datasets of many crystals, built on all cores: graphs take longer than a short training of networks on them."""
+"""Datasets of many crystals and predictions for them, on all cores: graphs take longer than networks of this size."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 import torch
@@ -11,12 +12,14 @@ import torch
 from lodestone.config.sections import ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.models.base import ViewDataset
-from lodestone.models.inference import NetworkInputs, no_latents
+from lodestone.models.devices import chosen_device
+from lodestone.models.inference import BATCH, NetworkInputs, no_latents
 from lodestone.models.registry import dataset_class, make_dataset
 from lodestone.models.weights import SavedView
-from lodestone.runtime.parallel import process_all
+from lodestone.runtime.parallel import n_workers, process_all
 
 PIECE = 5000  # crystals; starting processes for fewer would take longer than building their graphs
+_SHOWN = 5 * BATCH  # crystals that one process predicts at a time: whole batches, so that the result is the same
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,15 @@ def build_dataset(
         crystals: ``n`` crystals.
         params: Parameters of the view.
         unrelaxed: Which crystals are unrelaxed, shape ``(n,)``.
-        piece: Crystals that one process builds at a time; no more than these are built in this process.
+        piece: Most crystals that one process builds at a time; no more than these are built in this process.
     """
     if len(crystals) <= piece:
         return make_dataset(view, crystals, params, unrelaxed)
+    turns = ceil(len(crystals) / (piece * n_workers()))
+    size = ceil(len(crystals) / (turns * n_workers()))  # no process waits for another one
     pieces = {
-        str(start): _Piece(view, params, crystals[start : start + piece], unrelaxed[start : start + piece])
-        for start in range(0, len(crystals), piece)
+        str(start): _Piece(view, params, crystals[start : start + size], unrelaxed[start : start + size])
+        for start in range(0, len(crystals), size)
     }
     kind = dataset_class(view)
     built = dict(process_all(_arrays, pieces, (kind.__module__,)))
@@ -52,17 +57,45 @@ def build_dataset(
     )
 
 
-def network_inputs(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> NetworkInputs:
-    """As :meth:`lodestone.models.inference.NetworkInputs.to`, on all cores."""
-    unrelaxed = [input_structure == "unrelaxed"] * len(crystals)
-    return NetworkInputs(saved, crystals, build_dataset(saved.view, crystals, saved.params, unrelaxed))
+def member_predictions(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
+    """Predictions of every member, shape ``(m, n)``, eV/atom."""
+    return np.concatenate(_shown(_Show(saved, input_structure, "members"), crystals), axis=1)
 
 
 def latents(saved: SavedView | None, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
     """Latent vectors of crystals in the first member of a view, shape ``(n, width)``; ``(n, 0)`` without a view."""
     if saved is None or not len(crystals):
         return no_latents(len(crystals))
-    return network_inputs(saved, crystals, input_structure).latents()
+    return np.concatenate(_shown(_Show(saved, input_structure, "latents"), crystals))
+
+
+@dataclass(frozen=True)
+class _Show:
+    """What networks say of crystals, by the name of a method of :class:`lodestone.models.inference.NetworkInputs`."""
+
+    saved: SavedView
+    input_structure: str
+    method: str
+
+    def __call__(self, crystals: Sequence[Crystal]) -> np.ndarray:
+        return self.of(NetworkInputs.to(self.saved, crystals, self.input_structure))
+
+    def of(self, inputs: NetworkInputs) -> np.ndarray:
+        values: np.ndarray = getattr(inputs, self.method)()
+        return values
+
+
+def _shown(show: _Show, crystals: Sequence[Crystal]) -> list[np.ndarray]:
+    """Crystals shown to networks, in pieces: by all cores, or by one process that has a GPU."""
+    if len(crystals) <= PIECE:
+        return [show(crystals)]
+    if chosen_device().type != "cpu":
+        unrelaxed = [show.input_structure == "unrelaxed"] * len(crystals)
+        dataset = build_dataset(show.saved.view, crystals, show.saved.params, unrelaxed)
+        return [show.of(NetworkInputs(show.saved, crystals, dataset))]
+    pieces = {str(start): crystals[start : start + _SHOWN] for start in range(0, len(crystals), _SHOWN)}
+    found = dict(process_all(show, pieces, (dataset_class(show.saved.view).__module__,)))
+    return [found[start] for start in pieces]
 
 
 def _arrays(piece: _Piece) -> dict[str, np.ndarray]:

@@ -19,8 +19,10 @@ from lodestone.models.devices import FittingBatches, chosen_device
 from lodestone.models.registry import make_dataset, make_network
 from lodestone.models.weights import SavedView
 
+BATCH = 256  # crystals
 
-def evaluate(network: nn.Module, dataset: ViewDataset, device: torch.device, batch_size: int = 256) -> np.ndarray:
+
+def evaluate(network: nn.Module, dataset: ViewDataset, device: torch.device, batch_size: int = BATCH) -> np.ndarray:
     """Outputs of a network for a whole dataset, shape ``(n,)``."""
     network.eval()
     return in_batches(network, dataset, device, batch_size)
@@ -31,7 +33,7 @@ def in_batches(
     function: Callable[[Any], torch.Tensor],
     dataset: ViewDataset,
     device: torch.device,
-    batch_size: int = 256,
+    batch_size: int = BATCH,
     rows: torch.Tensor | None = None,
 ) -> np.ndarray:
     """Apply a function of batches to a whole dataset, in smaller batches where memory runs out.

@@ -42,6 +42,22 @@ def latent_view(views: Sequence[str]) -> str | None:
     return next((view for view in reversed(views) if has_latent(VIEWS[view].make)), None)  # type: ignore[arg-type]
 
 
+def required_latent_view(views: Sequence[str]) -> str:
+    """As :func:`latent_view`, where there must be one.
+
+    Raises:
+        LodestoneError: If no view has latent vectors.
+    """
+    latent = latent_view(views)
+    if latent is None:
+        raise LodestoneError(
+            f"none of the views {', '.join(views)} has latent vectors, between which there is a distance",
+            "set discovery.min_latent_distance to 0, or leave out the policy that asks for it, or add the view "
+            "`structure`",
+        )
+    return latent
+
+
 def _network_class(view: str, params: ViewParams) -> type[ViewNetwork]:
     registered = VIEWS[view]
     if not isinstance(params, registered.settings):

@@ -15,7 +15,7 @@ from lodestone.config.sections import OracleParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.errors import LodestoneError
 from lodestone.handover.energies import NOT_STATED, Energies
-from lodestone.oracles.base import Label, Oracle
+from lodestone.oracles.base import STATIC_SUFFIX, Label, Oracle
 from lodestone.oracles.pool import label_all
 from lodestone.oracles.registry import make_oracle
 from lodestone.oracles.store import LabelStore
@@ -32,7 +32,6 @@ _VARIANTS: Mapping[str, Mapping[str, Any]] = {
 _USUAL = {
     "fmax": 0.05, "max_steps": 100, "max_volume_change": 2.0, "min_distance_ratio": 0.5, "min_energy_per_atom": -15.0,
 }  # fmt: skip
-_STATIC = "-static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +61,7 @@ class Judge:
             remedy = "choose an oracle that can: a potential, or `ase`"
             problem = f"the oracle {settings.name} gives no second opinion: it cannot label crystals as they are"
             raise LodestoneError(problem, remedy) from error
-        name = oracle.name.removesuffix(_STATIC)
+        name = oracle.name.removesuffix(STATIC_SUFFIX)
         return cls(name=name, functional=_functional(name, oracle), oracle=oracle)
 
     def label(self, crystals: Sequence[Crystal], store: LabelStore) -> list[Label]:

@@ -18,6 +18,7 @@ OUT_OF_MEMORY = "out_of_memory"
 WORKER_DIED = "worker_died"
 TIMED_OUT = "timed_out"
 TOO_LARGE = "too_large"
+STATIC_SUFFIX = "-static"  # ends the label method of crystals that are not relaxed, so that the two share no label
 
 
 class RejectedError(Exception):

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from lodestone.config.sections import Count, Positive
 from lodestone.crystals.crystal import Crystal
-from lodestone.oracles.base import Label, Oracle
+from lodestone.oracles.base import STATIC_SUFFIX, Label, Oracle
 from lodestone.oracles.relaxation import Results, relax_all
 from lodestone.oracles.sanity import Limits
 
@@ -60,7 +60,7 @@ class Potential(Oracle):
     @property
     def name(self) -> str:
         """That of the potential; marked where crystals are not relaxed, so that the two share no label."""
-        return self.method if self.relaxes else f"{self.method}-static"
+        return self.method if self.relaxes else self.method + STATIC_SUFFIX
 
     @property
     def width(self) -> int:

@@ -16,7 +16,7 @@ from lodestone.config.sections import Count
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import reduced_formula
 from lodestone.oracles.attempt import reason
-from lodestone.oracles.base import TOO_LARGE, Label, Oracle, RejectedError
+from lodestone.oracles.base import STATIC_SUFFIX, TOO_LARGE, Label, Oracle, RejectedError
 from lodestone.oracles.calculators.arguments import digest
 from lodestone.oracles.sanity import Limits, with_lowest
 from lodestone.oracles.store import default_path
@@ -97,7 +97,7 @@ class VaspOracle(Oracle):
     @property
     def name(self) -> str:
         """The method, as snapshots of the Materials Project have it."""
-        return self.input_set.label_method if self.relaxes else f"{self.input_set.label_method}-static"
+        return self.input_set.label_method if self.relaxes else self.input_set.label_method + STATIC_SUFFIX
 
     @property
     def correction_scheme(self) -> str:

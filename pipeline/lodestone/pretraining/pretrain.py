@@ -13,7 +13,7 @@ import polars as pl
 
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.combine import combine_views
-from lodestone.ensemble.out_of_distribution import OutOfDistribution, neighbor_distances, system_of
+from lodestone.ensemble.out_of_distribution import OutOfDistribution, familiar_within, system_of
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.ensemble.seen_systems import SeenSystems
 from lodestone.models.datasets import latents
@@ -30,7 +30,6 @@ from lodestone.training.train import train_view
 
 _CENTERS = 500  # of clusters of latent vectors, at most
 _FEWEST = 3  # crystals in a cluster: no single one can be read from the shipped file
-_FAR = 0.99  # quantile of validation crystals beyond which a crystal is far from the centers
 _WORK = "work"  # below the folder of the result
 
 
@@ -114,7 +113,7 @@ def _out_of_distribution(
     centers = _centers(latents(saved, train), seed)
     empty = OutOfDistribution(SeenSystems.of(map(system_of, train)), centers, {})
     watched = {name: points[name][(group.table["split"] == "validation").to_numpy()] for name, group in groups.items()}
-    seen = replace(empty, thresholds={name: _threshold(vectors, centers) for name, vectors in watched.items()})
+    seen = replace(empty, thresholds={name: familiar_within(vectors, centers) for name, vectors in watched.items()})
     return seen, {name: seen.reasons(group.crystals, points[name], name) for name, group in groups.items()}
 
 
@@ -130,11 +129,6 @@ def _centers(vectors: np.ndarray, seed: int) -> np.ndarray:
         centers, cluster = kmeans2(vectors.astype(float), number, minit="points", seed=generator)
     kept = np.bincount(cluster, minlength=number) >= _FEWEST
     return np.ascontiguousarray(centers[kept], dtype=np.float32)
-
-
-def _threshold(vectors: np.ndarray, centers: np.ndarray) -> float:
-    distances = neighbor_distances(vectors, centers)
-    return float(np.quantile(distances, _FAR)) if len(distances) else float("inf")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,8 +12,7 @@ import polars as pl
 
 from lodestone.ensemble.out_of_distribution import familiar_within
 from lodestone.ensemble.predictor import Prediction
-from lodestone.errors import LodestoneError
-from lodestone.models.registry import latent_view
+from lodestone.models.registry import required_latent_view
 from lodestone.models.weights import SavedView
 from lodestone.replay.networks import Outputs, Revealed, fine_tuned, outputs, pretrained
 from lodestone.replay.policies import Policy
@@ -93,11 +92,7 @@ class PoolLearner:
         Raises:
             LodestoneError: If no view of the policy has latent vectors.
         """
-        judge = latent_view(self.policy.views)
-        if judge is None:
-            remedy = "leave out the policy, or add the view `structure`"
-            raise LodestoneError(f"none of the views {', '.join(self.policy.views)} has latent vectors", remedy)
-        vectors = self._outputs[judge].latents
+        vectors = self._outputs[required_latent_view(self.policy.views)].latents
         return vectors["pool"][rows] / np.float32(familiar_within(vectors["validation"], vectors["sample"]))
 
     def learn(self, revealed: Revealed, round_number: int) -> None:

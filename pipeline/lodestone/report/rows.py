@@ -17,6 +17,7 @@ from lodestone.report.discoveries import ON_HULL, cif_name
 from lodestone.report.dynamics import COLUMN as DYNAMICS
 from lodestone.report.moles import in_moles
 from lodestone.report.second_opinions import agreement
+from lodestone.report.summary import NO_DISCOVERIES
 from lodestone.runtime.redaction import public_address
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"
@@ -228,7 +229,7 @@ def _funnel(data: RoundData) -> dict[str, int]:
         "screened": counts["n_screened"],
         "verified": counts["n_verified"],
         "ok": counts["n_ok"],
-        "below": sum(counts[f"n_{word}"] for word in ("discovered", "undecided", "overtaken", "hull_incomplete")),
+        "below": sum(counts[name] for name in ("n_discovered", *NO_DISCOVERIES)),
         "stable": counts["n_discovered"],
     }
 

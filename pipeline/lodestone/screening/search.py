@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -15,16 +15,14 @@ from lodestone.config.rounds import round_names
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import ATOMIC_NUMBERS
 from lodestone.crystals.encoding import decode
-from lodestone.discovery.element_policy import excluded_elements
 from lodestone.discovery.generators.base import Known
 from lodestone.discovery.generators.substitution import SubstitutionParams, parents_among
-from lodestone.discovery.proposals import Rules
+from lodestone.discovery.proposals import Rules, rules_of
 from lodestone.discovery.state import RoundState
 from lodestone.ensemble.ensemble import Ensemble, load_ensemble
 from lodestone.errors import LodestoneError
 from lodestone.schemas import Attempts, Crystals, Phases, References
 from lodestone.stability.hull import ConvexHull
-from lodestone.substitution.charges import charge_rule
 from lodestone.substitution.draw import LEAST_PROBABILITY, MOST_ABOVE_HULL
 from lodestone.substitution.table import probability_table
 from lodestone.substitution.volumes import AtomicVolumes
@@ -87,18 +85,8 @@ class Ground:
     @cached_property
     def rules(self) -> Rules:
         """Those of the campaign, without the labels of known and tried candidates, which a family knows by itself."""
-        elements = frozenset(self.state.references["element"])
-        limits = self.params.discovery
-        return Rules(
-            known=frozenset(),
-            tried=frozenset(),
-            elements=elements,
-            filters=self.params.snapshot.filters,
-            max_sites=limits.max_sites,
-            max_elements=limits.max_elements,
-            charge_rule=charge_rule(limits.charge_balance),
-            excluded=excluded_elements(elements, limits.elements),
-        )
+        rules = rules_of(self.state, self.params.discovery, self.params.snapshot.filters)
+        return replace(rules, known=frozenset(), tried=frozenset())
 
     @cached_property
     def allowed(self) -> np.ndarray:

@@ -19,6 +19,7 @@ MOST_ABOVE_HULL = 0.1  # of a parent, eV/atom
 MOST_REPLACED = 2  # elements of one parent
 
 Replacement = tuple[tuple[int, int], ...]  # pairs of atomic numbers (old, new)
+_Found = tuple[tuple[int, ...], tuple[np.ndarray, ...], np.ndarray]  # old elements, new ones, probabilities
 
 _IDEA = np.dtype(
     [
@@ -31,7 +32,7 @@ _IDEA = np.dtype(
         ("number", "i8"),
     ]
 )
-_AT_ONCE = 1 << 18  # ideas sorted together
+_AT_ONCE = 1 << 17  # ideas sorted together
 
 
 @dataclass(frozen=True)
@@ -102,22 +103,28 @@ def _head(
     partial: bool,
 ) -> np.ndarray:
     """The first ideas of the order."""
-    kept, waiting, n_waiting, number = np.empty(0, _IDEA), [], 0, 0
+    kept, waiting, n_waiting, number = np.empty(0, _IDEA), [np.empty(0, _IDEA)], 0, 0
     for parent, present in enumerate(parents):
         ideas = ideas_of(present, allowed, table, least, partial)
-        ideas["parent"], ideas["number"] = parent, number + np.arange(len(ideas))
-        ideas["key"] = -(np.log(ideas["probability"]) + rng.gumbel(size=len(ideas)))
-        ideas["later"] = ~_leads_into(systems, present, ideas, partial)
-        number += len(ideas)
+        ideas["parent"], ideas["later"] = parent, ~_leads_into(systems, present, ideas, partial)
         waiting.append(ideas)
         n_waiting += len(ideas)
-        if n_waiting > _AT_ONCE:
-            kept, waiting, n_waiting = _first([kept, *waiting], length), [], 0
-    return _first([kept, *waiting], length)
+        if n_waiting > _AT_ONCE or parent == len(parents) - 1:
+            drawn = np.concatenate(waiting)  # in one array: many small ones take longer
+            drawn["number"] = number + np.arange(n_waiting)
+            drawn["key"] = -(np.log(drawn["probability"]) + rng.gumbel(size=n_waiting))
+            kept, waiting, n_waiting, number = _first(kept, drawn, length), waiting[:1], 0, number + n_waiting
+    return kept
 
 
-def _first(batches: Sequence[np.ndarray], length: int) -> np.ndarray:
-    ideas = np.concatenate(batches)
+def _first(kept: np.ndarray, drawn: np.ndarray, length: int) -> np.ndarray:
+    """The first of those that are kept, in order, and of others."""
+    if len(kept) == length:  # most others come after the last of them, and need no sorting
+        last = kept[-1]
+        drawn = drawn[
+            (drawn["later"] < last["later"]) | (drawn["key"] < last["key"]) & (drawn["later"] == last["later"])
+        ]
+    ideas = np.concatenate([kept, drawn])
     return ideas[np.lexsort((ideas["number"], ideas["key"], ideas["later"]))[:length]]
 
 
@@ -156,27 +163,30 @@ def ideas_of(
     Returns:
         Fields ``old`` and ``new``, pairs of atomic numbers filled up by 0, ``probability``, and others.
     """
-    new = np.setdiff1d(allowed, present)
-    singles = {int(old): _single(int(old), new, table, least) for old in present}
-    ways = product(present, repeat=2) if partial else combinations(present, 2)
-    pairs = [_pairs(singles[int(a)], singles[int(b)], least) for a, b in ways]
-    return np.concatenate([np.empty(0, _IDEA), *singles.values(), *pairs])
+    new = allowed[(allowed[:, None] != present).all(axis=1)]
+    singles = {int(old): _likely(new, table[new, old], least) for old in present}
+    ways = product(present.tolist(), repeat=2) if partial else combinations(present.tolist(), 2)
+    found: list[_Found] = [((old,), (new,), probability) for old, (new, probability) in singles.items()]
+    found += [((a, b), *_pairs(singles[a], singles[b], least)) for a, b in ways]
+    ideas, end = np.zeros(sum(len(probability) for *_, probability in found), _IDEA), 0
+    for old, chosen, probability in found:
+        own = ideas[end : (end := end + len(probability))]
+        own["probability"] = probability
+        for place, (before, after) in enumerate(zip(old, chosen, strict=True)):
+            own["old"][:, place], own["new"][:, place] = before, after
+    return ideas
 
 
-def _single(old: int, new: np.ndarray, table: np.ndarray, least: float) -> np.ndarray:
-    probability = table[new, old]
+def _likely(new: np.ndarray, probability: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
+    """Elements that may replace another one, and their probabilities."""
     likely = (probability >= least) & (probability > 0)
-    ideas = np.zeros(int(likely.sum()), _IDEA)
-    ideas["old"][:, 0], ideas["new"][:, 0], ideas["probability"] = old, new[likely], probability[likely]
-    return ideas
+    return new[likely], probability[likely]
 
 
-def _pairs(first: np.ndarray, second: np.ndarray, least: float) -> np.ndarray:
-    probability = first["probability"][:, None] * second["probability"][None, :]
-    unlike = first["new"][:, None, 0] != second["new"][None, :, 0]
-    one, other = np.nonzero(unlike & (probability >= least))
-    ideas = np.zeros(len(one), _IDEA)
-    for place, single in enumerate((first[one], second[other])):
-        ideas["old"][:, place], ideas["new"][:, place] = single["old"][:, 0], single["new"][:, 0]
-    ideas["probability"] = probability[one, other]
-    return ideas
+def _pairs(
+    first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray], least: float
+) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Unlike elements that may replace two others at once, and their probabilities."""
+    probability = np.multiply.outer(first[1], second[1])
+    one, other = np.nonzero((first[0][:, None] != second[0]) & (probability >= least))
+    return (first[0][one], second[0][other]), probability[one, other]

@@ -15,7 +15,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.datasets import network_inputs
+from lodestone.models.datasets import member_predictions
 from lodestone.models.weights import SavedView, Weights, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
@@ -253,7 +253,7 @@ def _predictions(saved: SavedView, crystals: pl.DataFrame, unrelaxed: UnrelaxedS
 
 
 def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], input_structure: str) -> pl.DataFrame:
-    members = network_inputs(saved, crystals, input_structure).members()
+    members = member_predictions(saved, crystals, input_structure)
     return pl.concat(
         table.select(
             "material_id",
