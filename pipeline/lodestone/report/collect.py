@@ -19,6 +19,7 @@ from lodestone.tables.layout import METRICS, Layout, RoundLayout
 
 ENSEMBLE = "ensemble"  # used alongside the names of views
 SPLITS = ("validation", "test")
+NO_DISCOVERIES = ("n_undecided", "n_overtaken", "n_hull_incomplete")  # new crystals below the hull, and why not
 COUNTS = (
     "n_proposed",
     "n_known",
@@ -34,9 +35,7 @@ COUNTS = (
     "n_stable_end",
     "n_discovered",
     "n_discovered_total",
-    "n_undecided",
-    "n_overtaken",
-    "n_hull_incomplete",
+    *NO_DISCOVERIES,
 )
 UNBUILT = ("n_unbuilt", "n_out_of_time")  # counted only where a generator could not make a structure
 

@@ -12,12 +12,11 @@ from markupsafe import Markup
 
 from lodestone.config.sections import GeometryParams
 from lodestone.report import markup
-from lodestone.report.collect import ENSEMBLE, UNBUILT, CampaignData, HitRate, RoundData
+from lodestone.report.collect import ENSEMBLE, NO_DISCOVERIES, UNBUILT, CampaignData, HitRate, RoundData
 from lodestone.report.discoveries import ON_HULL, cif_name
 from lodestone.report.dynamics import COLUMN as DYNAMICS
 from lodestone.report.moles import in_moles
 from lodestone.report.second_opinions import agreement
-from lodestone.report.summary import NO_DISCOVERIES
 from lodestone.runtime.redaction import public_address
 
 RELAXED_INTO_KNOWN = "relaxed into a known crystal or another candidate"

@@ -8,14 +8,12 @@ from typing import Any
 import polars as pl
 
 from lodestone.novelty.disorder import n_families
-from lodestone.report.collect import ENSEMBLE, CampaignData, RoundData
+from lodestone.report.collect import ENSEMBLE, NO_DISCOVERIES, CampaignData, RoundData
 from lodestone.report.discoveries import ON_HULL
 from lodestone.report.dynamics import dynamics_summary
 from lodestone.report.generators import contributions
 from lodestone.report.second_opinions import opinion_summary
 from lodestone.stability.density import depths
-
-NO_DISCOVERIES = ("n_undecided", "n_overtaken", "n_hull_incomplete")  # new crystals below the hull, and why not
 
 
 def rounds_table(campaign: CampaignData) -> pl.DataFrame:
