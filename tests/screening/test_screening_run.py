@@ -15,11 +15,10 @@ from finished_campaign import write_finished_campaign
 from lodestone.cli.main import main
 from lodestone.discovery.proposals import collect
 from lodestone.errors import LodestoneError
-from lodestone.runtime.seeds import child_generator
 from lodestone.schemas import Attempts, Candidates
 from lodestone.screening import run, sampling
 from lodestone.screening.batch import Batch
-from lodestone.screening.cascade import ALL, ONE, Cascade, Sample, fitted, step
+from lodestone.screening.cascade import ALL, ONE, Cascade, step
 from lodestone.screening.run import ordered_families, run_search
 from lodestone.screening.search import Search, ground_of
 from lodestone.screening.unit import children
@@ -197,35 +196,3 @@ def test_all_networks_together_say_what_the_ensemble_says(batches):
         prediction = batch.ground.ensemble.predict([batch.crystal(row) for row in range(len(batch))], "unrelaxed")
         exact = prediction.mean - batch.ground.hull.hull_energies(batch.fractions)
         assert np.isclose(step(batch, ALL), exact, atol=1e-5).mean() >= 0.8
-
-
-def _sample(n: int) -> Sample:
-    rng = child_generator(1, "sample")
-    distance = rng.normal(0.2, 0.1, n)
-    noisy = {name: distance + rng.normal(0, size, n) for name, size in (("composition", 0.05), ("structure", 0.02))}
-    return Sample(noisy, 1 / (1 + np.exp(distance / 0.03)))
-
-
-def test_thresholds_keep_the_best_and_recall_is_measured_on_others():
-    sample = _sample(20_000)
-    cascade, measured = fitted(sample, best=0.02)
-    assert measured["recall"]["n"] == 400
-    assert 0.98 <= measured["recall"]["rate"] <= 1
-    assert measured["passing"] < 0.2
-    assert sample.passing(cascade.thresholds)[sample.probability >= np.quantile(sample.probability, 0.98)].all()
-    assert cascade.thresholds["structure"] < cascade.thresholds["composition"]
-
-
-def test_where_nothing_is_likely_stable_the_best_few_still_set_the_thresholds():
-    sample = _sample(1_000)
-    hopeless = Sample(sample.steps, 1e-3 * sample.probability)
-    cascade, measured = fitted(hopeless, best=0.01)
-    assert measured["recall"]["n"] == 40
-    assert all(np.isfinite(value) for value in cascade.thresholds.values())
-
-
-def test_an_ensemble_without_these_views_has_no_steps():
-    cascade, measured = fitted(Sample({}, np.linspace(0, 1, 100)), best=0.1)
-    assert cascade == Cascade({})
-    assert measured["passing"] == 1.0
-    assert measured["recall"]["rate"] == 1.0

@@ -14,12 +14,14 @@ from lodestone.runtime.parallel import process_all
 from lodestone.runtime.progress import track
 from lodestone.runtime.seeds import child_generator
 from lodestone.screening.batch import Batch
-from lodestone.screening.cascade import Cascade, Sample, fitted
+from lodestone.screening.cascade import Cascade
 from lodestone.screening.families import Children, Family, children_of
 from lodestone.screening.search import Ground, Search, ground_of
+from lodestone.screening.thresholds import Sample, fitted
 from lodestone.tables.files import read_json, write_json
 
-SAMPLE = 12_000  # candidates
+SAMPLE = 12_000, 100_000  # candidates, in a small and in a large search
+OF_ALL = 0.01  # share of the candidates of a search that are sampled, within these limits
 SHARE = 0.05  # of the children of a family that are drawn
 ENOUGH = 1_000  # candidates of a sample; with fewer the search is small, and all networks judge everything
 LEAST_BEST = 0.01  # share of the candidates that the cascade must not lose, at least
@@ -51,14 +53,13 @@ def measured_cascade(
         LodestoneError: If there is no candidate.
     """
     if not path.is_file():
-        drawn, parents = _drawn(ground, ordered, search)
+        drawn, total = _drawn(ground, ordered, search)
         tasks = {str(number): one for number, one in enumerate(drawn)}
         outcomes = process_all(sample_of, tasks, preload=(__name__,))
         parts = dict(track(outcomes, total=len(tasks), title="measuring the cascade"))
         sample = Sample.joined([parts[key] for key in tasks])
-        total = len(sample.probability) / SHARE / parents * sum(len(one.parents) for one in ordered)
         sample = sample if len(sample.probability) >= ENOUGH else Sample({}, sample.probability)
-        best = float(np.clip(2 * search.keep / min(total, search.count or total), LEAST_BEST, 0.5))
+        best = float(np.clip(2 * search.keep / total, LEAST_BEST, 0.5))
         cascade, measured = fitted(sample, best)
         write_json({"thresholds": dict(cascade.thresholds), "measured": measured}, path)
     content = read_json(path)
@@ -70,21 +71,22 @@ def sample_of(drawn: Drawn) -> Sample:
     return Sample.of(Batch(ground_of(drawn.search), drawn.family, drawn.children))
 
 
-def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[list[Drawn], int]:
-    """Candidates of families in random order, until there are enough, and how many parents these families have."""
-    rng = child_generator(search.seed, "screening", "sample")
-    drawn, parents, missing = [], 0, SAMPLE
+def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[list[Drawn], float]:
+    """Candidates of families in random order, until there are enough, and about how many the search has."""
+    rng, n_parents = child_generator(search.seed, "screening", "sample"), sum(len(one.parents) for one in ordered)
+    drawn, parents, found, total = [], 0, 0, 0.0
     for family in (ordered[index] for index in rng.permutation(len(ordered))):
-        found = children_of(family, ground.allowed, ground.table, search.least)
-        chosen = np.sort(rng.permutation(len(found))[: round(SHARE * len(found))])
-        candidates = Batch(ground, family, found.subset(chosen)).obeying().children
-        parents, missing = parents + len(family.parents), missing - len(candidates)
+        children = children_of(family, ground.allowed, ground.table, search.least)
+        chosen = np.sort(rng.permutation(len(children))[: round(SHARE * len(children))])
+        candidates = Batch(ground, family, children.subset(chosen)).obeying().children
+        parents, found = parents + len(family.parents), found + len(candidates)
         drawn += [Drawn(search, family, candidates)] if len(candidates) else []
-        if missing <= 0:
+        total = min(found / SHARE / parents * n_parents, search.count or np.inf)
+        if found >= np.clip(OF_ALL * total, *SAMPLE):
             break
     if not drawn:
         raise LodestoneError(
             "no child of a known crystal is new and obeys the rules of the campaign",
             "lower --least, or see discovery.charge_balance, discovery.elements and snapshot.filters",
         )
-    return drawn, parents
+    return drawn, total
