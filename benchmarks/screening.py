@@ -4,8 +4,8 @@
 
 Each number is a search of its own in a fresh folder, by the command itself, from its start to its table. In the same
 run, CHGNet's `predict_structure` judges some of the same candidates one by one, as a user would without the command.
-Writes `screening.json`, `table.md` and `screening.svg`. The default campaign has a million candidates, and nearly four
-with `--least 0.0001 --parents 0.3`.
+Writes `screening.json`, `table.md` and `screening.svg`. The default campaign has a million candidates, and more
+than ten with `--least 0.00001 --parents 0.5`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from lodestone.tables.files import write_atomically, write_json  # noqa: E402
 from screening_plot import draw  # noqa: E402
 
 PEERS = 100  # candidates that CHGNet judges
+KEPT = 10_000  # candidates at most, as the command keeps by default
 
 
 def main() -> None:
@@ -73,7 +74,7 @@ def _searched(asked: argparse.Namespace, count: int) -> dict[str, Any]:
     folder = _folder(asked, count)
     shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "lodestone", "screen", "--campaign", str(asked.campaign), "--count", str(count)]
-    command += ["--keep", str(max(100, count // 100)), "--out", str(folder)]
+    command += ["--keep", str(min(max(100, count // 100), KEPT)), "--out", str(folder)]
     command += ["--least", str(asked.least), "--parents", str(asked.parents)]
     began, peak = time.perf_counter(), [0.0]
     with subprocess.Popen(command) as process:

@@ -8,6 +8,7 @@ from dask_tasks import choose_dask, dask_workers
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.out_of_distribution import neighbor_distances
 from lodestone.ensemble.pieces import joined, predict_in_pieces
+from lodestone.ensemble.predictor import FORMULA
 from lodestone.reference.networks import train_ensemble
 
 pytestmark = pytest.mark.slow
@@ -35,6 +36,12 @@ def test_pieces_of_whole_batches_are_the_same_to_the_bit(ensemble, crystals, at_
     pieces = [ensemble.predict(crystals[start : start + 512], "unrelaxed") for start in range(0, len(crystals), 512)]
     assert joined(pieces).columns().equals(at_once.columns())
     assert all(np.array_equal(joined(pieces).weights[view], weights) for view, weights in at_once.weights.items())
+
+
+def test_all_cores_predict_the_same_to_the_bit(ensemble, crystals, at_once):
+    assert predict_in_pieces(ensemble, crystals, "unrelaxed", piece=512).columns().equals(at_once.columns())
+    formulas = predict_in_pieces(ensemble, crystals, FORMULA, piece=512)
+    assert formulas.columns().equals(ensemble.predict_formulas(crystals).columns())
 
 
 def test_latent_vectors_are_in_units_of_what_is_far(ensemble, crystals):

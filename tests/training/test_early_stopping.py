@@ -62,6 +62,17 @@ def test_the_weights_kept_have_the_error_of_the_best_epoch(task, tiny, monkeypat
     assert errors.mean() * one.data.scale == pytest.approx(result.history[1]["validation_mae"])
 
 
+def test_few_validation_crystals_are_all_watched_and_of_many_an_even_share(task, tiny, monkeypatch):
+    one = task("composition", params=tiny["composition"])
+    trainer = Trainer(one, one.data, torch.device("cpu"), Ranks())
+    known = one.data.validation
+    errors = np.abs(evaluate(trainer.averaged.module, known.dataset, torch.device("cpu")) - known.target.numpy())
+    assert trainer._validate()["validation_mae"] == pytest.approx(errors.mean())
+    monkeypatch.setattr("lodestone.training.trainer._WATCHED", 3)
+    middle = [0, round((len(errors) - 1) / 2), len(errors) - 1]
+    assert trainer._validate()["validation_mae"] == pytest.approx(errors[middle].mean())
+
+
 @pytest.mark.parametrize(("share", "kept"), [(0.0, 1), (0.5, 2), (1.0, 3)])
 def test_relaxed_and_unrelaxed_structures_choose_the_epoch_as_training_mixes_them(share, kept, task, tiny):
     """Each kind of structure alone has its best epoch elsewhere than half of both."""

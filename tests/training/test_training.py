@@ -12,10 +12,12 @@ from lodestone.crystals.compositions import N_ELEMENTS, atomic_fractions
 from lodestone.crystals.encoding import decode
 from lodestone.ensemble.combine import combine_views
 from lodestone.ensemble.ensemble import load_ensemble
+from lodestone.ensemble.evaluate import held_out_latents
 from lodestone.ensemble.predictor import save_predictors
 from lodestone.errors import LodestoneError
-from lodestone.models.datasets import latents
-from lodestone.models.inference import predict_members
+from lodestone.models import datasets
+from lodestone.models.datasets import latents, shown
+from lodestone.models.inference import NetworkInputs, predict_members
 from lodestone.models.registry import make_dataset
 from lodestone.models.weights import save_view
 from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
@@ -104,6 +106,35 @@ def test_guesses_of_held_out_crystals_come_from_training_crystals(known):
     assert [crystal.digest() for crystal in moved.crystals] == [crystal.digest() for crystal in here.crystals]
     train, size = pl.col("split") == "train", here.table["nsites"].mode()[0]
     assert set(unrelaxed_held_out(known.filter(~train | (pl.col("nsites") == size)), 11).table["nsites"]) == {size}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_predictions_carry_the_latent_vectors_of_the_first_member(view, trained, known):
+    structures = unrelaxed_held_out(known, 11)
+    points = held_out_latents(trained[view].predictions.sample(fraction=1.0, shuffle=True, seed=1), known, structures)
+    relaxed = decode(known.filter(pl.col("split").is_in(["validation", "test"])).sort("material_id"))
+    for name, crystals in (("relaxed", relaxed), ("unrelaxed", structures.crystals)):
+        assert np.array_equal(points[name], latents(trained[view].saved, crystals, name))
+    others = trained[view].predictions.filter(pl.col("member") > 0)
+    assert others["latent"].null_count() == len(others) > 0
+
+
+def test_without_a_view_that_has_latent_vectors_they_have_no_width(known):
+    structures = unrelaxed_held_out(known, 11)
+    points = held_out_latents(None, known, structures)
+    assert points["relaxed"].shape[1] == points["unrelaxed"].shape[1] == 0
+    assert len(points["unrelaxed"]) == len(structures.crystals)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_all_cores_say_what_one_says(view, trained, known, monkeypatch):
+    crystals = decode(known.head(600))
+    at_once = NetworkInputs.to(trained[view].saved, crystals, "unrelaxed").shown()
+    monkeypatch.setattr(datasets, "PIECE", 100)
+    monkeypatch.setattr(datasets, "_SHOWN", 256)
+    in_pieces = shown(trained[view].saved, crystals, "unrelaxed")
+    assert np.array_equal(in_pieces.members, at_once.members)
+    assert np.array_equal(in_pieces.latents, at_once.latents)
 
 
 def test_without_guesses_the_mark_is_not_set(known, tiny):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from lodestone.ensemble.evaluate import (
@@ -13,13 +14,16 @@ from lodestone.ensemble.evaluate import (
     evaluate_input_structures,
     fit_formulas,
     fit_out_of_distribution,
+    held_out_latents,
 )
 from lodestone.ensemble.out_of_distribution import OutOfDistribution
 from lodestone.ensemble.predictor import EnsemblePredictor
 from lodestone.models.weights import SavedView
 from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out
 
-FitSeen = Callable[[SavedView | None, pl.DataFrame, UnrelaxedStructures], tuple[OutOfDistribution, Reasons]]
+FitSeen = Callable[
+    [SavedView | None, pl.DataFrame, UnrelaxedStructures, Mapping[str, np.ndarray]], tuple[OutOfDistribution, Reasons]
+]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def combine_views(
         LodestoneError: If there are no validation crystals.
     """
     unrelaxed_structures = unrelaxed_held_out(crystals, structures_seed)
-    seen, out_of_distribution = fit_seen(judge, crystals, unrelaxed_structures)
+    points = held_out_latents(members[judge.view] if judge else None, crystals, unrelaxed_structures)
+    seen, out_of_distribution = fit_seen(judge, crystals, unrelaxed_structures, points)
     evaluations = evaluate_input_structures(
         members,
         crystals,

@@ -20,6 +20,7 @@ from lodestone.ensemble.predictor import FORMULA, Aggregation, EnsemblePredictor
 from lodestone.ensemble.reliability import probability_scores, uncertainty_scores
 from lodestone.ensemble.strategies import Members
 from lodestone.models.datasets import latents
+from lodestone.models.inference import no_latents
 from lodestone.models.weights import SavedView
 from lodestone.stability.hull import ConvexHull
 from lodestone.substitution.unrelaxed import UnrelaxedStructures
@@ -45,8 +46,35 @@ class Evaluation:
     metrics: dict[str, Any]
 
 
+def held_out_latents(
+    predictions: pl.DataFrame | None, crystals: pl.DataFrame, unrelaxed_structures: UnrelaxedStructures
+) -> dict[str, np.ndarray]:
+    """Latent vectors of the held-out crystals by input structure, shapes ``(n, width)``; width 0 without predictions.
+
+    Args:
+        predictions: Contract :class:`lodestone.schemas.MemberPredictions`, of the view whose latent vectors are
+            compared.
+        crystals: Known crystals.
+        unrelaxed_structures: Those of validation and test crystals.
+    """
+    tables = {"relaxed": subset(crystals, *HELD_OUT), "unrelaxed": unrelaxed_structures.table}
+    return {name: _latents(predictions, table, name) for name, table in tables.items()}
+
+
+def _latents(predictions: pl.DataFrame | None, rows: pl.DataFrame, input_structure: str) -> np.ndarray:
+    if predictions is None or rows.is_empty():
+        return no_latents(len(rows))
+    said = _for_structure(predictions, input_structure)
+    vectors = said.filter(pl.col("latent").is_not_null()).select("material_id", "latent")
+    found = rows.select("material_id").join(vectors, on="material_id", how="left", maintain_order="left")["latent"]
+    return found.explode().to_numpy().reshape(len(rows), -1)
+
+
 def fit_out_of_distribution(
-    saved: SavedView | None, crystals: pl.DataFrame, unrelaxed_structures: UnrelaxedStructures
+    saved: SavedView | None,
+    crystals: pl.DataFrame,
+    unrelaxed_structures: UnrelaxedStructures,
+    points: Mapping[str, np.ndarray],
 ) -> tuple[OutOfDistribution, Reasons]:
     """Describe the training crystals, and find the held-out crystals that are unlike them.
 
@@ -54,14 +82,13 @@ def fit_out_of_distribution(
         saved: Networks of the view whose latent vectors are compared; ``None`` compares chemistry only.
         crystals: Known crystals (contract :class:`lodestone.schemas.Crystals`).
         unrelaxed_structures: Those of validation and test crystals.
+        points: Of :func:`held_out_latents`.
 
     Returns:
         A description of the training crystals, and the reasons of each held-out crystal by input structure.
     """
     held_out = subset(crystals, *HELD_OUT)
     structures = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed_structures}
-
-    points = {name: latents(saved, group.crystals, name) for name, group in structures.items()}
     train = decode(subset(crystals, "train"))
     validating = {name: (group.table["split"] == "validation").to_numpy() for name, group in structures.items()}
     out_of_distribution = OutOfDistribution.fit(

@@ -71,12 +71,18 @@ class OutOfDistribution:
             latents: Their latent vectors, shape ``(n, width)``; ``None`` compares chemistry only.
             input_structure: ``relaxed`` or ``unrelaxed``.
         """
-        far = [False] * len(crystals)
+        return self.reasons_of([system_of(crystal) for crystal in crystals], latents, input_structure)
+
+    def reasons_of(
+        self, systems: Sequence[Elements], latents: np.ndarray | None, input_structure: str = "relaxed"
+    ) -> list[str]:
+        """The same for crystals of which no more than their chemical systems is known, beside the latent vectors."""
+        far = [False] * len(systems)
         if latents is not None:
             far = (neighbor_distances(latents, self.latents) > self.thresholds[input_structure]).tolist()
         named = [
-            (self.systems.why_new(system_of(crystal)), "latent" if is_far else "")
-            for crystal, is_far in zip(crystals, far, strict=True)
+            (self.systems.why_new(system), "latent" if is_far else "")
+            for system, is_far in zip(systems, far, strict=True)
         ]
         return [",".join(filter(None, reasons)) for reasons in named]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from lodestone.config.sections import ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.models.base import ViewDataset
 from lodestone.models.devices import chosen_device
-from lodestone.models.inference import BATCH, NetworkInputs, no_latents
+from lodestone.models.inference import BATCH, NetworkInputs, Shown, no_latents
 from lodestone.models.registry import dataset_class, make_dataset
 from lodestone.models.weights import SavedView
 from lodestone.runtime.parallel import n_workers, process_all
@@ -57,36 +58,38 @@ def build_dataset(
     )
 
 
-def member_predictions(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
-    """Predictions of every member, shape ``(m, n)``, eV/atom."""
-    return np.concatenate(_shown(_Show(saved, input_structure, "members"), crystals), axis=1)
+def shown(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> Shown:
+    """What the networks of a view say of crystals."""
+    parts = _in_pieces(_Show(saved, input_structure), crystals)
+    return Shown(
+        np.concatenate([part.members for part in parts], axis=1), np.concatenate([part.latents for part in parts])
+    )
 
 
 def latents(saved: SavedView | None, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:
     """Latent vectors of crystals in the first member of a view, shape ``(n, width)``; ``(n, 0)`` without a view."""
     if saved is None or not len(crystals):
         return no_latents(len(crystals))
-    return np.concatenate(_shown(_Show(saved, input_structure, "latents"), crystals))
+    return np.concatenate(_in_pieces(_Show(saved, input_structure, "latents"), crystals))
 
 
 @dataclass(frozen=True)
 class _Show:
-    """What networks say of crystals, by the name of a method of :class:`lodestone.models.inference.NetworkInputs`."""
+    """What networks say of crystals, by a method of :class:`lodestone.models.inference.NetworkInputs`."""
 
     saved: SavedView
     input_structure: str
-    method: str
+    method: str = "shown"
 
-    def __call__(self, crystals: Sequence[Crystal]) -> np.ndarray:
+    def __call__(self, crystals: Sequence[Crystal]) -> Any:
         return self.of(NetworkInputs.to(self.saved, crystals, self.input_structure))
 
-    def of(self, inputs: NetworkInputs) -> np.ndarray:
-        values: np.ndarray = getattr(inputs, self.method)()
-        return values
+    def of(self, inputs: NetworkInputs) -> Any:
+        return getattr(inputs, self.method)()
 
 
-def _shown(show: _Show, crystals: Sequence[Crystal]) -> list[np.ndarray]:
-    """Crystals shown to networks, in pieces: by all cores, or by one process that has a GPU."""
+def _in_pieces(show: _Show, crystals: Sequence[Crystal]) -> list[Any]:
+    """Answers to crystals in pieces: by all cores, or by one process that has a GPU."""
     if len(crystals) <= PIECE:
         return [show(crystals)]
     if chosen_device().type != "cpu":

@@ -16,7 +16,7 @@ from lodestone.crystals.compositions import atomic_fractions
 from lodestone.crystals.crystal import Crystal
 from lodestone.models.base import ViewDataset
 from lodestone.models.devices import FittingBatches, chosen_device
-from lodestone.models.registry import make_dataset, make_network
+from lodestone.models.registry import latent_view, make_dataset, make_network
 from lodestone.models.weights import SavedView
 
 BATCH = 256  # crystals
@@ -71,6 +71,19 @@ def _one_thread() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What the networks of a view say of ``n`` crystals.
+
+    Attributes:
+        members: Predictions of every member, shape ``(m, n)``, eV/atom.
+        latents: Latent vectors in the first member, shape ``(n, width)``, float32; width 0 of a view that has none.
+    """
+
+    members: np.ndarray
+    latents: np.ndarray
+
+
+@dataclass(frozen=True)
 class NetworkInputs:
     """Crystals as a view sees them: their graphs are built once, for predictions and latent vectors."""
 
@@ -84,6 +97,11 @@ class NetworkInputs:
         unrelaxed = [input_structure == "unrelaxed"] * len(crystals)
         return cls(saved, crystals, make_dataset(saved.view, crystals, saved.params, unrelaxed))
 
+    def shown(self) -> Shown:
+        """Predictions and latent vectors."""
+        has_any = latent_view([self.saved.view]) is not None
+        return Shown(self.members(), self.latents() if has_any else no_latents(len(self.crystals)))
+
     def members(self) -> np.ndarray:
         """Predictions of every member, shape ``(m, n)``, eV/atom."""
         return member_energies(
@@ -92,10 +110,7 @@ class NetworkInputs:
 
     def latents(self) -> np.ndarray:
         """Latent vectors in the first member, shape ``(n, width)``, float32."""
-        network, device = next(_networks(self.saved))
-        network.eval()
-        vectors = in_batches(cast(Any, network).latent, self.dataset, device)
-        return vectors.reshape(len(self.crystals), -1).astype(np.float32)
+        return latent_vectors(self.saved, self.dataset)
 
 
 def member_energies(
@@ -113,6 +128,14 @@ def member_energies(
     return saved.baseline.restore(
         fractions, np.stack([evaluate(network, dataset, device) for network, device in chosen])
     )
+
+
+def latent_vectors(saved: SavedView, dataset: ViewDataset) -> np.ndarray:
+    """Latent vectors of a dataset of ``n`` crystals in the first member of a view, shape ``(n, width)``, float32."""
+    network, device = next(_networks(saved))
+    network.eval()
+    vectors = in_batches(cast(Any, network).latent, dataset, device)
+    return vectors.reshape(len(dataset), -1).astype(np.float32)
 
 
 def predict_members(saved: SavedView, crystals: Sequence[Crystal], input_structure: str = "relaxed") -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -104,12 +105,15 @@ def _combine(settings: PretrainingSettings, crystals: pl.DataFrame, work: RoundL
 
 
 def _out_of_distribution(
-    saved: SavedView | None, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures, seed: int
+    saved: SavedView | None,
+    crystals: pl.DataFrame,
+    unrelaxed: UnrelaxedStructures,
+    points: Mapping[str, np.ndarray],
+    seed: int,
 ) -> tuple[OutOfDistribution, dict[str, list[str]]]:
     """What the training crystals were like, with the centers of clusters in place of single latent vectors."""
     held_out, train = subset(crystals, *HELD_OUT), decode(subset(crystals, "train"))
     groups = {"relaxed": UnrelaxedStructures(held_out, decode(held_out)), "unrelaxed": unrelaxed}
-    points = {name: latents(saved, group.crystals, name) for name, group in groups.items()}
     centers = _centers(latents(saved, train), seed)
     empty = OutOfDistribution(SeenSystems.of(map(system_of, train)), centers, {})
     watched = {name: points[name][(group.table["split"] == "validation").to_numpy()] for name, group in groups.items()}

@@ -33,7 +33,7 @@ def check(error: str, holds: pl.Expr) -> Any:
 
 def _finite(_: Any, data: pa.PolarsData) -> pl.LazyFrame:
     dtype, values = data.lazyframe.collect_schema()[data.key], pl.col(data.key)
-    if dtype == pl.List(pl.Float64):
+    if isinstance(dtype, pl.List) and dtype.inner.is_float():
         values = values.list.sum()  # a sum with a non-finite number is not finite
     elif not dtype.is_float():
         return data.lazyframe.select(pl.repeat(value=True, n=pl.len()))

@@ -35,6 +35,9 @@ class MemberPredictions(Contract):
     member: pl.Int32 = field("Member of the ensemble", ge=0)
     split: str = field("validation or test", isin=["validation", "test"])
     formation_energy_per_atom_pred: pl.Float64 = field("Prediction", "eV/atom")
+    latent: pl.List(pl.Float32) = field(  # type: ignore[valid-type]
+        "Latent vector, of the first member of a view that has any", nullable=True
+    )
 
     _once = check(
         "each member predicts a geometry once",

@@ -14,7 +14,7 @@ import torch
 
 from lodestone.config.sections import StructureParams
 from lodestone.crystals.chemistry import is_allowed
-from lodestone.crystals.compositions import N_ELEMENTS
+from lodestone.crystals.compositions import N_ELEMENTS, Elements
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
 from lodestone.crystals.graph import OrbitGraph, orbit_graph
@@ -67,6 +67,11 @@ class Batch:
         for column, share in enumerate(amounts / amounts.sum()):
             fractions[rows, self.children.elements[:, column]] = share
         return fractions
+
+    @property
+    def systems(self) -> list[Elements]:
+        """Chemical systems."""
+        return [tuple(row) for row in np.sort(self.children.elements, axis=1).tolist()]
 
     def obeying(self) -> Batch:
         """Those that the campaign would propose: of its chemistry, dense enough, and charge balanced if it asks so."""

@@ -15,7 +15,8 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.datasets import member_predictions
+from lodestone.models.datasets import shown
+from lodestone.models.inference import no_latents
 from lodestone.models.weights import SavedView, Weights, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
@@ -253,7 +254,7 @@ def _predictions(saved: SavedView, crystals: pl.DataFrame, unrelaxed: UnrelaxedS
 
 
 def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], input_structure: str) -> pl.DataFrame:
-    members = member_predictions(saved, crystals, input_structure)
+    said = shown(saved, crystals, input_structure)
     return pl.concat(
         table.select(
             "material_id",
@@ -262,9 +263,17 @@ def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], in
             pl.lit(member, dtype=pl.Int32).alias("member"),
             "split",
             pl.Series("formation_energy_per_atom_pred", values),
+            _vectors(said.latents if member == 0 else no_latents(len(crystals))),
         )
-        for member, values in enumerate(members)
+        for member, values in enumerate(said.members)
     )
+
+
+def _vectors(latents: np.ndarray) -> pl.Series:
+    """Latent vectors, shape ``(n, width)``, as a column; empty where they have no width."""
+    if latents.shape[1]:
+        return pl.Series("latent", latents).cast(pl.List(pl.Float32))
+    return pl.Series("latent", [None] * len(latents), dtype=pl.List(pl.Float32))
 
 
 def _speed(results: list[FitResult]) -> dict[str, float]:
