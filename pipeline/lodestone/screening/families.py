@@ -15,6 +15,8 @@ import numpy as np
 from lodestone.crystals.symmetry import orbits_by_element
 from lodestone.substitution.draw import ideas_of
 
+_COLUMNS = ("elements", "parent", "probability")
+_AT_ONCE = 1 << 18  # ideas of several parents, before those that lead to one child are made one
 Places = tuple[str, ...]  # share of the formula and orbits of each element, sorted
 
 
@@ -94,25 +96,34 @@ def children_of(family: Family, allowed: np.ndarray, table: np.ndarray, least: f
         table: Probability of each replacement by atomic numbers, ``[new, old]``.
         least: Smallest probability of a substitution.
     """
-    pieces = [_of_parent(index, row, allowed, table, least) for index, row in enumerate(family.elements)]
-    all_ideas = Children(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
-    keys = _keys(all_ideas.elements, family.places)
-    order = np.lexsort((all_ideas.parent, -all_ideas.probability, keys))
+    found = Children(np.empty((0, len(family.places)), np.uint8), np.empty(0, np.int64), np.empty(0))
+    waiting, n_waiting = [found], 0
+    for index, row in enumerate(family.elements):
+        waiting.append(_of_parent(index, row, allowed, table, least))
+        n_waiting += len(waiting[-1])
+        if n_waiting > max(_AT_ONCE, len(found)) or index == len(family.elements) - 1:
+            found = _distinct(waiting, family.places)  # many parents have the same children
+            waiting, n_waiting = [found], 0
+    return found.subset(~np.isin(_keys(found.elements, family.places), _keys(family.known, family.places)))
+
+
+def _distinct(parts: Sequence[Children], places: Places) -> Children:
+    """Children of several parts, each once, by the likeliest substitution; in the order in which these stand."""
+    together = Children(*(np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS))
+    keys = _keys(together.elements, places)
+    order = np.lexsort((together.parent, -together.probability, keys))
     first = np.ones(len(order), dtype=bool)
     first[1:] = np.diff(keys[order]) != 0
-    distinct = np.sort(order[first])
-    return all_ideas.subset(distinct[~np.isin(keys[distinct], _keys(family.known, family.places))])
+    return together.subset(np.sort(order[first]))
 
 
-def _of_parent(
-    index: int, row: np.ndarray, allowed: np.ndarray, table: np.ndarray, least: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of_parent(index: int, row: np.ndarray, allowed: np.ndarray, table: np.ndarray, least: float) -> Children:
     ideas = ideas_of(np.sort(row), allowed, table, least)
     children = np.repeat(row[None, :], len(ideas), axis=0)
     for place in (0, 1):
         replaced = row[None, :] == ideas["old"][:, place, None]
         children = np.where(replaced, ideas["new"][:, place, None], children)
-    return children.astype(np.uint8), np.full(len(ideas), index), ideas["probability"]
+    return Children(children.astype(np.uint8), np.full(len(ideas), index), ideas["probability"].copy())
 
 
 def _keys(elements: np.ndarray, places: Places) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,6 @@ def best(table: pl.DataFrame, keep: int) -> pl.DataFrame:
     return table.sort(["stability_probability", "material_id"], descending=[True, False]).head(keep)
 
 
-def _pieces(batch: Batch) -> list[Batch]:
-    starts = range(0, len(batch), _AT_ONCE)
-    return [batch.subset(np.arange(start, min(start + _AT_ONCE, len(batch)))) for start in starts]
+def _pieces(batch: Batch) -> Iterator[Batch]:
+    for start in range(0, len(batch), _AT_ONCE):
+        yield batch.subset(np.arange(start, min(start + _AT_ONCE, len(batch))))
