@@ -58,6 +58,17 @@ def test_children_are_all_that_the_generator_draws_and_no_more(reference):
     assert n == len(made) > 100
 
 
+def test_children_made_distinct_as_they_come_are_the_same_in_the_same_order(monkeypatch):
+    salts = [f"cF2_225_{one}=1:m-3m_{other}=1:m-3m" for one in ("Li", "Na", "K", "Rb") for other in ("F", "Cl", "Br")]
+    (family,) = families(salts, range(len(salts)))
+    at_once = children_of(family, ALLOWED, hautier_probabilities(), 0.001)
+    monkeypatch.setattr("lodestone.screening.families._AT_ONCE", 1)
+    one_by_one = children_of(family, ALLOWED, hautier_probabilities(), 0.001)
+    assert len(at_once) > len(salts)
+    assert len(set(at_once.parent.tolist())) > 3
+    assert all(np.array_equal(value, getattr(one_by_one, name)) for name, value in vars(at_once).items())
+
+
 def test_known_and_tried_crystals_are_no_children(reference):
     labels = reference["decorated_prototype"].to_list()
     first = families(labels, range(len(labels)))[0]
