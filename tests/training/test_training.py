@@ -21,11 +21,11 @@ from lodestone.models.inference import NetworkInputs, predict_members
 from lodestone.models.registry import make_dataset
 from lodestone.models.weights import save_view
 from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
-from lodestone.substitution.unrelaxed import unrelaxed_held_out
+from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
 from lodestone.training.data import LabelledCrystals
-from lodestone.training.train import train_view
+from lodestone.training.train import _predictions, train_view
 from lodestone.training.warm_start import to_other_labels
 
 pytestmark = pytest.mark.slow
@@ -117,6 +117,14 @@ def test_predictions_carry_the_latent_vectors_of_the_first_member(view, trained,
         assert np.array_equal(points[name], latents(trained[view].saved, crystals, name))
     others = trained[view].predictions.filter(pl.col("member") > 0)
     assert others["latent"].null_count() == len(others) > 0
+
+
+def test_where_no_crystal_has_an_unrelaxed_structure_only_relaxed_ones_are_predicted(trained, known):
+    none = UnrelaxedStructures(known.clear(), [])
+    predicted = _predictions(trained["structure"].saved, known, none)
+    assert set(predicted["input_structure"]) == {"relaxed"}
+    points = held_out_latents(predicted, known, none)
+    assert len(points["unrelaxed"]) == 0 < len(points["relaxed"])
 
 
 def test_without_a_view_that_has_latent_vectors_they_have_no_width(known):

@@ -248,7 +248,7 @@ def _predictions(saved: SavedView, crystals: pl.DataFrame, unrelaxed: UnrelaxedS
     """Of relaxed crystals, and of unrelaxed ones by a view that sees the difference."""
     held_out = subset(crystals, *HELD_OUT)
     relaxed = _long(saved, held_out, decode(held_out), "relaxed")
-    if unrelaxed is None:
+    if unrelaxed is None or not unrelaxed.crystals:  # a small snapshot may have no other crystal of any prototype
         return relaxed
     return pl.concat([relaxed, _long(saved, unrelaxed.table, unrelaxed.crystals, "unrelaxed")])
 
