@@ -33,6 +33,11 @@ def draw(found: Sequence[Mapping[str, Any]], path: Path) -> None:
         rates.legend(frameon=False, fontsize=8, loc="lower right")
         memory.plot(counts, [one["memory_gib"] for one in found], "o-", color=STRUCTURE, markersize=5)
         plain_logarithms(memory, _COUNTS, (), ylim=(0.1, 10), **limits)
-        memory.set(yscale="linear", ylim=(0, 4.2), xlabel="candidates", ylabel="peak memory (GiB)")
+        memory.set(
+            yscale="linear",
+            ylim=(0, max(4.2, 1.05 * max(one["memory_gib"] for one in found))),
+            xlabel="candidates",
+            ylabel="peak memory (GiB)",
+        )
         memory.axhline(4, color="#57534e", linewidth=0.9, linestyle=":")
         save(figure, path)
