@@ -5,7 +5,7 @@
 Each number is a search of its own in a fresh folder, by the command itself, from its start to its table. In the same
 run, CHGNet's `predict_structure` judges some of the same candidates one by one, as a user would without the command.
 Writes `screening.json`, `table.md` and `screening.svg`. The default campaign has a million candidates, and more
-than ten with `--least 0.00001 --parents 0.5`.
+than nine with `--least 0.00001 --parents 0.5`.
 """
 
 from __future__ import annotations

@@ -135,6 +135,7 @@ FACTS: dict[str, Facts] = {
     "MemberPredictions": Facts(
         (_ROUND.member_predictions("<view>"),), ("train",), ("ensemble",), "`material_id` and `member`",
         "by `material_id` and `member`",
+        "`latent` is empty but for the first member of a view that has latent vectors.",
     ),
     "Predictions": Facts((_ROUND.predictions,), ("ensemble",), ("report",), _ID, _BY_ID),
     "Candidates": Facts((_ROUND.candidates,), ("active_learning",), ("report",), _ID, _BY_ID),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -58,6 +58,11 @@ class Batch:
         places = torch.from_numpy(np.arange(len(self))[rows])
         shown = {view: dataset.subset(places) for view, dataset in self._datasets.items()}
         return Batch(self.ground, self.family, self.children.subset(rows), shown)
+
+    def pieces(self, size: int) -> Iterator[Batch]:
+        """All of them, at most so many at a time."""
+        for start in range(0, len(self), size):
+            yield self.subset(np.arange(start, min(start + size, len(self))))
 
     @cached_property
     def fractions(self) -> np.ndarray:

@@ -23,7 +23,7 @@ from lodestone.tables.files import read_json, write_json
 SAMPLE = 12_000, 100_000  # candidates, in a small and in a large search
 OF_ALL = 0.01  # share of the candidates of a search that are sampled, within these limits
 SHARE = 0.05  # of the children of a family that are drawn
-_AT_ONCE = 500  # candidates of one task
+_AT_ONCE = 500  # candidates of one task: no process waits for another one
 ENOUGH = 1_000  # candidates of a sample; with fewer the search is small, and all networks judge everything
 LEAST_BEST = 0.01  # share of the candidates that the cascade must not lose, at least
 
@@ -79,9 +79,9 @@ def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[l
     for family in (ordered[index] for index in rng.permutation(len(ordered))):
         children = children_of(family, ground.allowed, ground.table, search.least)
         chosen = np.sort(rng.permutation(len(children))[: round(SHARE * len(children))])
-        candidates = Batch(ground, family, children.subset(chosen)).obeying().children
+        candidates = Batch(ground, family, children.subset(chosen)).obeying()
         parents, found = parents + len(family.parents), found + len(candidates)
-        drawn += [Drawn(search, family, candidates.subset(rows)) for rows in _pieces(len(candidates))]
+        drawn += [Drawn(search, family, piece.children) for piece in candidates.pieces(_AT_ONCE)]
         total = min(found / SHARE / parents * n_parents, search.count or np.inf)
         if found >= np.clip(OF_ALL * total, *SAMPLE):
             break
@@ -91,8 +91,3 @@ def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[l
             "lower --least, or see discovery.charge_balance, discovery.elements and snapshot.filters",
         )
     return drawn, total
-
-
-def _pieces(n: int) -> list[np.ndarray]:
-    """Rows of one family, so many at a time that no process waits for another one."""
-    return [np.arange(start, min(start + _AT_ONCE, n)) for start in range(0, n, _AT_ONCE)]

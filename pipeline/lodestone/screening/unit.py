@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from lodestone.crystals.soundness import why_unsound
@@ -49,7 +48,7 @@ def run_unit(unit: Unit) -> dict[str, int]:
     for family in unit.families:
         batch = children(ground, family, unit.search)
         counts["children"] += len(batch)
-        for piece in _pieces(batch):
+        for piece in batch.pieces(_AT_ONCE):
             obeying = piece.obeying()
             passing = unit.cascade.passing(obeying)
             counts["candidates"] += len(obeying)
@@ -80,8 +79,3 @@ def judged(batch: Batch) -> pl.DataFrame:
 def best(table: pl.DataFrame, keep: int) -> pl.DataFrame:
     """The likeliest to be stable, in this order."""
     return table.sort(["stability_probability", "material_id"], descending=[True, False]).head(keep)
-
-
-def _pieces(batch: Batch) -> Iterator[Batch]:
-    for start in range(0, len(batch), _AT_ONCE):
-        yield batch.subset(np.arange(start, min(start + _AT_ONCE, len(batch))))
