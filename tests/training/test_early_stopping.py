@@ -19,7 +19,7 @@ def with_curve(task, params, errors):
     curve = iter(errors)
 
     def validate():
-        trainer.averaged.module.norm.bias.data.fill_(len(trainer.history) + 1)
+        trainer.averaged.norm.bias.data.fill_(len(trainer.history) + 1)
         return {"validation_mae": next(curve)}
 
     trainer._validate = validate
@@ -66,7 +66,7 @@ def test_few_validation_crystals_are_all_watched_and_of_many_an_even_share(task,
     one = task("composition", params=tiny["composition"])
     trainer = Trainer(one, one.data, torch.device("cpu"), Ranks())
     known = one.data.validation
-    errors = np.abs(evaluate(trainer.averaged.module, known.dataset, torch.device("cpu")) - known.target.numpy())
+    errors = np.abs(evaluate(trainer.averaged, known.dataset, torch.device("cpu")) - known.target.numpy())
     assert trainer._validate()["validation_mae"] == pytest.approx(errors.mean())
     monkeypatch.setattr("lodestone.training.trainer._WATCHED", 3)
     middle = [0, round((len(errors) - 1) / 2), len(errors) - 1]
@@ -82,7 +82,7 @@ def test_relaxed_and_unrelaxed_structures_choose_the_epoch_as_training_mixes_the
     curve = iter([(1.0, 4.0), (2.0, 2.0), (5.0, 1.0)])
 
     def validate():
-        trainer.averaged.module.norm.bias.data.fill_(len(trainer.history) + 1)
+        trainer.averaged.norm.bias.data.fill_(len(trainer.history) + 1)
         return dict(zip(("validation_mae", "validation_mae_unrelaxed"), next(curve), strict=True))
 
     trainer._validate = validate

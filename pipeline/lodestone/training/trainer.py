@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping
@@ -48,10 +49,11 @@ class Trainer:
         if task.start is not None:
             self.network.load_state_dict({name: torch.from_numpy(value) for name, value in task.start.items()})
         self.network.to(device)
-        self.parameters = list(self.network.parameters())  # walking the tree of modules takes a tenth of a step
+        self.averaged = copy.deepcopy(self.network)
         looks_back = max(_FEWEST_AVERAGED, _AVERAGED * self._total_steps)
-        average = torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / looks_back)
-        self.averaged = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=average)
+        self._average = torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / looks_back)
+        # lists, since walking the trees of modules takes a tenth of a step
+        self.parameters, self._averages = list(self.network.parameters()), list(self.averaged.parameters())
         self.optimizers = optimizers_of(self.network, task.params.weight_decay)
         if compiling():
             self.network.compile(dynamic=True)
@@ -78,7 +80,7 @@ class Trainer:
 
     def weights(self) -> Mapping[str, Tensor]:
         """Averaged weights: the last ones, or with ``patience`` those of the best epoch."""
-        weights: Mapping[str, Tensor] = self.averaged.module.state_dict()
+        weights: Mapping[str, Tensor] = self.averaged.state_dict()
         return self.best or weights
 
     def run_epoch(self) -> None:
@@ -102,7 +104,7 @@ class Trainer:
             }
         )
         if self.task.params.patience is not None and self._best_epoch() == len(self.history):
-            self.best = {name: value.clone() for name, value in self.averaged.module.state_dict().items()}
+            self.best = {name: value.clone() for name, value in self.averaged.state_dict().items()}
 
     def state(self) -> Checkpoint:
         """Everything that later epochs depend on."""
@@ -146,6 +148,8 @@ class Trainer:
         inputs = self.data.train.with_unrelaxed(order, self.task.unrelaxed, self.generator)
         batches = inputs.split(self.task.params.batch_size)
         losses = torch.stack([self.step(rows) for rows in batches]).cpu().double()  # read at once: the GPU never waits
+        for average, current in zip(self.averaged.buffers(), self.network.buffers(), strict=True):
+            average.copy_(current)
         return float((losses * torch.tensor([float(len(rows)) for rows in batches])).sum()) / len(order)
 
     def _validate(self) -> dict[str, float]:
@@ -160,7 +164,7 @@ class Trainer:
 
     def _mae(self, examples: Examples, rows: Tensor) -> float:
         own = self.ranks.share(rows)
-        outputs = in_batches(self.averaged.module.eval(), examples.dataset, self.device, rows=own)
+        outputs = in_batches(self.averaged.eval(), examples.dataset, self.device, rows=own)
         error = float(np.abs(outputs - examples.target[own].numpy()).sum())
         return self.ranks.sum(error, self.device) / len(rows)
 
@@ -181,9 +185,16 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.parameters, _CLIP)
         for optimizer in self.optimizers.values():
             optimizer.step()
-        self.averaged.update_parameters(self.network)
+        self._update_average()
         self.steps += 1
         return loss
+
+    def _update_average(self) -> None:
+        """As ``torch.optim.swa_utils.AveragedModel``, which walks over both networks at each step."""
+        if self.steps == 0:
+            self.averaged.load_state_dict(self.network.state_dict())
+        else:
+            self._average(self._averages, self.parameters, None)
 
     def _zero_grad(self) -> None:
         for parameter in self.parameters:
