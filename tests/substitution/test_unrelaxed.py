@@ -7,7 +7,7 @@ import pytest
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import describe
 from lodestone.crystals.symmetry import orbits_by_element, symmetry_of
-from lodestone.substitution.parents import draw_parent, families, sorted_elements
+from lodestone.substitution.parents import draw_parent, families, near_hull, sorted_elements
 from lodestone.substitution.probabilities.hautier import hautier_probabilities
 from lodestone.substitution.unrelaxed import draw_unrelaxed, make_unrelaxed, replacement
 
@@ -80,7 +80,8 @@ NEAR = PARENTS.with_columns(energy_above_hull=pl.lit(0.0))
 
 def parent_of(label, parents=NEAR, seed=0):
     prototype = "_".join(["AB", *PARENTS["prototype"][0].split("_")[1:]])
-    return draw_parent(families(parents)[prototype], label, hautier_probabilities(), np.random.default_rng(seed))
+    relatives = families(near_hull(parents))[prototype]
+    return draw_parent(relatives, label, hautier_probabilities(), np.random.default_rng(seed))
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_what_no_generator_would_propose_has_no_unrelaxed_structure(salt):
     """Its own composition, improbable replacements, more than two replaced elements, another prototype."""
     own = NEAR.filter(pl.col("formula_pretty") == "NaCl")
     assert draw_unrelaxed(own, own, RNG) == [None]
-    family = families(NEAR)[NEAR["prototype"][0]]
+    family = families(near_hull(NEAR))[NEAR["prototype"][0]]
     assert draw_parent(family, salt, hautier_probabilities(), RNG, least=1.0) is None
     assert not family.probabilities(np.array(sorted_elements(salt)[1]), hautier_probabilities(), most=1)[:2].any()
     assert draw_unrelaxed(describe([fluorite(20, CL, 6.9)]), NEAR.filter(pl.col("nsites") == 2), RNG) == [None]
@@ -132,7 +133,7 @@ def test_a_drawn_structure_has_the_label_and_volume_of_a_child(salt):
 
 def test_probabilities_of_families_are_those_of_single_replacements():
     """All orders of elements on like orbits are looked at, and the likeliest counts."""
-    family = families(NEAR)[NEAR["prototype"][0]]
+    family = families(near_hull(NEAR))[NEAR["prototype"][0]]
     for target in (rock_salt(K, BR, 6.6), rock_salt(OX, MG, 4.0), rock_salt(NA, BR, 6.0)):
         label = symmetry_of(target).decorated
         probabilities = family.probabilities(np.array(sorted_elements(label)[1]), hautier_probabilities())

@@ -84,7 +84,7 @@ class Relatives:
 
     @cached_property
     def _families(self) -> Mapping[str, Family]:
-        return families(self.names.with_columns(energy_above_hull=pl.lit(0.0)))  # however high
+        return families(self.names)
 
     @cached_property
     def _formulas(self) -> np.ndarray:

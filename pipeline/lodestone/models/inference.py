@@ -82,6 +82,12 @@ class Shown:
     members: np.ndarray
     latents: np.ndarray
 
+    @classmethod
+    def joined(cls, parts: Sequence[Shown]) -> Shown:
+        """What they say of crystals in several parts, one after the other."""
+        latents = np.concatenate([part.latents for part in parts])
+        return cls(np.concatenate([part.members for part in parts], axis=1), latents)
+
 
 @dataclass(frozen=True)
 class NetworkInputs:

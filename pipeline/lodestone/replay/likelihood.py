@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from lodestone.substitution.parents import families, sorted_elements
+from lodestone.substitution.parents import families, near_hull, sorted_elements
 from lodestone.substitution.probabilities.hautier import hautier_probabilities
 
 _ANY_NUMBER = 100  # of elements may be replaced, so that as many candidates as possible can be ranked
@@ -21,7 +21,7 @@ def likeliest_substitutions(pool: pl.DataFrame, known: pl.DataFrame) -> np.ndarr
     Returns:
         Shape ``(n,)``; 0 where no known crystal has the prototype.
     """
-    relatives, table, found = families(known), hautier_probabilities(), np.zeros(len(pool))
+    relatives, table, found = families(near_hull(known)), hautier_probabilities(), np.zeros(len(pool))
     for row, (prototype, label) in enumerate(pool.select("prototype", "decorated_prototype").iter_rows()):
         if prototype in relatives:
             wanted = np.array(sorted_elements(label)[1])

@@ -14,7 +14,7 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.structure_prediction.formulas import Formula
 from lodestone.substitution.draw import MOST_ABOVE_HULL
-from lodestone.substitution.parents import Family, families
+from lodestone.substitution.parents import Family, families, near_hull
 from lodestone.substitution.volumes import AtomicVolumes
 
 
@@ -57,7 +57,7 @@ class Prototypes:
             highest: Largest energy above hull, eV/atom.
         """
         crystals, by_counts = decode(known), defaultdict[tuple[int, ...], list[Family]](list)
-        for _, family in sorted(families(known, highest).items()):
+        for _, family in sorted(families(near_hull(known, highest)).items()):
             if len(crystals[family.rows[0]]) <= max_sites:
                 by_counts[tuple(sorted(_counts(family)))].append(family)
         return cls(by_counts, crystals, AtomicVolumes.fit(crystals))

@@ -104,17 +104,28 @@ def _head(
 ) -> np.ndarray:
     """The first ideas of the order."""
     kept, waiting, n_waiting, number = np.empty(0, _IDEA), [np.empty(0, _IDEA)], 0, 0
-    for parent, present in enumerate(parents):
+    groups = _by_elements(parents)
+    for group in groups:
+        present = parents[group[0]]
         ideas = ideas_of(present, allowed, table, least, partial)
-        ideas["parent"], ideas["later"] = parent, ~_leads_into(systems, present, ideas, partial)
-        waiting.append(ideas)
-        n_waiting += len(ideas)
-        if n_waiting > _AT_ONCE or parent == len(parents) - 1:
+        ideas["later"] = ~_leads_into(systems, present, ideas, partial)
+        waiting.append(np.tile(ideas, len(group)))
+        waiting[-1]["parent"] = np.repeat(group, len(ideas))
+        n_waiting += len(waiting[-1])
+        if n_waiting > _AT_ONCE or group is groups[-1]:
             drawn = np.concatenate(waiting)  # in one array: many small ones take longer
             drawn["number"] = number + np.arange(n_waiting)
             drawn["key"] = -(np.log(drawn["probability"]) + rng.gumbel(size=n_waiting))
             kept, waiting, n_waiting, number = _first(kept, drawn, length), waiting[:1], 0, number + n_waiting
     return kept
+
+
+def _by_elements(parents: Sequence[np.ndarray]) -> list[list[int]]:
+    """Parents in groups of the same elements, which have the same ideas."""
+    groups: dict[bytes, list[int]] = {}
+    for parent, present in enumerate(parents):
+        groups.setdefault(present.tobytes(), []).append(parent)
+    return list(groups.values())
 
 
 def _first(kept: np.ndarray, drawn: np.ndarray, length: int) -> np.ndarray:

@@ -13,6 +13,8 @@ import polars as pl
 from lodestone.crystals.symmetry import orbits_by_element
 from lodestone.substitution.draw import LEAST_PROBABILITY, MOST_ABOVE_HULL, MOST_REPLACED
 
+_MOST_PARENTS = 16  # examined for each crystal; common prototypes have thousands
+
 
 @dataclass(frozen=True)
 class Family:
@@ -55,16 +57,25 @@ class Family:
         return np.where(kept.all(axis=2).any(axis=0), 0.0, likely)
 
 
-def families(parents: pl.DataFrame, highest: float = MOST_ABOVE_HULL) -> dict[str, Family]:
-    """The parents that a generator would use, by prototype.
+def near_hull(parents: pl.DataFrame, highest: float = MOST_ABOVE_HULL) -> pl.DataFrame:
+    """The parents that a generator would use: at most so high above the hull, eV/atom; their rows stay in a column.
 
     Args:
-        parents: Columns ``prototype``, ``decorated_prototype`` and ``energy_above_hull``.
-        highest: Largest energy above hull of a parent, eV/atom.
+        parents: Column ``energy_above_hull`` and others.
+        highest: eV/atom.
+    """
+    return parents.with_row_index("row").filter(pl.col("energy_above_hull") <= highest)
+
+
+def families(parents: pl.DataFrame) -> dict[str, Family]:
+    """Parents by prototype.
+
+    Args:
+        parents: Columns ``prototype`` and ``decorated_prototype``, and ``row`` where these are a part of another table.
     """
     by_prototype: defaultdict[str, list[tuple[int, tuple[str, ...], list[int]]]] = defaultdict(list)
-    near = parents.with_row_index("row").filter(pl.col("energy_above_hull") <= highest)
-    for row, prototype, label in near.select("row", "prototype", "decorated_prototype").iter_rows():
+    numbered = parents if "row" in parents.columns else parents.with_row_index("row")
+    for row, prototype, label in numbered.select("row", "prototype", "decorated_prototype").iter_rows():
         by_prototype[prototype].append((row, *sorted_elements(label)))
     return {
         prototype: Family(np.array([row for row, *_ in members]), members[0][1], np.array([z for *_, z in members]))
@@ -100,3 +111,26 @@ def draw_parent(
     if not chances.any():
         return None
     return int(family.rows[generator.choice(len(chances), p=chances / chances.sum())])
+
+
+def likeliest_parent(family: Family, label: str, table: np.ndarray, generator: np.random.Generator) -> int | None:
+    """The parent with the likeliest substitution, of however many elements, among at most 16.
+
+    Args:
+        family: As in :func:`draw_parent`, like the next two.
+        label: Decorated prototype of the crystal.
+        table: Probabilities.
+        generator: Draws the parents to examine, where there are more.
+
+    Returns:
+        Row of the parent, or ``None`` where there is no other crystal, or none that could be replaced.
+    """
+    target = np.array(sorted_elements(label)[1])
+    others = np.flatnonzero((family.elements != target).any(axis=1))
+    if len(others) > _MOST_PARENTS:
+        others = generator.permutation(others)[:_MOST_PARENTS]
+    if not len(others):
+        return None
+    examined = Family(family.rows[others], family.orbits, family.elements[others])
+    chances = examined.probabilities(target, table, most=len(target))
+    return int(examined.rows[chances.argmax()]) if chances.any() else None

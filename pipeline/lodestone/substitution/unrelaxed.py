@@ -8,8 +8,7 @@ can serve for training and testing.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -20,12 +19,10 @@ from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.crystals.symmetry import orbits_by_element
 from lodestone.runtime.seeds import child_generator
-from lodestone.substitution.parents import draw_parent, families
+from lodestone.substitution.parents import draw_parent, families, likeliest_parent, near_hull
 from lodestone.substitution.probabilities.hautier import hautier_probabilities
 from lodestone.substitution.volumes import AtomicVolumes
 from lodestone.tables.subsets import HELD_OUT, subset
-
-_MOST_PARENTS = 16  # examined for each crystal; common prototypes have thousands
 
 
 def make_unrelaxed(
@@ -46,15 +43,11 @@ def make_unrelaxed(
     if parents.is_empty():
         return [None] * len(targets)
     crystals, labels = decode(parents), parents["decorated_prototype"].to_list()
-    volumes, orbits = AtomicVolumes.fit(crystals), list(map(orbits_by_element, labels))
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, prototype in enumerate(parents["prototype"]):
-        rows[prototype].append(row)
+    volumes, relatives, table = AtomicVolumes.fit(crystals), families(parents), hautier_probabilities()
     unrelaxed: list[Crystal | None] = []
     for prototype, label in targets.select("prototype", "decorated_prototype").iter_rows():
-        known = [row for row in rows.get(prototype, []) if labels[row] != label]
-        sample = generator.permutation(known)[:_MOST_PARENTS] if len(known) > _MOST_PARENTS else known
-        unrelaxed.append(_likeliest(label, [int(row) for row in sample], orbits, crystals, volumes))
+        row = likeliest_parent(relatives[prototype], label, table, generator) if prototype in relatives else None
+        unrelaxed.append(None if row is None else _child(label, labels[row], crystals[row], volumes))
     return unrelaxed
 
 
@@ -85,7 +78,7 @@ def draw_unrelaxed(
     if parents.is_empty():
         return [None] * len(targets)
     crystals, labels = decode(parents), parents["decorated_prototype"].to_list()
-    volumes, relatives, table = AtomicVolumes.fit(crystals), families(parents), hautier_probabilities()
+    volumes, relatives, table = AtomicVolumes.fit(crystals), families(near_hull(parents)), hautier_probabilities()
     unrelaxed: list[Crystal | None] = []
     for prototype, label in targets.select("prototype", "decorated_prototype").iter_rows():
         row = draw_parent(relatives[prototype], label, table, generator) if prototype in relatives else None
@@ -96,21 +89,6 @@ def draw_unrelaxed(
 def _child(label: str, parent_label: str, parent: Crystal, volumes: AtomicVolumes) -> Crystal:
     _, new = replacement(orbits_by_element(parent_label), orbits_by_element(label))
     return volumes.rescale(parent, parent.with_elements(new))
-
-
-def _likeliest(
-    label: str,
-    rows: Sequence[int],
-    orbits: Sequence[Mapping[int, str]],
-    crystals: Sequence[Crystal],
-    volumes: AtomicVolumes,
-) -> Crystal | None:
-    target = orbits_by_element(label)
-    options = [(*replacement(orbits[row], target), row) for row in rows]
-    if not options:
-        return None
-    probability, new, row = max(options, key=lambda item: item[0])
-    return volumes.rescale(crystals[row], crystals[row].with_elements(new)) if probability else None
 
 
 def replacement(old: Mapping[int, str], new: Mapping[int, str]) -> tuple[float, dict[int, int]]:
@@ -148,6 +126,11 @@ class UnrelaxedStructures:
 
     table: pl.DataFrame
     crystals: list[Crystal]
+
+    def of(self, split: str) -> tuple[pl.DataFrame, list[Crystal]]:
+        """Those of one split."""
+        chosen = self.table["split"] == split
+        return self.table.filter(chosen), [crystal for crystal, own in zip(self.crystals, chosen, strict=True) if own]
 
 
 def unrelaxed_to_train_on(learned: pl.DataFrame, crystals: pl.DataFrame, seed: int) -> list[Crystal | None]:

@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 
 from lodestone.config.sections import GeometryParams, ViewParams
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.encoding import decode
 from lodestone.errors import LodestoneError
+from lodestone.models.base import ViewDataset
 from lodestone.models.baseline import ElementBaseline
-from lodestone.models.datasets import shown
-from lodestone.models.inference import no_latents
+from lodestone.models.datasets import Inputs, shown_of_each
+from lodestone.models.inference import Shown, no_latents
 from lodestone.models.weights import SavedView, Weights, check_weights, load_view
 from lodestone.runtime.parallel import process_all
 from lodestone.runtime.seeds import child_seed
 from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out, unrelaxed_to_train_on
 from lodestone.tables.subsets import HELD_OUT, subset
 from lodestone.training.checkpoints import Scratch, scratch_of
-from lodestone.training.data import LabelledCrystals, TrainingData
+from lodestone.training.data import Examples, LabelledCrystals, TrainingData
 from lodestone.training.distributed import ranks
 from lodestone.training.fit import fit_member
 from lodestone.training.progress_bar import reported
@@ -79,7 +82,7 @@ def train_view(
     """
     held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
     fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out, other_labels=other_labels)
-    predictions = _predictions(fitted.saved, crystals, held_out)
+    predictions = _predictions(fitted, crystals, held_out)
     fitted.clean_up()
     return TrainedView(
         saved=fitted.saved,
@@ -131,9 +134,10 @@ def fit_prepared(
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Networks, their learning curves, and the files that the fits left."""
+    """Networks, what they learned from, their learning curves, and the files that the fits left."""
 
     saved: SavedView
+    data: TrainingData
     results: list[FitResult]
     scratch: Scratch
 
@@ -189,7 +193,7 @@ def _fit(
     ]
     results = _fit_all(tasks, data, scratch, f"training {data.view} networks")
     saved = SavedView(view=data.view, params=params, baseline=baseline, members=[result.weights for result in results])
-    return _Fitted(saved=saved, results=results, scratch=scratch)
+    return _Fitted(saved=saved, data=data, results=results, scratch=scratch)
 
 
 def _unrelaxed_held_out(params: ViewParams, crystals: pl.DataFrame, seed: int) -> UnrelaxedStructures | None:
@@ -244,26 +248,40 @@ def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def _predictions(saved: SavedView, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures | None) -> pl.DataFrame:
+def _predictions(fitted: _Fitted, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures | None) -> pl.DataFrame:
     """Of relaxed crystals, and of unrelaxed ones by a view that sees the difference."""
-    held_out = subset(crystals, *HELD_OUT)
-    relaxed = _long(saved, held_out, decode(held_out), "relaxed")
-    if unrelaxed is None or not unrelaxed.crystals:  # a small snapshot may have no other crystal of any prototype
-        return relaxed
-    return pl.concat([relaxed, _long(saved, unrelaxed.table, unrelaxed.crystals, "unrelaxed")])
+    tables: list[pl.DataFrame] = []
+    asked: list[Inputs] = []
+    for split in HELD_OUT:
+        relaxed = subset(crystals, split)
+        groups = [(relaxed, decode(relaxed), "relaxed")]
+        if unrelaxed is not None:
+            groups.append((*unrelaxed.of(split), "unrelaxed"))
+        for table, structures, kind in groups:
+            if structures:  # a small snapshot may have no other crystal of any prototype
+                tables.append(table)
+                known = _as_watched(fitted.data.validation, kind) if split == "validation" else None
+                asked.append(Inputs(structures, kind, known))
+    said = shown_of_each(fitted.saved, asked)
+    return pl.concat(map(_long, repeat(fitted.saved.view), tables, asked, said))
 
 
-def _long(saved: SavedView, table: pl.DataFrame, crystals: Sequence[Crystal], input_structure: str) -> pl.DataFrame:
-    said = shown(saved, crystals, input_structure)
+def _as_watched(validation: Examples, kind: str) -> ViewDataset | None:
+    """What the fits have watched: all relaxed validation crystals, or all unrelaxed ones, if any."""
+    rows = validation.unrelaxed_rows if kind == "unrelaxed" else torch.arange(len(validation))
+    return validation.dataset.subset(rows) if len(rows) else None
+
+
+def _long(view: str, table: pl.DataFrame, inputs: Inputs, said: Shown) -> pl.DataFrame:
     return pl.concat(
         table.select(
             "material_id",
-            pl.lit(input_structure).alias("input_structure"),
-            pl.lit(saved.view).alias("view"),
+            pl.lit(inputs.input_structure).alias("input_structure"),
+            pl.lit(view).alias("view"),
             pl.lit(member, dtype=pl.Int32).alias("member"),
             "split",
             pl.Series("formation_energy_per_atom_pred", values),
-            _vectors(said.latents if member == 0 else no_latents(len(crystals))),
+            _vectors(said.latents if member == 0 else no_latents(len(table))),
         )
         for member, values in enumerate(said.members)
     )

@@ -19,13 +19,13 @@ def snapshot(known: pl.DataFrame) -> np.ndarray:
     it would be if elements met at random, floored at 0, so that pairs never seen stay possible.
 
     Args:
-        known: Columns ``prototype``, ``decorated_prototype`` and ``energy_above_hull``; energies are not read.
+        known: Columns ``prototype`` and ``decorated_prototype``.
 
     Returns:
         Shape ``(N, N)``, indexed by atomic number; entry ``[new, old]``; 0 on the diagonal and for elements that no
         known crystal has. Columns add up to 1.
     """
-    groups = families(known.with_columns(energy_above_hull=pl.lit(0.0)))
+    groups = families(known)
     counts, present = np.zeros((len(SYMBOLS), len(SYMBOLS))), np.zeros(len(SYMBOLS), dtype=bool)
     for family in groups.values():
         present[family.elements] = True
