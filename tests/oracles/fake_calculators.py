@@ -1,6 +1,9 @@
 """Calculators that go wrong, each in its own way; imported by their path."""
 
+from contextlib import contextmanager
+
 import numpy as np
+import pytest
 from ase.calculators.calculator import all_changes
 from ase.calculators.emt import EMT
 
@@ -59,3 +62,16 @@ def of_file(path: str) -> EMT:
 
 def gives_nothing() -> None:
     """No calculator."""
+
+
+@contextmanager
+def no_derivatives():
+    """Whoever asks torch for a derivative inside fails."""
+    import torch
+
+    def refuse(*_, **__):
+        raise AssertionError("a derivative was taken")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.autograd, "_engine_run_backward", refuse)
+        yield

@@ -6,7 +6,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 from elementary import ELEMENTS, FCC, MAGNESIA, SALT, shaken
-from fake_calculators import Faulty
+from fake_calculators import Faulty, no_derivatives
 
 from lodestone.config.registry import ORACLES
 from lodestone.crystals.crystal import Crystal
@@ -86,6 +86,16 @@ def test_energies_are_those_of_the_package_and_a_second_call_gives_the_same_labe
 
 
 @pytest.mark.slow
+def test_energies_alone_are_the_same_to_the_last_bit_and_take_no_derivatives():
+    many = [crystal.to_ase() for crystal in (SALT, MAGNESIA, ELEMENTS["Na"])]
+    whole = diep().evaluate(many)
+    with no_derivatives():
+        alone = diep().evaluate(many, derivatives=False)
+    assert [results["energy"] for results in alone] == [results["energy"] for results in whole]
+    assert all(np.abs(results["stress"]).max() > 0 for results in whole)
+
+
+@pytest.mark.slow
 def test_a_relaxation_converges_and_formation_energies_are_those_of_salt_and_magnesia():
     label = label_one(diep(), shaken(SALT))
     assert label.ok
@@ -109,6 +119,6 @@ def test_it_has_learned_the_elements_that_it_says_and_rejects_the_others():
 
 def test_what_is_no_number_is_no_label(monkeypatch):
     copper = Crystal(3.6 * np.eye(3), [29] * 4, FCC)
-    monkeypatch.setattr(module, "_calculator", lambda _: Faulty("energy"))
+    monkeypatch.setattr(module, "_calculator", lambda *_: Faulty("energy"))
     for oracle in (diep(), diep().static()):
         assert label_one(oracle, copper).status == "not_finite"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from elementary import ELEMENTS, MAGNESIA, SALT, molecules, shaken
+from fake_calculators import no_derivatives
 from polars import DataFrame
 
 from lodestone.config.load import parse_params
@@ -155,6 +156,18 @@ def test_formation_energies_of_salt_and_magnesia(weights):
     }
     assert energies["NaCl"] - (energies["Na"] + energies["Cl"]) / 2 == pytest.approx(-2.1, abs=0.15)
     assert energies["MgO"] - (energies["Mg"] + energies["O"]) / 2 == pytest.approx(-3.0, abs=0.15)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:No tensor product accelerator")
+@ALL
+def test_energies_alone_are_the_same_to_the_last_bit_and_take_no_derivatives(weights):
+    many = [crystal.to_ase() for crystal in (SALT, MAGNESIA, ELEMENTS["Na"])]
+    whole = oracle_of(**weights).evaluate(many)
+    with no_derivatives():
+        alone = oracle_of(**weights).evaluate(many, derivatives=False)
+    assert [results["energy"] for results in alone] == [results["energy"] for results in whole]
+    assert all(np.abs(results["stress"]).max() > 0 for results in whole)
 
 
 @pytest.mark.slow

@@ -66,17 +66,22 @@ class DIEPOracle(Potential):
 
     def evaluate(self, many: Sequence[Atoms], *, derivatives: bool = True) -> list[Results]:
         """Results of several crystals, one by one; see :class:`lodestone.oracles.potential.Potential`."""
-        calculator = _calculator(named_device())
+        calculator = _calculator(named_device(), derivatives)
         forget(calculator)
         return [results_of(calculator, atoms, derivatives=derivatives) for atoms in many]
 
 
-@lru_cache(maxsize=1)
-def _calculator(device: str) -> Any:
-    """A calculator, loaded once per process from the package's own files, whatever its environment variables say."""
+@lru_cache(maxsize=2)  # with derivatives or without
+def _calculator(device: str, derivatives: bool) -> Any:
+    """A calculator, loaded once per process from the package's own files, whatever its environment variables say.
+
+    Derivatives that nobody asks for take as long as the energy.
+    """
     import diep.pretrained
 
     make_ready(device)
     folder = Path(diep.pretrained.__file__).parent / "pretrained_models" / "diep_fold1"
     with weights_of("diep", folder):
-        return diep.pretrained.make_calculator(folder, device=device)
+        calculator = diep.pretrained.make_calculator(folder, device=device, stress=derivatives)
+    calculator.potential.calc_forces = derivatives
+    return calculator

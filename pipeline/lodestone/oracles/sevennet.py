@@ -132,7 +132,7 @@ class SevenNetOracle(Potential):
 
     def evaluate(self, many: Sequence[Atoms], *, derivatives: bool = True) -> list[Results]:
         """Results of several crystals, one by one, without corrections; see :class:`Potential`."""
-        calculator = _calculator(named_device(), self.settings.model, self.settings.modality)
+        calculator = _calculator(named_device(), self.settings.model, self.settings.modality, derivatives)
         forget(calculator)
         return [results_of(calculator, atoms, derivatives=derivatives) for atoms in many]
 
@@ -145,13 +145,15 @@ def _corrected(label: Label) -> Label:
     return replace(label, energy_per_atom=label.energy_per_atom + added)
 
 
-@lru_cache(maxsize=2)  # a chain has two
-def _calculator(device: str, model: str, modality: str | None) -> Any:
+@lru_cache(maxsize=4)  # a chain has two, with derivatives or without
+def _calculator(device: str, model: str, modality: str | None, derivatives: bool) -> Any:
     """A calculator, loaded once per process from the package's own file: by its name it might be downloaded."""
     import sevenn
     from sevenn.calculator import SevenNetCalculator
 
+    from lodestone.oracles.calculators.sevennet import SevenNetEnergies
+
     make_ready(device)
     path = Path(sevenn.__file__).parent / "pretrained_potentials" / _FILES[model]
     with weights_of("sevenn", path):
-        return SevenNetCalculator(path, device=device, modal=modality)
+        return (SevenNetCalculator if derivatives else SevenNetEnergies)(path, device=device, modal=modality)
