@@ -24,8 +24,8 @@ from lodestone.schemas import INPUT_STRUCTURES, MemberPredictions, view_column
 from lodestone.substitution.unrelaxed import UnrelaxedStructures, unrelaxed_held_out
 from lodestone.tables.files import validated
 from lodestone.tables.layout import RoundLayout
-from lodestone.training.data import LabelledCrystals
-from lodestone.training.train import _predictions, train_view
+from lodestone.training.data import LabelledCrystals, examples_of
+from lodestone.training.train import _labelled, _predictions, train_view
 from lodestone.training.warm_start import to_other_labels
 
 pytestmark = pytest.mark.slow
@@ -114,17 +114,41 @@ def test_predictions_carry_the_latent_vectors_of_the_first_member(view, trained,
     points = held_out_latents(trained[view].predictions.sample(fraction=1.0, shuffle=True, seed=1), known, structures)
     relaxed = decode(known.filter(pl.col("split").is_in(["validation", "test"])).sort("material_id"))
     for name, crystals in (("relaxed", relaxed), ("unrelaxed", structures.crystals)):
-        assert np.array_equal(points[name], latents(trained[view].saved, crystals, name))
+        assert points[name] == pytest.approx(latents(trained[view].saved, crystals, name), abs=1e-5)
     others = trained[view].predictions.filter(pl.col("member") > 0)
     assert others["latent"].null_count() == len(others) > 0
 
 
 def test_where_no_crystal_has_an_unrelaxed_structure_only_relaxed_ones_are_predicted(trained, known):
-    none = UnrelaxedStructures(known.clear(), [])
-    predicted = _predictions(trained["structure"].saved, known, none)
+    none, saved = UnrelaxedStructures(known.clear(), []), trained["structure"].saved
+    watched = _labelled(known.filter(pl.col("split") == "validation").sort("material_id"))
+    validation = examples_of("structure", saved.params, watched, saved.baseline)
+    predicted = _predictions(saved, validation, known, none)
     assert set(predicted["input_structure"]) == {"relaxed"}
     points = held_out_latents(predicted, known, none)
     assert len(points["unrelaxed"]) == 0 < len(points["relaxed"])
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_graph_of_a_watched_crystal_is_built_again(view, trained, known, monkeypatch):
+    """And the predictions are those of graphs that are."""
+    saved, structures = trained[view].saved, unrelaxed_held_out(known, 11) if view == "structure" else None
+    watched = _labelled(known.filter(pl.col("split") == "validation").sort("material_id"))
+    if structures is not None:
+        guesses = dict(zip(structures.table["material_id"], structures.crystals, strict=True))
+        names = known.filter(pl.col("split") == "validation").sort("material_id")["material_id"]
+        watched = replace(watched, unrelaxed_structures=[guesses.get(name) for name in names])
+    validation, built = examples_of(view, saved.params, watched, saved.baseline), []
+    make = datasets.build_dataset
+    monkeypatch.setattr(datasets, "build_dataset", lambda *given: built.append(len(given[1])) or make(*given))
+    predicted = _predictions(saved, validation, known, structures)
+    tables = [known] if structures is None else [known, structures.table]
+    assert built == [(table["split"] == "test").sum() for table in tables]
+    keys = ["material_id", "input_structure", "member"]
+    both = predicted.join(trained[view].predictions, on=keys, validate="1:1")
+    assert len(both) == len(predicted) == len(trained[view].predictions)
+    energies = both["formation_energy_per_atom_pred"], both["formation_energy_per_atom_pred_right"]
+    assert energies[0].to_numpy() == pytest.approx(energies[1].to_numpy(), abs=1e-5)
 
 
 def test_without_a_view_that_has_latent_vectors_they_have_no_width(known):

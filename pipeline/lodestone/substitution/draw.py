@@ -6,7 +6,7 @@ of that order is kept in memory; to read beyond it, the same noise is drawn agai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -103,29 +103,45 @@ def _head(
     partial: bool,
 ) -> np.ndarray:
     """The first ideas of the order."""
-    kept, waiting, n_waiting, number = np.empty(0, _IDEA), [np.empty(0, _IDEA)], 0, 0
-    groups = _by_elements(parents)
-    for group in groups:
-        present = parents[group[0]]
-        ideas = ideas_of(present, allowed, table, least, partial)
-        ideas["later"] = ~_leads_into(systems, present, ideas, partial)
-        waiting.append(np.tile(ideas, len(group)))
-        waiting[-1]["parent"] = np.repeat(group, len(ideas))
-        n_waiting += len(waiting[-1])
-        if n_waiting > _AT_ONCE or group is groups[-1]:
-            drawn = np.concatenate(waiting)  # in one array: many small ones take longer
-            drawn["number"] = number + np.arange(n_waiting)
-            drawn["key"] = -(np.log(drawn["probability"]) + rng.gumbel(size=n_waiting))
-            kept, waiting, n_waiting, number = _first(kept, drawn, length), waiting[:1], 0, number + n_waiting
+    kept, number = np.empty(0, _IDEA), 0
+    for drawn in _in_portions(_ideas_of_all(parents, allowed, table, least, systems, partial)):
+        drawn["number"] = number + np.arange(len(drawn))
+        drawn["key"] = -(np.log(drawn["probability"]) + rng.gumbel(size=len(drawn)))
+        kept, number = _first(kept, drawn, length), number + len(drawn)
     return kept
 
 
-def _by_elements(parents: Sequence[np.ndarray]) -> list[list[int]]:
-    """Parents in groups of the same elements, which have the same ideas."""
+def _ideas_of_all(
+    parents: Sequence[np.ndarray],
+    allowed: np.ndarray,
+    table: np.ndarray,
+    least: float,
+    systems: np.ndarray,
+    partial: bool,
+) -> Iterator[np.ndarray]:
+    """Ideas of all parents, those of the same elements, which have the same ideas, one after the other."""
     groups: dict[bytes, list[int]] = {}
     for parent, present in enumerate(parents):
         groups.setdefault(present.tobytes(), []).append(parent)
-    return list(groups.values())
+    for group in groups.values():
+        present = parents[group[0]]
+        ideas = ideas_of(present, allowed, table, least, partial)
+        ideas["later"] = ~_leads_into(systems, present, ideas, partial)
+        for parent in group:
+            ideas["parent"] = parent
+            yield ideas.copy()
+
+
+def _in_portions(parts: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Many small arrays in a few large ones, which take less time."""
+    waiting, n_waiting = [np.empty(0, _IDEA)], 0
+    for part in parts:
+        waiting.append(part)
+        n_waiting += len(part)
+        if n_waiting > _AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting, n_waiting = waiting[:1], 0
+    yield np.concatenate(waiting)
 
 
 def _first(kept: np.ndarray, drawn: np.ndarray, length: int) -> np.ndarray:

@@ -82,7 +82,7 @@ def train_view(
     """
     held_out = _unrelaxed_held_out(params, crystals, seed if structures_seed is None else structures_seed)
     fitted = _fit_view(view, params, crystals, warm_start, seed, held_out=held_out, other_labels=other_labels)
-    predictions = _predictions(fitted, crystals, held_out)
+    predictions = _predictions(fitted.saved, fitted.data.validation, crystals, held_out)
     fitted.clean_up()
     return TrainedView(
         saved=fitted.saved,
@@ -248,8 +248,17 @@ def _history(view: str, results: list[FitResult]) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def _predictions(fitted: _Fitted, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures | None) -> pl.DataFrame:
-    """Of relaxed crystals, and of unrelaxed ones by a view that sees the difference."""
+def _predictions(
+    saved: SavedView, validation: Examples, crystals: pl.DataFrame, unrelaxed: UnrelaxedStructures | None
+) -> pl.DataFrame:
+    """Of relaxed crystals, and of unrelaxed ones by a view that sees the difference.
+
+    Args:
+        saved: The view.
+        validation: What the fits have watched: its graphs are not built again.
+        crystals: Known crystals.
+        unrelaxed: Unrelaxed structures of those that are held out.
+    """
     tables: list[pl.DataFrame] = []
     asked: list[Inputs] = []
     for split in HELD_OUT:
@@ -260,14 +269,14 @@ def _predictions(fitted: _Fitted, crystals: pl.DataFrame, unrelaxed: UnrelaxedSt
         for table, structures, kind in groups:
             if structures:  # a small snapshot may have no other crystal of any prototype
                 tables.append(table)
-                known = _as_watched(fitted.data.validation, kind) if split == "validation" else None
+                known = _as_watched(validation, kind) if split == "validation" else None
                 asked.append(Inputs(structures, kind, known))
-    said = shown_of_each(fitted.saved, asked)
-    return pl.concat(map(_long, repeat(fitted.saved.view), tables, asked, said))
+    said = shown_of_each(saved, asked)
+    return pl.concat(map(_long, repeat(saved.view), tables, asked, said))
 
 
 def _as_watched(validation: Examples, kind: str) -> ViewDataset | None:
-    """What the fits have watched: all relaxed validation crystals, or all unrelaxed ones, if any."""
+    """All relaxed validation crystals, or all unrelaxed ones, if any, as the networks see them."""
     rows = validation.unrelaxed_rows if kind == "unrelaxed" else torch.arange(len(validation))
     return validation.dataset.subset(rows) if len(rows) else None
 
