@@ -104,7 +104,7 @@ def _head(
 ) -> np.ndarray:
     """The first ideas of the order."""
     kept, number = np.empty(0, _IDEA), 0
-    for drawn in _in_portions(_ideas_of_all(parents, allowed, table, least, systems, partial)):
+    for drawn in _in_portions(_ideas_of_all(parents, allowed, table, least=least, systems=systems, partial=partial)):
         drawn["number"] = number + np.arange(len(drawn))
         drawn["key"] = -(np.log(drawn["probability"]) + rng.gumbel(size=len(drawn)))
         kept, number = _first(kept, drawn, length), number + len(drawn)
@@ -115,6 +115,7 @@ def _ideas_of_all(
     parents: Sequence[np.ndarray],
     allowed: np.ndarray,
     table: np.ndarray,
+    *,
     least: float,
     systems: np.ndarray,
     partial: bool,
