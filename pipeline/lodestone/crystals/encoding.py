@@ -9,7 +9,7 @@ import polars as pl
 
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.elements import SYMBOLS
-from lodestone.crystals.symmetry import symmetry_of
+from lodestone.crystals.symmetry import symmetries_of
 
 
 def encode(crystals: Sequence[Crystal]) -> pl.DataFrame:
@@ -44,7 +44,7 @@ def decode(table: pl.DataFrame) -> list[Crystal]:
 
 def describe(crystals: Sequence[Crystal]) -> pl.DataFrame:
     """Encoding plus everything derived from the crystal: formula, chemical system, symmetry, prototype."""
-    symmetries = [symmetry_of(crystal) for crystal in crystals]
+    symmetries = symmetries_of(crystals)
     derived = pl.DataFrame(
         {
             "formula_pretty": [reduced_formula(crystal.atomic_numbers) for crystal in crystals],

@@ -20,7 +20,7 @@ from lodestone.snapshot.provenance import content_hash, package_versions
 from lodestone.snapshot.source import Source, opened
 from lodestone.snapshot.structures import UnreadableStructureError, parse_structure
 
-CHUNK = 4096  # rows whose structures are in memory at the same time, about 10 MB
+CHUNK = 16_384  # rows whose structures are in memory at the same time, about 40 MB
 _DAY = r"^\d{4}-\d{2}-\d{2}$"
 _STATED = ("formula_pretty", "chemsys", "nsites")  # by the source; validation compares them with the structure
 
