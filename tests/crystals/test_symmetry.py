@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from crystal_moves import MOVES, caesium_chloride, fluorite, hexagonal_metal, perovskite, rocksalt, zincblende
 
+from lodestone.crystals import symmetry
 from lodestone.crystals.crystal import Crystal
-from lodestone.crystals.symmetry import symmetry_of
+from lodestone.crystals.symmetry import symmetries_of, symmetry_of
 from lodestone.reference.prototypes import load_prototypes
 
 CRYSTALS = {
@@ -63,6 +64,15 @@ def test_rocksalt_with_its_sites_exchanged_is_the_same_crystal():
 
 def test_labels_tell_structure_types_of_one_stoichiometry_apart():
     assert len({symmetry_of(crystal).prototype for crystal in (rocksalt(), zincblende(), caesium_chloride())}) == 3
+
+
+@pytest.mark.parametrize("workers", ["1", "2", "3"])
+def test_all_cores_find_what_one_finds_in_the_same_order(workers, monkeypatch):
+    monkeypatch.setenv("LODESTONE_WORKERS", workers)
+    crystals = [crystal for crystal, _ in CRYSTALS.values()] * 2
+    monkeypatch.setattr(symmetry, "_FEW", len(crystals) - 1)
+    assert symmetries_of(crystals) == [symmetry_of(crystal) for crystal in crystals]
+    assert symmetries_of([]) == []
 
 
 def test_no_symmetry_at_all():
