@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from crystal_moves import MOVES, caesium_chloride, fluorite, hexagonal_metal, perovskite, rocksalt, zincblende
 
-from lodestone.crystals import symmetry
+from lodestone.crystals import symmetry as module
 from lodestone.crystals.crystal import Crystal
 from lodestone.crystals.symmetry import symmetries_of, symmetry_of
 from lodestone.reference.prototypes import load_prototypes
@@ -70,7 +70,7 @@ def test_labels_tell_structure_types_of_one_stoichiometry_apart():
 def test_all_cores_find_what_one_finds_in_the_same_order(workers, monkeypatch):
     monkeypatch.setenv("LODESTONE_WORKERS", workers)
     crystals = [crystal for crystal, _ in CRYSTALS.values()] * 2
-    monkeypatch.setattr(symmetry, "_FEW", len(crystals) - 1)
+    monkeypatch.setattr(module, "_FEW", len(crystals) - 1)
     assert symmetries_of(crystals) == [symmetry_of(crystal) for crystal in crystals]
     assert symmetries_of([]) == []
 

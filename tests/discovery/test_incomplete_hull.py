@@ -13,7 +13,7 @@ from lodestone.schemas import Attempts, Verifications
 from lodestone.stability.density import compounds_within
 from lodestone.tables.files import validated
 
-MAX_DEPTH = 0.05  # eV/atom; the world's truth lies down to 0.15 below the hull
+MAX_DEPTH = 0.08  # eV/atom; the world's truth lies down to 0.15 below the hull
 
 
 def limited(params, max_depth):

@@ -50,7 +50,9 @@ def test_the_undecided_are_known_from_then_on(result, unlimited):
     assert set(shallow["material_id"]) <= set(result.state.crystals["material_id"])
 
 
-def test_a_discovery_lies_on_the_hull_of_what_its_round_has_found(unlimited):
+def test_a_discovery_lies_on_the_hull_of_what_its_round_has_found(start, world, params):
+    other = at_least(params.model_copy(update={"seed": 2}), 0.0)  # of the usual seed none is overtaken
+    unlimited = run_round("round_0", start, world, other, world.label)
     hits = unlimited.verifications.filter("is_stable")
     after = dict(unlimited.state.crystals.select("material_id", "energy_above_hull").iter_rows())
     on_it = hits["material_id"].replace_strict(after, return_dtype=pl.Float64) == 0
