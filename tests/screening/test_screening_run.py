@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 
+from dask_tasks import choose_dask, dask_pids, dask_workers, kill_when
 from finished_campaign import write_finished_campaign
 from lodestone.cli.main import main
 from lodestone.discovery.proposals import collect
@@ -143,6 +145,33 @@ def test_a_search_that_stops_early_is_the_same_for_any_number_of_processes(searc
     assert one["candidates"] >= 300
     assert one["units"] < one["of_units"]
     assert_frame_equal(*(pl.read_parquet(tmp_path / name / "candidates.parquet") for name in ("one", "two")))
+
+
+@pytest.mark.slow
+def test_a_killed_dask_worker_changes_nothing_and_workers_need_no_file(search, campaign, tmp_path, monkeypatch):
+    here, there, held = tmp_path / "here", tmp_path / "there", tmp_path / "held"
+    alone = run_search(search, here)
+    elsewhere = replace(search, campaign=shutil.copytree(campaign, tmp_path / "campaign"))
+    ground_of(elsewhere)  # what this process has read
+    shutil.rmtree(elsewhere.campaign)
+    killed, seen = [], []
+
+    def some_are_done():
+        seen.append(len(list((there / "parts").glob("*.json"))))
+        return seen[-1] >= 2
+
+    with dask_workers() as cluster:
+        choose_dask(monkeypatch, cluster.scheduler_address)
+        held.write_text(str(min(dask_pids(cluster))))
+        killer = threading.Thread(target=kill_when, args=(some_are_done, held, killed))
+        killer.start()
+        together = run_search(elsewhere, there)
+        killer.join()
+    assert killed
+    assert 2 <= seen[-1] < alone["units"]
+    times = {"seconds": 0, "seconds_of_sample": 0}
+    assert alone | times == together | times
+    assert_frame_equal(*(pl.read_parquet(folder / "candidates.parquet") for folder in (here, there)))
 
 
 def test_a_folder_holds_one_search(search, tmp_path):

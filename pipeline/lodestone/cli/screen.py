@@ -16,7 +16,7 @@ def add_to(commands: Any) -> None:
         "screen",
         help="screen as many candidates as there are by the networks of a finished campaign",
         description="Predict all children of the crystals that a finished campaign knows, by substitution, in bounded "
-        "memory and on all cores, and keep those that are likeliest to be stable. Run again, it goes on.",
+        "memory, on all cores or a cluster, and keep those that are likeliest to be stable. Run again, it goes on.",
     )
     parser.add_argument("--campaign", type=Path, default=Path(), metavar="DIR", help="its folder (default: here)")
     parser.add_argument("--params", type=Path, default=PARAMS_FILE, help="its parameter file (default: %(default)s)")
@@ -40,10 +40,12 @@ def add_to(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    from lodestone.runtime.executor import prepare_executor
     from lodestone.screening.run import run_search
     from lodestone.screening.search import Search
     from lodestone.screening.text import text
 
+    prepare_executor()
     names = ("campaign", "params", "keep", "least", "parents", "count", "seed")
     search = Search(**{name: getattr(arguments, name) for name in names})
     print(text(run_search(search, arguments.out)))

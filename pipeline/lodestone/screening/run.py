@@ -1,4 +1,4 @@
-"""A whole search: units in a fixed order, in as many processes as there are, with what is done kept on disk."""
+"""A whole search: units in a fixed order, wherever the environment says, with what is done kept on disk."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import Any
 import polars as pl
 
 from lodestone.errors import LodestoneError
-from lodestone.runtime.parallel import process_each
+from lodestone.runtime.executor import run_each
 from lodestone.runtime.progress import progress_bar
 from lodestone.runtime.seeds import child_generator
 from lodestone.schemas import Candidates
 from lodestone.screening.cascade import Cascade
 from lodestone.screening.families import Family, families
+from lodestone.screening.on_ground import OnGround
 from lodestone.screening.sampling import measured_cascade
 from lodestone.screening.search import Ground, Search, ground_of
-from lodestone.screening.unit import Unit, best, run_unit
+from lodestone.screening.unit import Found, Unit, best, run_unit
 from lodestone.tables.files import read_json, write_json, write_table
 
 UNIT = 400  # parents
@@ -47,7 +48,7 @@ def run_search(search: Search, out: Path) -> dict[str, Any]:
     cascade, measured = measured_cascade(ground, ordered, search, out / "cascade.json")
     prepared = time.monotonic()
     units = _units(search, ordered, cascade, out / "parts")
-    done = _screened(units, search.count)
+    done = _screened(units, OnGround.of(run_unit, search, ground), search.count)
     found = merged(units[: len(done)], search.keep)
     write_table(found, out / "candidates.parquet", Candidates)
     content: dict[str, Any] = {name: sum(counts[name] for counts in done) for name in _COUNTED}
@@ -99,7 +100,7 @@ def _units(search: Search, ordered: Sequence[Family], cascade: Cascade, folder: 
     return [Unit(search, group, cascade, folder / f"{number:05d}.parquet") for number, group in enumerate(groups)]
 
 
-def _screened(units: Sequence[Unit], count: int | None) -> list[dict[str, int]]:
+def _screened(units: Sequence[Unit], run: OnGround[Unit, Found], count: int | None) -> list[dict[str, int]]:
     """Counts of the units, in order, up to that in which the number of candidates is reached.
 
     Raises:
@@ -112,12 +113,20 @@ def _screened(units: Sequence[Unit], count: int | None) -> list[dict[str, int]]:
     bar = progress_bar(count or len(units), "candidates screened" if count else "units screened")
     with bar:
         bar.update(sum(one["candidates"] for one in done.values()) if count else len(done))
-        for outcome in process_each(run_unit, missing, preload=("lodestone.screening.unit",)):
-            done[outcome.key] = outcome.result()
+        for outcome in run_each(run, missing, preload=("lodestone.screening.unit",)):
+            done[outcome.key] = _kept(missing[outcome.key], outcome.result())
             bar.update(done[outcome.key]["candidates"] if count else 1)
             if (enough := _first_enough(units, done, count)) is not None:
                 return enough
     return [done[unit.path.stem] for unit in units]
+
+
+def _kept(unit: Unit, found: Found) -> dict[str, int]:
+    """Counts of a unit, once its file is written."""
+    if found.best is not None:
+        write_table(found.best, unit.path)
+    write_json(found.counts, unit.counts_path)  # last: it says that the unit is done
+    return found.counts
 
 
 def _first_enough(

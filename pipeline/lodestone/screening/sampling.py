@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from lodestone.errors import LodestoneError
-from lodestone.runtime.parallel import process_all
+from lodestone.runtime.executor import run_all
 from lodestone.runtime.progress import track
 from lodestone.runtime.seeds import child_generator
 from lodestone.screening.batch import Batch
 from lodestone.screening.cascade import Cascade
 from lodestone.screening.families import Children, Family, children_of
-from lodestone.screening.search import Ground, Search, ground_of
+from lodestone.screening.on_ground import OnGround
+from lodestone.screening.search import Ground, Search
 from lodestone.screening.thresholds import Sample, fitted
 from lodestone.tables.files import read_json, write_json
 
@@ -32,7 +33,6 @@ LEAST_BEST = 0.01  # share of the candidates that the cascade must not lose, at 
 class Drawn:
     """Candidates of one family, for another process."""
 
-    search: Search
     family: Family
     children: Children
 
@@ -56,7 +56,7 @@ def measured_cascade(
     if not path.is_file():
         drawn, total = _drawn(ground, ordered, search)
         tasks = {str(number): one for number, one in enumerate(drawn)}
-        outcomes = process_all(sample_of, tasks, preload=(__name__,))
+        outcomes = run_all(OnGround.of(sample_of, search, ground), tasks, preload=(__name__,))
         parts = dict(track(outcomes, total=len(tasks), title="measuring the cascade"))
         sample = Sample.joined([parts[key] for key in tasks])
         sample = sample if len(sample.probability) >= ENOUGH else Sample({}, sample.probability)
@@ -67,9 +67,9 @@ def measured_cascade(
     return Cascade(content["thresholds"]), content["measured"] | {"thresholds": content["thresholds"]}
 
 
-def sample_of(drawn: Drawn) -> Sample:
+def sample_of(ground: Ground, drawn: Drawn) -> Sample:
     """What steps and ensemble say of candidates."""
-    return Sample.of(Batch(ground_of(drawn.search), drawn.family, drawn.children))
+    return Sample.of(Batch(ground, drawn.family, drawn.children))
 
 
 def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[list[Drawn], float]:
@@ -81,7 +81,7 @@ def _drawn(ground: Ground, ordered: Sequence[Family], search: Search) -> tuple[l
         chosen = np.sort(rng.permutation(len(children))[: round(SHARE * len(children))])
         candidates = Batch(ground, family, children.subset(chosen)).obeying()
         parents, found = parents + len(family.parents), found + len(candidates)
-        drawn += [Drawn(search, family, piece.children) for piece in candidates.pieces(_AT_ONCE)]
+        drawn += [Drawn(family, piece.children) for piece in candidates.pieces(_AT_ONCE)]
         total = min(found / SHARE / parents * n_parents, search.count or np.inf)
         if found >= np.clip(OF_ALL * total, *SAMPLE):
             break

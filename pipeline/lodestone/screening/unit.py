@@ -1,4 +1,4 @@
-"""One unit of a search: some families, screened by one process, written to one file."""
+"""One unit of a search: some families, screened by one process."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from lodestone.discovery.screening import screen
 from lodestone.screening.batch import Batch
 from lodestone.screening.cascade import Cascade
 from lodestone.screening.families import Family, children_of
-from lodestone.screening.search import Ground, Search, ground_of
-from lodestone.tables.files import write_json, write_table
+from lodestone.screening.search import Ground, Search
 
 ROUND = "screened"  # prefix of identifiers
 _AT_ONCE = 20_000  # children that the networks are shown together
@@ -42,9 +41,22 @@ class Unit:
         return self.path.with_suffix(".json")
 
 
-def run_unit(unit: Unit) -> dict[str, int]:
-    """Screen a unit, write its best candidates, and return what was counted."""
-    ground, counts, tables = ground_of(unit.search), {"children": 0, "candidates": 0, "judged": 0}, []
+@dataclass(frozen=True)
+class Found:
+    """What a unit has found.
+
+    Attributes:
+        counts: Children, candidates, and those that all networks have judged.
+        best: The likeliest to be stable; ``None`` where no candidate has passed.
+    """
+
+    counts: dict[str, int]
+    best: pl.DataFrame | None
+
+
+def run_unit(ground: Ground, unit: Unit) -> Found:
+    """Screen a unit."""
+    counts, tables = {"children": 0, "candidates": 0, "judged": 0}, []
     for family in unit.families:
         batch = children(ground, family, unit.search)
         counts["children"] += len(batch)
@@ -55,10 +67,7 @@ def run_unit(unit: Unit) -> dict[str, int]:
             counts["judged"] += len(passing)
             if len(passing):
                 tables.append(judged(passing))
-    if tables:
-        write_table(best(pl.concat(tables), unit.search.keep), unit.path)
-    write_json(counts, unit.counts_path)
-    return counts
+    return Found(counts, best(pl.concat(tables), unit.search.keep) if tables else None)
 
 
 def children(ground: Ground, family: Family, search: Search) -> Batch:
